@@ -1,0 +1,26 @@
+"""The one place that picks the engine: `from fcn_repro.engine import caffe`.
+
+ENGINE=torch   (default) `fcn_repro.caffe`, our pycaffe-compatible engine on PyTorch
+ENGINE=bvlc    real pycaffe, from conda-forge's `caffe` or any Python that can `import caffe`
+
+Code above the engine uses only names that real pycaffe has, so that the same command does the same job on both.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+ENGINES = {"torch": "fcn_repro.caffe", "bvlc": "caffe"}
+
+name = os.environ.get("ENGINE", "torch")
+if name not in ENGINES:
+    raise SystemExit(f"ENGINE={name!r} is not an engine; expected one of: {', '.join(ENGINES)}")
+try:
+    caffe = importlib.import_module(ENGINES[name])
+except ImportError as error:
+    raise SystemExit(
+        f"ENGINE={name} needs the Python module {ENGINES[name]!r}, which does not import here: {error}.\n"
+        "For bvlc: conda env create -f environment.yml, then make ... ENGINE=bvlc CAFFE_PYTHON=<that env>/bin/python.\n"
+        "For torch: make setup."
+    ) from error
