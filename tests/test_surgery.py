@@ -1,0 +1,235 @@
+import numpy as np
+import pytest
+
+from fcn_repro import surgery
+from fcn_repro.engine import caffe
+
+CLASSIFIER = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 6 dim: 6 } } }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1" convolution_param {
+  num_output: 3 kernel_size: 3 weight_filler { type: "gaussian" std: 0.5 } bias_filler { type: "gaussian" std: 0.5 } } }
+layer { name: "fc2" type: "InnerProduct" bottom: "conv1" top: "fc2" inner_product_param {
+  num_output: 5 weight_filler { type: "gaussian" std: 0.5 } bias_filler { type: "gaussian" std: 0.5 } } }
+"""
+
+CONVOLUTIONAL = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 9 dim: 8 } } }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1" convolution_param {
+  num_output: 3 kernel_size: 3 } }
+layer { name: "fc2" type: "Convolution" bottom: "conv1" top: "fc2" convolution_param {
+  num_output: 5 kernel_size: 4 } }
+"""
+
+SCORE = """
+layer { name: "score" type: "Convolution" bottom: "fc2" top: "score" convolution_param {
+  num_output: 2 kernel_size: 1 } }
+"""
+
+
+@pytest.fixture
+def net(tmp_path):
+    """Build a net from prototxt text."""
+
+    def build(text, name="net.prototxt"):
+        path = tmp_path / name
+        path.write_text(text)
+        return caffe.Net(str(path), caffe.TEST)
+
+    return build
+
+
+def input_layer(channels):
+    return (
+        f'layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: [1, {channels}, 4, 5] }} }} }}'
+    )
+
+
+def convolution(inputs, outputs, kernel="kernel_size: 1", name="score"):
+    return f"""{input_layer(inputs)}
+    layer {{ name: "{name}" type: "Convolution" bottom: "data" top: "{name}" convolution_param {{
+      num_output: {outputs} {kernel}
+      weight_filler {{ type: "gaussian" std: 1 }} bias_filler {{ type: "gaussian" std: 1 }} }} }}"""
+
+
+def deconvolution(channels, param, name="upscore"):
+    return f"""{input_layer(channels)}
+    layer {{ name: "{name}" type: "Deconvolution" bottom: "data" top: "{name}" convolution_param {{
+      bias_term: false {param} }} }}"""
+
+
+# --- transplant
+
+
+def test_convolutional_net_computes_what_the_classifier_computes_at_every_position(net):
+    classifier, convolutional = net(CLASSIFIER), net(CONVOLUTIONAL)
+    surgery.transplant(convolutional, classifier)
+    image = np.random.default_rng(0).normal(size=(1, 2, 9, 8)).astype(np.float32)
+    grid = convolutional.forward(data=image)["fc2"]
+    assert grid.shape == (1, 5, 4, 3)
+    for y, x in np.ndindex(4, 3):
+        crop = image[:, :, y : y + 6, x : x + 6]
+        np.testing.assert_allclose(grid[0, :, y, x], classifier.forward(data=crop)["fc2"][0], rtol=1e-4, atol=1e-5)
+
+
+def test_transplant_tells_what_became_of_every_layer(net):
+    report = surgery.transplant(net(CONVOLUTIONAL.replace('"conv1"', '"conv1_1"') + SCORE), net(CLASSIFIER))
+    assert report == surgery.Transplant(copied=[], reshaped=["fc2"], dropped=["conv1"], untouched=["conv1_1", "score"])
+    assert str(report).splitlines() == [
+        "reshaped    1: fc2",
+        "dropped     1: conv1",
+        "untouched   2: conv1_1 score",
+    ]
+
+
+def test_transplant_copies_layers_of_equal_shape(net):
+    source, target = net(CLASSIFIER), net(CONVOLUTIONAL)
+    assert surgery.transplant(target, source).copied == ["conv1"]
+    for i in range(2):
+        assert np.array_equal(target.params["conv1"][i].data, source.params["conv1"][i].data)
+
+
+def test_suffix_sends_a_net_into_one_stream_of_another(net):
+    source, target = net(convolution(2, 3)), net(convolution(2, 3, name="score_colour"))
+    assert surgery.transplant(target, source, "_colour").copied == ["score_colour"]
+    assert np.array_equal(target.params["score_colour"][0].data, source.params["score"][0].data)
+
+
+def test_transplant_refuses_another_count_of_numbers_and_names_both_shapes(net):
+    too_big = CONVOLUTIONAL.replace("kernel_size: 4", "kernel_size: 5")
+    with pytest.raises(ValueError, match=r"fc2\[0\]: \[5, 48\] holds 240 .* \[5, 3, 5, 5\], which holds 375"):
+        surgery.transplant(net(too_big), net(CLASSIFIER))
+
+
+def test_transplant_refuses_a_bias_on_one_side_only(net):
+    no_bias = CONVOLUTIONAL.replace("num_output: 5", "num_output: 5 bias_term: false")
+    with pytest.raises(ValueError, match="fc2 has 2 weight blobs and fc2 has 1.*bias_term"):
+        surgery.transplant(net(no_bias), net(CLASSIFIER))
+
+
+# --- convolutionalise
+
+
+def test_a_classifiers_file_becomes_a_convolutional_nets_file(net, tmp_path):
+    classifier = net(CLASSIFIER, "classifier.prototxt")
+    classifier.save(str(tmp_path / "classifier.caffemodel"))
+    (tmp_path / "fcn.prototxt").write_text(CONVOLUTIONAL)
+    report = surgery.convolutionalise(
+        tmp_path / "classifier.prototxt",
+        tmp_path / "classifier.caffemodel",
+        tmp_path / "fcn.prototxt",
+        tmp_path / "fcn.caffemodel",
+    )
+    assert report.reshaped == ["fc2"]
+    loaded = caffe.Net(str(tmp_path / "fcn.prototxt"), str(tmp_path / "fcn.caffemodel"), caffe.TEST)
+    assert np.array_equal(loaded.params["fc2"][0].data.flat, classifier.params["fc2"][0].data.flat)
+    assert sorted(file.name for file in tmp_path.glob("*.part")) == []
+
+
+def test_convolutionalising_refuses_to_leave_a_layer_without_weights(net, tmp_path):
+    net(CLASSIFIER, "classifier.prototxt").save(str(tmp_path / "classifier.caffemodel"))
+    (tmp_path / "fcn.prototxt").write_text(CONVOLUTIONAL.replace('"fc2"', '"fc6"'))
+    with pytest.raises(ValueError, match="no weights for fc6; its layers are conv1 fc2"):
+        surgery.convolutionalise(
+            tmp_path / "classifier.prototxt",
+            tmp_path / "classifier.caffemodel",
+            tmp_path / "fcn.prototxt",
+            tmp_path / "fcn.caffemodel",
+        )
+    assert not (tmp_path / "fcn.caffemodel").exists()
+
+
+# --- interpolation
+
+
+@pytest.mark.parametrize(
+    "size, total, peak",
+    [(4, 4, 0.5625), (16, 64, 0.87890625), (32, 256, 0.938476562), (64, 1024, 0.96899414), (63, 1024, 1)],
+)
+def test_kernel_sums_to_the_factor_squared_and_peaks_below_one_if_even(size, total, peak):
+    kernel = surgery.upsample_filt(size)
+    assert kernel.shape == (size, size)
+    assert kernel.sum() == pytest.approx(total, rel=1e-12)
+    assert kernel.max() == pytest.approx(peak, abs=1e-7)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 16, 63, 64])
+def test_kernel_is_symmetric_and_nowhere_negative(size):
+    kernel = surgery.upsample_filt(size)
+    assert np.allclose(kernel, kernel.T) and np.allclose(kernel, kernel[::-1, ::-1])
+    assert kernel.min() >= 0
+
+
+@pytest.mark.parametrize("param", ["num_output: 3", "num_output: 3 group: 3"])
+def test_interpolation_keeps_a_constant_in_every_channel(net, param):
+    up = net(deconvolution(3, param + " kernel_size: 4 stride: 2"))
+    surgery.interp(up, ["upscore"])
+    channels = np.array([1, 10, 100], np.float32).reshape(1, 3, 1, 1)
+    top = up.forward(data=np.broadcast_to(channels, (1, 3, 4, 5)))["upscore"]
+    assert top.shape == (1, 3, 10, 12)
+    np.testing.assert_allclose(top[:, :, 2:-2, 2:-2], np.broadcast_to(channels, (1, 3, 6, 8)), rtol=1e-6)
+
+
+def test_interpolation_reproduces_a_plane(net):
+    up = net(deconvolution(1, "num_output: 1 kernel_size: 16 stride: 8"))
+    surgery.interp(up, ["upscore"])
+    y, x = np.mgrid[0:4, 0:5].astype(np.float32)
+    top = up.forward(data=(3 * y + 2 * x)[None, None])["upscore"][0, 0]
+    # Coordinates of a deconvolution: input y is centred at output 8 y + 7.5.
+    v, u = (np.mgrid[0 : top.shape[0], 0 : top.shape[1]] - 7.5) / 8
+    inside = (slice(8, -8), slice(8, -8))
+    np.testing.assert_allclose(top[inside], (3 * v + 2 * u)[inside], rtol=1e-5)
+
+
+def test_interpolation_mixes_no_channels(net):
+    up = net(deconvolution(3, "num_output: 3 kernel_size: 4 stride: 2"))
+    surgery.interp(up, ["upscore"])
+    off_diagonal = up.params["upscore"][0].data[~np.eye(3, dtype=bool)]
+    assert not off_diagonal.any()
+
+
+def test_interpolation_refuses_unequal_channels(net):
+    with pytest.raises(ValueError, match="upscore maps 4 channels to 2"):
+        surgery.interp(net(deconvolution(4, "num_output: 2 kernel_size: 4")), ["upscore"])
+
+
+def test_interpolation_refuses_oblong_filters(net):
+    with pytest.raises(ValueError, match="upscore has 4 x 6 filters"):
+        surgery.interp(net(deconvolution(2, "num_output: 2 kernel_h: 4 kernel_w: 6")), ["upscore"])
+
+
+def test_upsampling_layers_are_the_deconvolutions_called_up(net):
+    assert surgery.upsampling_layers(net(deconvolution(2, "num_output: 2 kernel_size: 4", "upscore2"))) == ["upscore2"]
+    assert surgery.upsampling_layers(net(deconvolution(2, "num_output: 2 kernel_size: 4", "learned"))) == []
+    assert surgery.upsampling_layers(net(convolution(2, 2, name="group1"))) == []
+
+
+# --- growing layers
+
+
+def test_expanded_score_keeps_the_old_classes_first(net):
+    old, new = net(convolution(3, 2)), net(convolution(3, 5))
+    fillers = [blob.data[2:].copy() for blob in new.params["score"]]
+    surgery.expand_score(new, "score", old, "score")
+    for i in range(2):
+        assert np.array_equal(new.params["score"][i].data[:2], old.params["score"][i].data)
+        assert np.array_equal(new.params["score"][i].data[2:], fillers[i])
+
+
+def test_expanding_a_score_refuses_to_shrink_it(net):
+    with pytest.raises(ValueError, match=r"\[5, 3, 1, 1\] does not fit the start of score \[2, 3, 1, 1\]"):
+        surgery.expand_score(net(convolution(3, 2)), "score", net(convolution(3, 5)), "score")
+
+
+def test_inflated_channel_is_the_mean_of_the_others(net):
+    colour, depth = net(convolution(3, 4, "kernel_size: 3")), net(convolution(4, 4, "kernel_size: 3"))
+    surgery.inflate(depth, "score", colour, "score")
+    weights, new_weights = colour.params["score"][0].data, depth.params["score"][0].data
+    assert np.array_equal(new_weights[:, :3], weights)
+    np.testing.assert_allclose(new_weights[:, 3], weights.sum(axis=1) / 3, rtol=1e-6)
+    assert np.array_equal(depth.params["score"][1].data, colour.params["score"][1].data)
+
+
+def test_inflating_refuses_another_kernel(net):
+    colour, depth = net(convolution(3, 4, "kernel_size: 3")), net(convolution(4, 4, "kernel_size: 1"))
+    with pytest.raises(ValueError, match=r"\[4, 3, 3, 3\] cannot be inflated to score \[4, 4, 1, 1\]"):
+        surgery.inflate(depth, "score", colour, "score")
