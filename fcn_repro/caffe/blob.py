@@ -1,0 +1,180 @@
+"""Blob: a shape, a `data` buffer and a `diff` buffer.
+
+Source   caffe 9b89154 blob.cpp (Reshape, ShareData, ShareDiff, ShapeEquals)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fcn_repro.caffe import mode
+from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.synced_memory import Shape, SyncedMemory
+
+MAX_AXES = 32
+MAX_COUNT = 2**31 - 1
+
+
+class IntVec(list):
+    """pycaffe's shape: a sequence of integers that is a list and not a tuple."""
+
+
+def legacy_shape(dims: Iterable[int]) -> Shape:
+    """`dims` as the (num, channels, height, width) of old files: padded with ones on the left to four axes."""
+    dims = tuple(dims)
+    return (1,) * (4 - len(dims)) + dims
+
+
+class Blob:
+    """The unit that layers exchange: values and their gradient, in C order, usually (N, C, H, W).
+
+    Python sees numpy (`data`, `diff`); layers see tensors on the current device (`tensor`, `gradient`) and hand
+    theirs over with `store` and `store_gradient`. Either buffer may be shared with other blobs.
+    """
+
+    def __init__(self, shape: Iterable[int] = (), dtype: torch.dtype = torch.float32) -> None:
+        self._dtype = dtype
+        self._dims: Shape = ()
+        self._capacity = 0
+        self._data = SyncedMemory(dtype)
+        self._diff = SyncedMemory(dtype)
+        self.reshape(*shape)
+
+    # -- shape ---------------------------------------------------------------------------------------------------
+
+    @property
+    def dims(self) -> Shape:
+        """The shape as a tuple."""
+        return self._dims
+
+    @property
+    def shape(self) -> IntVec:
+        """The shape as pycaffe gives it."""
+        return IntVec(self._dims)
+
+    @property
+    def count(self) -> int:
+        """Number of elements; 1 for a blob without axes."""
+        return math.prod(self._dims)
+
+    @property
+    def num(self) -> int:
+        """Axis 0 of at most four, 1 where there is none."""
+        return self._legacy_axis(0)
+
+    @property
+    def channels(self) -> int:
+        """Axis 1 of at most four, 1 where there is none."""
+        return self._legacy_axis(1)
+
+    @property
+    def height(self) -> int:
+        """Axis 2 of at most four, 1 where there is none."""
+        return self._legacy_axis(2)
+
+    @property
+    def width(self) -> int:
+        """Axis 3 of at most four, 1 where there is none."""
+        return self._legacy_axis(3)
+
+    def reshape(self, *dims: int) -> None:
+        """Change the shape. Content and sharing stay while the blob has room; growing it starts from new zeros.
+
+        Raises   CaffeError for a negative dim, more than 32 axes, or more elements than Caffe can count.
+        """
+        dims = tuple(int(d) for d in dims)
+        if dims == self._dims and self._capacity:
+            return
+        count = math.prod(dims)
+        if len(dims) > MAX_AXES or any(d < 0 for d in dims) or count > MAX_COUNT:
+            raise CaffeError(
+                f"a blob cannot have the shape {list(dims)}: at most {MAX_AXES} axes, none negative, "
+                f"and at most {MAX_COUNT} elements"
+            )
+        self._dims = dims
+        if count > self._capacity:
+            self._capacity = count
+            self._data = SyncedMemory(self._dtype)
+            self._diff = SyncedMemory(self._dtype)
+
+    # -- what Python sees ----------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> np.ndarray:
+        """The values as a live, writable numpy array."""
+        return self._data.view(self._dims)
+
+    @property
+    def diff(self) -> np.ndarray:
+        """The gradient as a live, writable numpy array."""
+        return self._diff.view(self._dims)
+
+    # -- what layers see -----------------------------------------------------------------------------------------
+
+    @property
+    def tensor(self) -> Tensor:
+        """The values on the current device; changing them in place changes the blob."""
+        return self._data.read(self._dims, mode.device())
+
+    @property
+    def gradient(self) -> Tensor:
+        """The gradient on the current device; changing it in place changes the blob."""
+        return self._diff.read(self._dims, mode.device())
+
+    def store(self, tensor: Tensor) -> None:
+        """Take `tensor`, of this blob's shape, as the values; the caller must not use it for anything else."""
+        self._data.write(self._checked(tensor))
+
+    def store_gradient(self, tensor: Tensor) -> None:
+        """Take `tensor`, of this blob's shape, as the gradient; the caller must not use it for anything else."""
+        self._diff.write(self._checked(tensor))
+
+    def accumulate_gradient(self, tensor: Tensor) -> None:
+        """Add `tensor` to the gradient; like `store_gradient` where the gradient was cleared."""
+        if self._diff.is_blank:
+            self.store_gradient(tensor)
+        else:
+            self.gradient.add_(self._checked(tensor))
+
+    def clear_gradient(self) -> None:
+        """Set the gradient to zero."""
+        self._diff.clear()
+
+    # -- sharing -------------------------------------------------------------------------------------------------
+
+    def share_data(self, other: Blob) -> None:
+        """Use the other blob's data buffer from now on; the counts, not the shapes, must be equal."""
+        self._require_equal_count(other)
+        self._data = other._data
+
+    def share_diff(self, other: Blob) -> None:
+        """Use the other blob's diff buffer from now on; the counts, not the shapes, must be equal."""
+        self._require_equal_count(other)
+        self._diff = other._diff
+
+    def _checked(self, tensor: Tensor) -> Tensor:
+        if tensor.shape != self._dims:
+            raise CaffeError(f"a tensor of shape {list(tensor.shape)} was stored in a blob of shape {self.shape}")
+        return tensor
+
+    def _require_equal_count(self, other: Blob) -> None:
+        if self.count != other.count:
+            raise CaffeError(f"blobs of shapes {self.shape} and {other.shape} cannot share memory: unequal counts")
+
+    def _legacy_axis(self, axis: int) -> int:
+        if len(self._dims) > 4:
+            raise CaffeError(f"num, channels, height, width do not apply to a blob of {len(self._dims)} axes")
+        return self._dims[axis] if axis < len(self._dims) else 1
+
+
+class BlobVec(list):
+    """pycaffe's list of a layer's parameter blobs."""
+
+    def add_blob(self, *dims: int) -> None:
+        """Append a parameter blob of the given shape, filled with zeros."""
+        self.append(Blob(dims))

@@ -1,0 +1,183 @@
+"""Layer: what every layer type has in common, ours and those that users write in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fcn_repro.caffe import fillers
+from fcn_repro.caffe.blob import Blob, BlobVec
+from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.proto import caffemodel
+from fcn_repro.caffe.synced_memory import Shape
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many bottoms or tops a layer type takes."""
+
+    least: int
+    most: int | None
+
+    def admits(self, n: int) -> bool:
+        """Whether n blobs are within the count."""
+        return self.least <= n and (self.most is None or n <= self.most)
+
+    def __str__(self) -> str:
+        if self.most is None:
+            return f"at least {self.least}"
+        return f"exactly {self.least}" if self.least == self.most else f"{self.least} to {self.most}"
+
+
+def exactly(n: int) -> Count:
+    """Just n blobs."""
+    return Count(n, n)
+
+
+def at_least(n: int) -> Count:
+    """n blobs or more."""
+    return Count(n, None)
+
+
+def between(least: int, most: int) -> Count:
+    """From `least` to `most` blobs, both included."""
+    return Count(least, most)
+
+
+class Layer:
+    """caffe.Layer: one step of a net, with its parameters.
+
+    The life cycle is pycaffe's: `setup` once, `reshape` then and before every `forward`, `backward` where a gradient is
+    needed. A Python layer overrides these four over Blobs. A built-in layer as a rule writes the four tensor hooks
+    instead, `prepare`, `top_shapes`, `compute` and `gradients`, and leaves moving blobs to this class.
+
+    Bottom diffs are overwritten by each backward pass, parameter diffs are added to (`accumulate`).
+    Source   caffe 9b89154 layer.hpp
+    """
+
+    bottoms: Count = at_least(0)
+    tops: Count = at_least(0)
+    equal_counts = False  # as many tops as bottoms, top i being made from bottom i
+    auto_top = False  # anonymous tops are added up to the least number
+    default_loss_weight = 0.0
+
+    def __init__(self, param) -> None:
+        self.param = param
+        self.phase: int = param.phase
+        self.blobs = BlobVec()
+        self.param_propagate_down: list[bool] = []
+
+    @property
+    def type(self) -> str:
+        """The type as the prototxt spells it."""
+        return self.param.type
+
+    # -- pycaffe's life cycle ------------------------------------------------------------------------------------
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Check the parameters and make the parameter blobs; called once."""
+        self.prepare(*(blob.dims for blob in bottom))
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Give the tops their shapes; called before every forward."""
+        for blob, shape in zip(top, self.top_shapes(*(blob.dims for blob in bottom)), strict=True):
+            blob.reshape(*shape)
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Compute the tops' data."""
+        inputs = tuple(blob.tensor for blob in bottom)
+        for blob, result in zip(top, _as_tuple(self.compute(*inputs)), strict=True):
+            in_place = any(blob is source for source in bottom)
+            blob.store(result if in_place else _unaliased(result, inputs))
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        """Compute the diffs of those bottoms that want one, and add to the parameters' diffs."""
+        top_diff = tuple(blob.gradient for blob in top)
+        diffs = self.gradients(
+            tuple(blob.tensor for blob in bottom), tuple(blob.tensor for blob in top), top_diff, tuple(propagate_down)
+        )
+        given: tuple[Tensor, ...] = top_diff
+        for blob, diff, wanted in zip(bottom, diffs, propagate_down, strict=True):
+            if wanted and diff is not None:
+                diff = _unaliased(diff, given)
+                given += (diff,)
+                blob.store_gradient(diff)
+
+    # -- tensor hooks of the built-in layers ---------------------------------------------------------------------
+
+    def prepare(self, *bottom: Shape) -> None:
+        """Caffe's LayerSetUp on the bottoms' shapes: check `self.param`, add the parameter blobs."""
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        """The tops' shapes, by integer arithmetic alone.
+
+        Raises   CaffeError when the bottoms do not fit.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say its top shapes")
+
+    def compute(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The tops' values from the bottoms'. Returns one tensor, or one per top; changes none of its arguments."""
+        raise NotImplementedError(f"{type(self).__name__} does not compute")
+
+    def gradients(
+        self,
+        bottom: tuple[Tensor, ...],
+        top: tuple[Tensor, ...],
+        top_diff: tuple[Tensor, ...],
+        wanted: tuple[bool, ...],
+    ) -> Sequence[Tensor | None]:
+        """The bottoms' gradients, one per bottom; None leaves a bottom's diff as it was.
+
+        `bottom` and `top` hold the values after the last forward; in an in-place layer they are the same tensors.
+        Parameter gradients go to `accumulate`. Changes none of its arguments.
+        """
+        raise self.error("has no backward pass")
+
+    # -- for the layers' own use ---------------------------------------------------------------------------------
+
+    def add_blob(self, shape: Shape, filler) -> None:
+        """Append a parameter blob: preset values if the LayerParameter brings them, else the filler's."""
+        blob = Blob(shape)
+        index = len(self.blobs)
+        if index < len(self.param.blobs):
+            preset = caffemodel.from_proto(self.param.blobs[index])
+            if not preset.fits(shape):
+                raise self.error(f"brings a blob {index} of shape {list(preset.shape)}; it must be {list(shape)}")
+            blob.store(torch.from_numpy(preset.data.reshape(shape)))
+        else:
+            blob.store(fillers.fill(filler, shape))
+        self.blobs.append(blob)
+
+    def accumulate(self, index: int, gradient: Tensor) -> None:
+        """Add to the diff of parameter blob `index`."""
+        self.blobs[index].accumulate_gradient(gradient)
+
+    def canonical_axis(self, axis: int, axes: int) -> int:
+        """An axis in [-axes, axes) as one in [0, axes).
+
+        Raises   CaffeError outside that range.
+        """
+        if not -axes <= axis < axes:
+            raise self.error(f"names axis {axis} of a blob with {axes} axes")
+        return axis % axes
+
+    def allow_force_backward(self, bottom_index: int) -> bool:
+        """Whether `force_backward: true` asks this layer for the gradient of that bottom."""
+        return True
+
+    def error(self, fault: str) -> CaffeError:
+        """A CaffeError that begins with the layer's name and type."""
+        return CaffeError(f"layer {self.param.name!r} ({self.param.type}) {fault}")
+
+
+def _as_tuple(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return result if isinstance(result, tuple) else (result,)
+
+
+def _unaliased(tensor: Tensor, others: tuple[Tensor, ...]) -> Tensor:
+    """A blob owns its memory, so a result that is only a view of another blob's is copied."""
+    owner = tensor.untyped_storage().data_ptr()
+    return tensor.clone() if any(other.untyped_storage().data_ptr() == owner for other in others) else tensor

@@ -1,0 +1,26 @@
+"""Convolution."""
+
+from __future__ import annotations
+
+from fcn_repro.caffe.layers.filter_bank import FilterBank
+from fcn_repro.caffe.synced_memory import Shape
+
+
+class Convolution(FilterBank):
+    """Cross-correlation with learned filters (nothing is flipped).
+
+    Shapes
+        bottom[i]   (N, C, H, W), or any number of axes after `axis`; all bottoms alike
+        top[i]      (N, num_output, OH, OW) with OH = floor((H + 2*pad - (dilation*(kernel-1)+1)) / stride) + 1
+        blobs       [0] (num_output, C/group, kernel, kernel)   [1] (num_output)
+    Reads    convolution_param. Both fillers are constant 0 unless given: such a layer starts at zero.
+    Source   caffe 9b89154 conv_layer.cpp
+    """
+
+    def filter_channels(self) -> Shape:
+        """(num_output, C/group)."""
+        return self.num_output, self.channels // self.group
+
+    def spatial_shape(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """Rounded down."""
+        return self.window.convolved(size)

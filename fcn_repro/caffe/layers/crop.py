@@ -1,0 +1,59 @@
+"""Crop."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from fcn_repro.caffe.layers.base import Layer, exactly
+from fcn_repro.caffe.synced_memory import Shape
+
+
+class Crop(Layer):
+    """Cut bottom[0] to the size of bottom[1] along `axis` and every later axis, beginning at `offset`.
+
+    Shapes
+        bottom[0]   what is cut; bottom[1] only lends its shape and never gets a diff
+        top[0]      bottom[0]'s dims before `axis`, bottom[1]'s from there on
+    Reads    crop_param: axis, offset (none: 0; one: the same for every cropped axis; else one per cropped axis)
+    Differs  nothing is centred: FCN's offsets 19, 5, 27, 9, 31 come from alignment (coord_map.crop)
+    Source   caffe 9b89154 crop_layer.cpp
+    """
+
+    bottoms = exactly(2)
+    tops = exactly(1)
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        """bottom[1]'s sizes where they fit."""
+        whole, like = bottom
+        if len(whole) != len(like):
+            raise self.error(f"has bottoms of {len(whole)} and {len(like)} axes; they must have equally many")
+        self._region = [slice(None)] * self._axis(whole)
+        for offset, n, size in zip(self._offsets(whole), whole[len(self._region) :], like[len(self._region) :]):
+            if offset + size > n:
+                raise self.error(
+                    f"cannot take {size} pixels from offset {offset} of {n}: {list(whole)} to {list(like)}"
+                )
+            self._region.append(slice(offset, offset + size))
+        return [(*whole[: self._axis(whole)], *like[self._axis(whole) :])]
+
+    def compute(self, *bottom: Tensor) -> Tensor:
+        """The region."""
+        return bottom[0][tuple(self._region)]
+
+    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
+        """Zero outside the region."""
+        whole = bottom[0].new_zeros(bottom[0].shape)
+        whole[tuple(self._region)] = top_diff[0]
+        return [whole, None]
+
+    def _axis(self, whole: Shape) -> int:
+        return self.canonical_axis(self.param.crop_param.axis, len(whole))
+
+    def _offsets(self, whole: Shape) -> list[int]:
+        cropped = len(whole) - self._axis(whole)
+        offsets = list(self.param.crop_param.offset) or [0]
+        if len(offsets) == 1:
+            return offsets * cropped
+        if len(offsets) != cropped:
+            raise self.error(f"has {len(offsets)} offsets for {cropped} cropped axes; expected 1 or {cropped}")
+        return offsets

@@ -1,0 +1,123 @@
+"""What Convolution and Deconvolution share: the filters, the bias, and torch's one operator for both."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fcn_repro.caffe.layers.base import Layer, at_least
+from fcn_repro.caffe.layers.geometry import Window, convolution_window
+from fcn_repro.caffe.synced_memory import Shape
+
+
+class FilterBank(Layer):
+    """Filters slid over every bottom alike, one top per bottom.
+
+    Source   caffe 9b89154 base_conv_layer.cpp
+    """
+
+    bottoms = tops = at_least(1)
+    equal_counts = True
+    transposed = False
+
+    def prepare(self, *bottom: Shape) -> None:
+        """Check the parameters and make the blobs: [0] filters, [1] bias if there is one."""
+        param = self.param.convolution_param
+        self.axis = self.canonical_axis(param.axis, len(bottom[0]))
+        self.window: Window = convolution_window(self, len(bottom[0]) - self.axis - 1)
+        self.group = param.group
+        self.channels = bottom[0][self.axis]
+        self.num_output = param.num_output
+        if self.num_output < 1:
+            raise self.error("has no num_output; expected at least 1")
+        if self.group < 1 or self.channels % self.group or self.num_output % self.group:
+            raise self.error(
+                f"has group {self.group}, which must divide both its {self.channels} bottom channels "
+                f"and its num_output {self.num_output}"
+            )
+        self.add_blob((*self.filter_channels(), *self.window.kernel), param.weight_filler)
+        if param.bias_term:
+            self.add_blob((self.num_output,), param.bias_filler)
+
+    def filter_channels(self) -> Shape:
+        """The first two dims of the filter blob."""
+        raise NotImplementedError
+
+    def spatial_shape(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """The top's spatial dims for the bottom's."""
+        raise NotImplementedError
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        """One top shape per bottom; all bottoms must have the first one's."""
+        for shape in bottom:
+            if shape != bottom[0]:
+                raise self.error(f"has bottoms of shapes {list(bottom[0])} and {list(shape)}; they must be equal")
+        if len(bottom[0]) - self.axis - 1 != len(self.window.kernel):
+            raise self.error(f"was set up for {len(self.window.kernel)} spatial axes and got {list(bottom[0])}")
+        if bottom[0][self.axis] != self.channels:
+            raise self.error(f"was set up for {self.channels} channels and got {bottom[0][self.axis]}")
+        size = self.spatial_shape(bottom[0][self.axis + 1 :])
+        if any(n < 1 for n in size):
+            raise self.error(f"would make a top of size {list(size)} from a bottom of shape {list(bottom[0])}")
+        return [(*bottom[0][: self.axis], self.num_output, *size)] * len(bottom)
+
+    def compute(self, *bottom: Tensor) -> tuple[Tensor, ...]:
+        """Each bottom with the filters slid over it, plus the bias."""
+        return tuple(self._filtered(x) for x in bottom)
+
+    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
+        """Through the filters to every bottom; filter and bias gradients add up over the bottoms."""
+        has_bias = len(self.blobs) > 1
+        weight = self.blobs[0].tensor
+        learned = (self.param_propagate_down[0], has_bias and self.param_propagate_down[1])
+        found: list[Tensor | None] = []
+        for x, dy, want in zip(bottom, top_diff, wanted, strict=True):
+            if not (want or any(learned)):
+                found.append(None)
+                continue
+            if not self.window.kernel:
+                dx, *d_params = self._pointwise_gradients(self._batched(x), self._batched(dy))
+            else:
+                dx, *d_params = torch.ops.aten.convolution_backward(
+                    self._batched(dy), self._batched(x), weight, [self.num_output] if has_bias else None,
+                    *self._geometry(), [want, *learned],
+                )  # fmt: skip
+            for index, (gradient, learn) in enumerate(zip(d_params, learned, strict=True)):
+                if learn:
+                    self.accumulate(index, gradient)
+            found.append(dx.view(x.shape) if want else None)
+        return found
+
+    def _filtered(self, x: Tensor) -> Tensor:
+        weight = self.blobs[0].tensor
+        bias = self.blobs[1].tensor if len(self.blobs) > 1 else None
+        if not self.window.kernel:
+            return self._pointwise(self._batched(x), weight, bias).view(*x.shape[: self.axis], self.num_output)
+        y = torch.convolution(self._batched(x), weight, bias, *self._geometry())
+        return y if self.axis == 1 else y.view(*x.shape[: self.axis], *y.shape[1:])
+
+    def _geometry(self) -> tuple:
+        window = self.window
+        no_output_padding = [0] * len(window.kernel)
+        return window.stride, window.pad, window.dilation, self.transposed, no_output_padding, self.group
+
+    def _batched(self, x: Tensor) -> Tensor:
+        """The axes before the channels as one."""
+        return x if self.axis == 1 else x.reshape(-1, *x.shape[self.axis :])
+
+    # A filter without spatial axes is a matrix per group, which torch's convolution does not take.
+
+    def _matrix(self, weight: Tensor) -> Tensor:
+        grouped = weight.view(self.group, -1, weight.shape[1])
+        return grouped if self.transposed else grouped.transpose(1, 2)  # (group, in, out)
+
+    def _pointwise(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        y = torch.einsum("ngi,gio->ngo", x.view(len(x), self.group, -1), self._matrix(weight)).reshape(len(x), -1)
+        return y if bias is None else y + bias
+
+    def _pointwise_gradients(self, x: Tensor, dy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        weight = self.blobs[0].tensor
+        grouped_x, grouped_dy = (t.view(len(t), self.group, -1) for t in (x, dy))
+        dx = torch.einsum("ngo,gio->ngi", grouped_dy, self._matrix(weight)).reshape(x.shape)
+        d_weight = torch.einsum("ngi,ngo->" + ("gio" if self.transposed else "goi"), grouped_x, grouped_dy)
+        return dx, d_weight.reshape(weight.shape), dy.sum(0)

@@ -1,0 +1,31 @@
+"""Silence."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from fcn_repro.caffe.layers.base import Layer, at_least, exactly
+from fcn_repro.caffe.synced_memory import Shape
+
+
+class Silence(Layer):
+    """Reads blobs so that they are no outputs of the net.
+
+    Shapes   bottom[i] any; no tops
+    Source   caffe 9b89154 silence_layer.cpp
+    """
+
+    bottoms = at_least(1)
+    tops = exactly(0)
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        """None."""
+        return []
+
+    def compute(self, *bottom: Tensor) -> tuple[Tensor, ...]:
+        """Nothing."""
+        return ()
+
+    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
+        """Zero."""
+        return [x.new_zeros(x.shape) for x in bottom]

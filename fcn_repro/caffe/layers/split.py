@@ -1,0 +1,44 @@
+"""Split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fcn_repro.caffe.blob import Blob
+from fcn_repro.caffe.layers.base import Layer, at_least, exactly
+from fcn_repro.caffe.synced_memory import Shape
+
+
+class Split(Layer):
+    """One blob for several readers; Net inserts these by itself.
+
+    Shapes   top[i] as bottom[0], and the same memory; diffs are separate and add up
+    Source   caffe 9b89154 split_layer.cpp
+    """
+
+    bottoms = exactly(1)
+    tops = at_least(1)
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Shape the tops like the bottom."""
+        for blob in top:
+            if blob is bottom[0]:
+                raise self.error("cannot be in place")
+            blob.reshape(*bottom[0].dims)
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        """The bottom's shape for every top."""
+        return [bottom[0]] * len(self.param.top)
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Let the tops share the bottom's data."""
+        for blob in top:
+            blob.share_data(bottom[0])
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        """The sum of the readers' gradients."""
+        if propagate_down[0]:
+            total = top[0].gradient.clone() if len(top) == 1 else top[0].gradient + top[1].gradient
+            for blob in top[2:]:
+                total.add_(blob.gradient)
+            bottom[0].store_gradient(total)

@@ -1,0 +1,95 @@
+"""One buffer that several blobs may share, kept coherent between numpy's view of it and torch's.
+
+Source   caffe 9b89154 syncedmem.cpp: a host and a device copy, of which the one written last is the true one.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Shape = tuple[int, ...]
+
+
+class SyncedMemory:
+    """A lazily allocated float buffer, zero until first written.
+
+    Three rules make it both faithful and quick:
+    - What `view` returns stays alive as a window on this buffer: as long as anybody holds it, results are copied into
+      the memory under it. When nobody does, `write` only keeps the layer's tensor, and nothing is copied.
+    - A buffer outlives the shape it is seen with: `read` and `view` look at its first elements in flat C order.
+    - On a GPU, `view` hands out a host mirror and from then on the mirror counts as newest, as in Caffe, even if
+      Python only looked; the next `read` uploads it again.
+    """
+
+    def __init__(self, dtype: torch.dtype = torch.float32) -> None:
+        self._dtype = dtype
+        self._newest: Tensor | None = None  # any shape, any strides, on any device
+        self._host: Tensor | None = None  # flat, contiguous, on the CPU: what numpy views look at
+        self._view: weakref.ref[np.ndarray] | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        """True while the buffer holds nothing but the zeros it was born with."""
+        return self._newest is None
+
+    def read(self, shape: Shape, device: torch.device) -> Tensor:
+        """The buffer as a tensor of `shape` on `device`; changing it in place changes the buffer."""
+        tensor = self._with_elements(math.prod(shape), device)
+        if tensor.device != device:
+            tensor = self._newest = tensor.to(device)
+        if tensor.shape == shape:
+            return tensor
+        return self._flat(tensor)[: math.prod(shape)].view(shape)
+
+    def write(self, tensor: Tensor) -> None:
+        """Make `tensor` the content. The caller gives the tensor up: it may become the buffer itself."""
+        host = self._host if self._view is not None and self._view() is not None else None
+        if host is None or tensor.is_cuda or tensor.numel() > host.numel():
+            self._newest = tensor
+            return
+        host[: tensor.numel()].copy_(tensor.reshape(-1))
+        self._newest = host
+
+    def view(self, shape: Shape) -> np.ndarray:
+        """A live, writable numpy array of `shape` on the host copy of the buffer."""
+        count = math.prod(shape)
+        newest = self._with_elements(count, torch.device("cpu"))
+        if newest.is_cuda:
+            if self._host is None or self._host.numel() < newest.numel():
+                self._host = torch.empty(newest.numel(), dtype=newest.dtype, pin_memory=True)
+            self._host[: newest.numel()].copy_(newest.reshape(-1))
+        else:
+            self._host = self._flat(newest)
+        self._newest = self._host
+        array = self._host[:count].view(shape).numpy()
+        self._view = weakref.ref(array)
+        return array
+
+    def clear(self) -> None:
+        """Back to zeros, at no cost where nobody looks at the memory."""
+        if self._view is not None and self._view() is not None and self._newest is not None:
+            self._newest.zero_()
+        else:
+            self._newest = None
+
+    def _with_elements(self, count: int, device: torch.device) -> Tensor:
+        """The newest content, grown with zeros to at least `count` elements."""
+        newest = self._newest
+        if newest is None:
+            newest = self._newest = torch.zeros(count, dtype=self._dtype, device=device)
+        elif newest.numel() < count:
+            grown = newest.new_zeros(count)
+            grown[: newest.numel()] = newest.reshape(-1)
+            newest = self._newest = grown
+        return newest
+
+    def _flat(self, tensor: Tensor) -> Tensor:
+        """`tensor`, which is the content, as one row in C order; made so for good where its strides are others."""
+        if not tensor.is_contiguous():
+            tensor = self._newest = tensor.contiguous()
+        return tensor.view(-1)
