@@ -1,0 +1,164 @@
+"""What a data set is, and the life of the layer that feeds one to a net, one image per iteration.
+
+Each data set is one file beside this one: its facts (`DataSet`), its data layers (`SegDataLayer`), its preparation.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from fcn_repro.datasets import reading
+from fcn_repro.engine import caffe
+from fcn_repro.errors import DataError
+
+
+@dataclass(frozen=True)
+class DataLayer:
+    """A Python layer as a prototxt names it: python_param's module and layer, and what goes into param_str."""
+
+    module: str
+    layer: str
+    params: Mapping[str, object]  # paths relative to the repository's root
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The facts of a data set: everything that is known of it before a file is opened."""
+
+    name: str
+    class_names: tuple[str, ...]  # in the order of the net's outputs
+    mean_bgr: tuple[float, float, float]  # of pixels in 0-255
+    void: int | None  # the label that is neither trained on nor scored; None: every pixel has a class
+    splits: Mapping[str, int]  # images in each
+    train: DataLayer
+    val: DataLayer
+    archives: tuple[str, ...] = ()  # rows of data/archives.csv that it is prepared from
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Every value that a label map may hold."""
+        return (*range(len(self.class_names)), *([] if self.void is None else [self.void]))
+
+    @property
+    def remedy(self) -> str:
+        """What to do when a file of this data set is missing or damaged."""
+        return f"Remove the file if it is there, then run: make data-{self.name}"
+
+
+def to_blob(image_rgb: np.ndarray, mean_bgr: Sequence[float]) -> np.ndarray:
+    """A photograph as the nets take it: (H, W, 3) uint8, R G B, becomes (3, H, W) float32, B G R, minus the mean.
+
+    The mean is subtracted in double precision and rounded once, as the reference does.
+    """
+    image_bgr = np.array(image_rgb, dtype=np.float32)[:, :, ::-1]
+    image_bgr -= np.array(mean_bgr)
+    return image_bgr.transpose(2, 0, 1)
+
+
+class SegDataLayer(caffe.Layer):
+    """One image and its label per forward; the net is reshaped to every image.
+
+    A subclass states `facts`, `top_names` and the param_str keys it needs (`required`), and says where the split's
+    list is (`list_file`) and what one item consists of (`load`).
+
+    Tops        one per array that `load` returns, (1, C, H, W) each
+    param_str   a dict literal: the `required` keys, and optionally
+                randomize (True)  draw images at random; never done for a split without "train" in its name
+                seed (None)       of this layer's own generator; None takes one from the operating system
+    Order       random: uniform draws with replacement, the same as the reference's under Python 2.
+                Otherwise the list's order, starting again at its end.
+    Raises      ValueError for a wrong param_str or number of tops; DataError for missing and damaged files
+    Source      reference 1305c73 voc_layers.py; its global generator is replaced by one per layer
+    """
+
+    facts: DataSet
+    top_names: tuple[str, ...] = ("data", "label")
+    required: tuple[str, ...] = ("split",)
+
+    def list_file(self) -> Path:
+        """The list of the split's image ids."""
+        raise NotImplementedError
+
+    def load(self, item: str) -> Sequence[np.ndarray]:
+        """The arrays of one item, (C, H, W) each, one per top in order."""
+        raise NotImplementedError
+
+    def setup(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
+        """Read param_str and the split's list; pick the first item."""
+        if len(bottom) or len(top) != len(self.top_names):
+            expected = f"no bottoms and {len(self.top_names)} tops: {', '.join(self.top_names)}"
+            raise ValueError(
+                f"{type(self).__name__} has {len(bottom)} bottoms and {len(top)} tops; expected {expected}"
+            )
+        self.options = self._parse(self.param_str)
+        self.randomize = self.options["randomize"] and "train" in self.options["split"]
+        self.random = random.Random(self.options["seed"])
+        with self._naming_the_remedy():
+            self.items = reading.read_list(self.list_file())
+        self.index = self._draw() if self.randomize else 0
+
+    def reshape(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
+        """Load the current item and give the tops its shape."""
+        with self._naming_the_remedy():
+            self.arrays = self.load(self.items[self.index])
+        for i, array in enumerate(self.arrays):  # pycaffe's tops can be indexed, not iterated over
+            top[i].reshape(1, *array.shape)
+
+    def forward(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
+        """Copy the current item into the tops and move on to the next."""
+        for i, array in enumerate(self.arrays):
+            top[i].data[...] = array
+        self.index = self._draw() if self.randomize else (self.index + 1) % len(self.items)
+
+    def backward(self, top: Sequence[Any], propagate_down: Sequence[bool], bottom: Sequence[Any]) -> None:
+        """Nothing: data has no gradient."""
+
+    def position(self) -> dict:
+        """Where this layer stands in its data, fit for JSON: `seek` brings any layer over the same split there."""
+        version, words, gauss = self.random.getstate()
+        return {"images": len(self.items), "next": self.index, "random": [version, list(words), gauss]}
+
+    def seek(self, position: Mapping[str, Any]) -> None:
+        """Go to a place that `position` told: the next forward gives what it would have given there.
+
+        Raises   DataError if the split had another number of images then.
+        """
+        if position["images"] != len(self.items):
+            raise DataError(
+                f"{self.list_file()}: {len(self.items)} images; expected {position['images']}, as when the position "
+                "in it was noted. Bring that list back, or start afresh."
+            )
+        version, words, gauss = position["random"]
+        self.random.setstate((version, tuple(words), gauss))
+        self.index = position["next"]
+
+    def _draw(self) -> int:
+        # Python 2's randint(0, n - 1); Python 3's draws differ.
+        return int(self.random.random() * len(self.items))
+
+    def _parse(self, param_str: str) -> dict:
+        defaults = {"randomize": True, "seed": None}
+        try:
+            options = {**defaults, **ast.literal_eval(param_str)}
+        except (SyntaxError, ValueError, TypeError) as error:
+            raise ValueError(f"{type(self).__name__}: param_str is {param_str!r}; expected a dict literal") from error
+        expected = {*defaults, *self.required}
+        if set(options) != expected:
+            faults = [f"lacks {key}" for key in sorted(expected - set(options))]
+            faults += [f"has an unknown key {key}" for key in sorted(set(options) - expected)]
+            raise ValueError(f"{type(self).__name__}: param_str {param_str!r} {'; '.join(faults)}")
+        return options
+
+    @contextlib.contextmanager
+    def _naming_the_remedy(self) -> Iterator[None]:
+        try:
+            yield
+        except DataError as error:
+            raise DataError(f"{error}\n{self.facts.remedy}") from error

@@ -1,0 +1,122 @@
+"""Reading the files that data sets are made of: lists, photographs, label maps.
+
+Every function raises DataError naming the file, what was found in it and what was expected.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+import scipy.io
+from PIL import Image
+from scipy.io.matlab import MatReadError
+
+from fcn_repro.errors import DataError
+
+# What Pillow and scipy are known to raise over damaged files.
+DAMAGED_IMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+DAMAGED_MAT = (
+    *(OSError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError, OverflowError),
+    *(MemoryError, UnicodeDecodeError, struct.error, zlib.error, MatReadError),
+)
+
+
+def read_list(path: Path) -> tuple[str, ...]:
+    """The ids in a split's list, one a line, in the file's order."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(path, "split list", error) from error
+    ids = tuple(line.strip() for line in lines if line.strip())
+    if not ids:
+        raise DataError(f"{path}: empty; expected a split list, one image id a line")
+    return ids
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """A photograph as (H, W, 3) uint8, channels R G B."""
+    image, mode = _read_image(path)
+    if mode != "RGB":
+        raise DataError(f"{path}: image of mode {mode}; expected RGB, three channels of 8 bits")
+    return image
+
+
+def read_indexed(path: Path) -> np.ndarray:
+    """A label map stored as palette indices or grey levels: (H, W) uint8."""
+    label, mode = _read_image(path)
+    if mode not in ("P", "L"):
+        raise DataError(f"{path}: label map of mode {mode}; expected class indices, mode P or L, not colours")
+    return label
+
+
+def read_mat(path: Path, *fields: str) -> np.ndarray:
+    """The two-dimensional array that a .mat file holds under a variable, or under a struct's field: (H, W)."""
+    try:
+        value = scipy.io.loadmat(str(path))
+    except DAMAGED_MAT as error:
+        raise unreadable(path, ".mat file", error) from error
+    for depth, field in enumerate(fields):
+        present = [name for name in _names(value) if not name.startswith("__")]
+        if field not in present:
+            wanted = ".".join(fields[: depth + 1])
+            raise DataError(f"{path}: no field {wanted}; found {', '.join(present) or 'no fields'}")
+        value = value[field] if depth == 0 else value[field].flat[0]
+    if not (isinstance(value, np.ndarray) and value.ndim == 2 and value.dtype.kind in "uif"):
+        found = getattr(value, "dtype", type(value).__name__), getattr(value, "shape", ())
+        raise DataError(f"{path}: {'.'.join(fields)} is {found[0]} of shape {found[1]}; expected a map of numbers")
+    return value
+
+
+def check_label(label_hw: np.ndarray, path: Path, image_hw: Sequence[int], allowed: Sequence[int]) -> None:
+    """Refuse a label map that is not the size of its image, or holds values that are not allowed."""
+    if label_hw.shape != tuple(image_hw):
+        raise DataError(f"{path}: label map of {_size(label_hw.shape)}; expected its image's {_size(image_hw)}")
+    strange = np.setdiff1d(label_hw, allowed)
+    if strange.size:
+        found = ", ".join(f"{value:g}" for value in strange[:8])
+        raise DataError(f"{path}: label value {found}; expected {_ranges(allowed)}")
+
+
+def check_present(paths: Sequence[Path], of: Path) -> None:
+    """Refuse a list, `of`, that names files that are not there."""
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise DataError(f"{missing[0]}: missing, though {of} lists it ({len(missing)} of {len(paths)} files are)")
+
+
+def unreadable(path: Path, what: str, error: BaseException) -> DataError:
+    """The error to raise over a file that is missing, damaged or of another kind."""
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"{path}: missing; expected a {what}")
+    return DataError(f"{path}: damaged, or not a {what} ({type(error).__name__}: {error})")
+
+
+def _read_image(path: Path) -> tuple[np.ndarray, str]:
+    try:
+        with Image.open(str(path)) as image:
+            return np.array(image), image.mode
+    except DAMAGED_IMAGE as error:
+        raise unreadable(path, "picture", error) from error
+
+
+def _names(value: object) -> Sequence[str]:
+    """The variables of a file, or the fields of a struct."""
+    if isinstance(value, dict):
+        return tuple(value)
+    return getattr(getattr(value, "dtype", None), "names", None) or ()
+
+
+def _size(hw: Sequence[int]) -> str:
+    return " x ".join(str(side) for side in reversed(hw)) + " pixels"
+
+
+def _ranges(values: Sequence[int]) -> str:
+    """Whole numbers in words: 0-20 or 255."""
+    ordered = sorted(values)
+    starts = [v for v in ordered if v - 1 not in values]
+    ends = [v for v in ordered if v + 1 not in values]
+    return " or ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends))

@@ -1,0 +1,100 @@
+"""PASCAL VOC 2011 with SBD's annotations: trained on SBD train, scored on seg11valid.
+
+Directories
+    data/pascal/VOC2011     ImageSets/Segmentation/*.txt, JPEGImages/ID.jpg, SegmentationClass/ID.png
+    data/sbdd/dataset       train.txt, val.txt, img/ID.jpg, cls/ID.mat
+Differs     seg11valid is derived (VOC2011 val without SBD train) and written where the reference's nets look for it;
+            the reference ships it in one place and reads it in two others.
+Source      reference 1305c73 voc_layers.py; paper, footnote 7 (PAMI)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+
+from fcn_repro.datasets import reading
+from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
+
+CLASS_NAMES = (
+    *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+MEAN_BGR = (104.00699, 116.66877, 122.67892)
+
+VOC = DataSet(
+    name="voc",
+    class_names=CLASS_NAMES,
+    mean_bgr=MEAN_BGR,
+    void=255,
+    splits={"train": 8498, "seg11valid": 736},
+    train=DataLayer(
+        "voc_layers",
+        "SBDDSegDataLayer",
+        {"sbdd_dir": "data/sbdd/dataset", "split": "train", "mean": MEAN_BGR, "seed": 1337},
+    ),
+    val=DataLayer(
+        "voc_layers",
+        "VOCSegDataLayer",
+        {"voc_dir": "data/pascal/VOC2011", "split": "seg11valid", "mean": MEAN_BGR, "seed": 1337},
+    ),
+    archives=("voc2011", "sbd"),
+)
+
+
+class VOCSegDataLayer(SegDataLayer):
+    """PASCAL VOC: photographs and palette PNGs.
+
+    Tops        data (1, 3, H, W): B G R, 0-255 minus mean · label (1, 1, H, W): class 0-20, 255 void
+    param_str   voc_dir, split, mean; optionally randomize, seed
+    """
+
+    facts = VOC
+    required = ("voc_dir", "split", "mean")
+
+    def list_file(self) -> Path:
+        """ImageSets/Segmentation/SPLIT.txt."""
+        return Path(self.options["voc_dir"], "ImageSets", "Segmentation", f"{self.options['split']}.txt")
+
+    def load(self, item: str) -> Sequence[np.ndarray]:
+        """JPEGImages/ITEM.jpg and SegmentationClass/ITEM.png."""
+        image_path, label_path = voc_files(Path(self.options["voc_dir"]), item)
+        image_rgb = reading.read_rgb(image_path)
+        label_hw = reading.read_indexed(label_path)
+        reading.check_label(label_hw, label_path, image_rgb.shape[:2], self.facts.labels)
+        return to_blob(image_rgb, self.options["mean"]), label_hw[np.newaxis]
+
+
+class SBDDSegDataLayer(SegDataLayer):
+    """The Semantic Boundaries Dataset: photographs and .mat files, GTcls.Segmentation in each.
+
+    Tops        data (1, 3, H, W): B G R, 0-255 minus mean · label (1, 1, H, W): class 0-20
+    param_str   sbdd_dir, split, mean; optionally randomize, seed
+    """
+
+    facts = VOC
+    required = ("sbdd_dir", "split", "mean")
+
+    def list_file(self) -> Path:
+        """SPLIT.txt."""
+        return Path(self.options["sbdd_dir"], f"{self.options['split']}.txt")
+
+    def load(self, item: str) -> Sequence[np.ndarray]:
+        """img/ITEM.jpg and cls/ITEM.mat."""
+        image_path, label_path = sbd_files(Path(self.options["sbdd_dir"]), item)
+        image_rgb = reading.read_rgb(image_path)
+        label_hw = reading.read_mat(label_path, "GTcls", "Segmentation")
+        reading.check_label(label_hw, label_path, image_rgb.shape[:2], self.facts.labels)
+        return to_blob(image_rgb, self.options["mean"]), label_hw[np.newaxis]
+
+
+def voc_files(voc_dir: Path, item: str) -> tuple[Path, Path]:
+    """Where VOC keeps an item's photograph and its label map."""
+    return voc_dir / "JPEGImages" / f"{item}.jpg", voc_dir / "SegmentationClass" / f"{item}.png"
+
+
+def sbd_files(sbdd_dir: Path, item: str) -> tuple[Path, Path]:
+    """Where SBD keeps an item's photograph and its label map."""
+    return sbdd_dir / "img" / f"{item}.jpg", sbdd_dir / "cls" / f"{item}.mat"
