@@ -1,0 +1,47 @@
+"""Caffe's message classes and enum values, under the names that pycaffe's `caffe.proto.caffe_pb2` gives them.
+
+    caffe_pb2.NetParameter()   caffe_pb2.TRAIN   caffe_pb2.PoolingParameter.MAX   caffe_pb2.Phase.Name(1)
+
+The classes are made when this module is imported, from a descriptor pool of its own: real pycaffe registers the same
+names in protobuf's shared pool, and both must be able to live in one process.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+
+from fcn_repro.caffe.proto.compiler import compile_schema
+from fcn_repro.caffe.proto.schema import SCHEMA
+
+_pool = descriptor_pool.DescriptorPool()
+_pool.AddSerializedFile(compile_schema(SCHEMA, "caffe.proto").SerializeToString())
+DESCRIPTOR = _pool.FindFileByName("caffe.proto")
+
+if hasattr(message_factory, "GetMessageClass"):  # protobuf 4.22 and later
+
+    def _message_class(descriptor: Descriptor) -> type:
+        return message_factory.GetMessageClass(descriptor)
+
+else:
+    _message_class = message_factory.MessageFactory(_pool).GetPrototype
+
+_symbols: dict[str, Any] = {name: _message_class(message) for name, message in DESCRIPTOR.message_types_by_name.items()}
+for _name, _enum in DESCRIPTOR.enum_types_by_name.items():
+    _symbols[_name] = EnumTypeWrapper(_enum)
+    _symbols.update((value.name, value.number) for value in _enum.values)
+
+
+def __getattr__(name: str) -> Any:
+    """A message class, an enum or a value of a top-level enum."""
+    try:
+        return _symbols[name]
+    except KeyError:
+        raise AttributeError(f"Caffe's schema has no message, enum or enum value {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return ["DESCRIPTOR", *_symbols]

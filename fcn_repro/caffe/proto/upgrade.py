@@ -1,0 +1,300 @@
+"""Bring nets and solvers written for older Caffes to today's format, in place.
+
+Caffe has had three layer formats. V0 (2013) is one flat message, `layers { layer { type: "pool" } }`; V1 (2014) is
+`layers { type: POOLING }`; V2 is `layer { type: "Pooling" }`. Released VGG and CaffeNet weights are V1 to this day.
+
+Source   caffe 9b89154 upgrade_proto.cpp
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.proto import caffe_pb2
+
+log = logging.getLogger(__name__)
+
+V1_TYPES = {
+    "NONE": "",
+    "ABSVAL": "AbsVal",
+    "ACCURACY": "Accuracy",
+    "ARGMAX": "ArgMax",
+    "BNLL": "BNLL",
+    "CONCAT": "Concat",
+    "CONTRASTIVE_LOSS": "ContrastiveLoss",
+    "CONVOLUTION": "Convolution",
+    "DATA": "Data",
+    "DECONVOLUTION": "Deconvolution",
+    "DROPOUT": "Dropout",
+    "DUMMY_DATA": "DummyData",
+    "ELTWISE": "Eltwise",
+    "EUCLIDEAN_LOSS": "EuclideanLoss",
+    "EXP": "Exp",
+    "FLATTEN": "Flatten",
+    "HDF5_DATA": "HDF5Data",
+    "HDF5_OUTPUT": "HDF5Output",
+    "HINGE_LOSS": "HingeLoss",
+    "IM2COL": "Im2col",
+    "IMAGE_DATA": "ImageData",
+    "INFOGAIN_LOSS": "InfogainLoss",
+    "INNER_PRODUCT": "InnerProduct",
+    "LRN": "LRN",
+    "MEMORY_DATA": "MemoryData",
+    "MULTINOMIAL_LOGISTIC_LOSS": "MultinomialLogisticLoss",
+    "MVN": "MVN",
+    "POOLING": "Pooling",
+    "POWER": "Power",
+    "RELU": "ReLU",
+    "SIGMOID": "Sigmoid",
+    "SIGMOID_CROSS_ENTROPY_LOSS": "SigmoidCrossEntropyLoss",
+    "SILENCE": "Silence",
+    "SLICE": "Slice",
+    "SOFTMAX": "Softmax",
+    "SOFTMAX_LOSS": "SoftmaxWithLoss",
+    "SPLIT": "Split",
+    "TANH": "TanH",
+    "THRESHOLD": "Threshold",
+    "WINDOW_DATA": "WindowData",
+}
+SOLVER_TYPES = {
+    "SGD": "SGD",
+    "NESTEROV": "Nesterov",
+    "ADAGRAD": "AdaGrad",
+    "RMSPROP": "RMSProp",
+    "ADADELTA": "AdaDelta",
+    "ADAM": "Adam",
+}
+
+# What a V1 layer says about its parameters, one list per property -> the property in a V2 ParamSpec.
+_PARAM_LISTS = {"param": "name", "blob_share_mode": "share_mode", "blobs_lr": "lr_mult", "weight_decay": "decay_mult"}
+# V1 data layers once held these; all of them moved to transform_param.
+_TRANSFORM_FIELDS = ("scale", "mean_file", "crop_size", "mirror")
+_TRANSFORMING = {"DATA": "data_param", "IMAGE_DATA": "image_data_param", "WINDOW_DATA": "window_data_param"}
+
+
+def upgrade_net(net: Any, source: str) -> None:
+    """Rewrite a NetParameter of any age in today's format; `source` names it in errors and in the log.
+
+    Raises   CaffeError for V0 layer types and paddings that have no successor, and for a net that mixes V1 and V2.
+    """
+    if any(layer.HasField("layer") for layer in net.layers):
+        log.info("%s: upgrading layers from the format of 2013 (V0)", source)
+        _v0_to_v1(net, source)
+    _move_transforms(net)
+    if net.layers:
+        log.info("%s: upgrading layers from the format of 2014 (V1)", source)
+        _v1_to_v2(net, source)
+    _inputs_to_layer(net, source)
+    _freeze_statistics(net)
+
+
+def upgrade_solver(solver: Any, source: str) -> None:
+    """Replace the enum `solver_type` by the string `type`.
+
+    Raises   CaffeError when both are given.
+    """
+    if not solver.HasField("solver_type"):
+        return
+    if solver.HasField("type"):
+        raise CaffeError(f"{source}: solver_type and type ({solver.type!r}) are both given; keep type")
+    solver.type = SOLVER_TYPES[caffe_pb2.SolverParameter.SolverType.Name(solver.solver_type)]
+    solver.ClearField("solver_type")
+
+
+# ---- V1 -> V2 ------------------------------------------------------------------------------------------------------
+
+
+def _move_transforms(net: Any) -> None:
+    for layer in net.layers:
+        own_name = _TRANSFORMING.get(caffe_pb2.V1LayerParameter.LayerType.Name(layer.type))
+        if own_name is None:
+            continue
+        own = getattr(layer, own_name)
+        for name in _TRANSFORM_FIELDS:
+            if own.HasField(name):
+                setattr(layer.transform_param, name, getattr(own, name))
+                own.ClearField(name)
+
+
+def _v1_to_v2(net: Any, source: str) -> None:
+    if net.layer:
+        raise CaffeError(
+            f"{source}: both `layers` ({len(net.layers)} of them, the format of 2014) and `layer` ({len(net.layer)}) "
+            "are given; write all of them as `layer`"
+        )
+    for old in net.layers:
+        new = net.layer.add()
+        if old.HasField("type"):
+            new.type = V1_TYPES[caffe_pb2.V1LayerParameter.LayerType.Name(old.type)]
+        for field, value in old.ListFields():
+            if field.name != "type" and field.name not in _PARAM_LISTS:
+                _assign(new, field.name, value)
+        for name, spec_name in _PARAM_LISTS.items():
+            for i, value in enumerate(getattr(old, name)):
+                while len(new.param) <= i:
+                    new.param.add()
+                setattr(new.param[i], spec_name, value)
+    net.ClearField("layers")
+
+
+def _inputs_to_layer(net: Any, source: str) -> None:
+    """`input: "data"` with its sizes becomes an Input layer; without sizes, as in VGG's weights, nothing remains."""
+    if not net.input:
+        return
+    shapes = list(net.input_shape) or [
+        caffe_pb2.BlobShape(dim=net.input_dim[i : i + 4]) for i in range(0, len(net.input_dim), 4)
+    ]
+    if shapes:
+        if len(shapes) != len(net.input):
+            raise CaffeError(f"{source}: {len(net.input)} `input` names, but sizes for {len(shapes)} of them")
+        shape_param = caffe_pb2.InputParameter(shape=shapes)
+        net.layer.insert(
+            0, caffe_pb2.LayerParameter(name="input", type="Input", top=net.input, input_param=shape_param)
+        )
+    for name in ("input", "input_dim", "input_shape"):
+        net.ClearField(name)
+
+
+def _freeze_statistics(net: Any) -> None:
+    """The three blobs of BatchNorm are running statistics; a solver must not touch them whatever the file says."""
+    for layer in net.layer:
+        if layer.type == "BatchNorm" and len(layer.param) == 3:
+            for spec in layer.param:
+                spec.lr_mult = spec.decay_mult = 0
+
+
+# ---- V0 -> V1 ------------------------------------------------------------------------------------------------------
+
+_V0_TYPES = {
+    "accuracy": "ACCURACY",
+    "bnll": "BNLL",
+    "concat": "CONCAT",
+    "conv": "CONVOLUTION",
+    "data": "DATA",
+    "dropout": "DROPOUT",
+    "euclidean_loss": "EUCLIDEAN_LOSS",
+    "flatten": "FLATTEN",
+    "hdf5_data": "HDF5_DATA",
+    "hdf5_output": "HDF5_OUTPUT",
+    "im2col": "IM2COL",
+    "images": "IMAGE_DATA",
+    "infogain_loss": "INFOGAIN_LOSS",
+    "innerproduct": "INNER_PRODUCT",
+    "lrn": "LRN",
+    "multinomial_logistic_loss": "MULTINOMIAL_LOGISTIC_LOSS",
+    "pool": "POOLING",
+    "relu": "RELU",
+    "sigmoid": "SIGMOID",
+    "softmax": "SOFTMAX",
+    "softmax_loss": "SOFTMAX_LOSS",
+    "split": "SPLIT",
+    "tanh": "TANH",
+    "window_data": "WINDOW_DATA",
+}
+_KEPT = ("name", "blobs", "blobs_lr", "weight_decay")
+
+_WEIGHTED = {"conv": "convolution_param", "innerproduct": "inner_product_param"}
+_WINDOWED = {"conv": "convolution_param", "pool": "pooling_param"}
+_LRN = {"lrn": "lrn_param"}
+_IMAGES = {"images": "image_data_param"}
+_WINDOWS = {"window_data": "window_data_param"}
+_READING = {"data": "data_param", "hdf5_data": "hdf5_data_param", **_IMAGES, **_WINDOWS}
+_TRANSFORM = dict.fromkeys(_V0_TYPES, "transform_param")
+# V0 field -> its V1 name, and for each V0 type that reads it the V1 message it belongs to.
+_V0_FIELDS = {
+    "num_output": ("num_output", _WEIGHTED),
+    "biasterm": ("bias_term", _WEIGHTED),
+    "weight_filler": ("weight_filler", _WEIGHTED),
+    "bias_filler": ("bias_filler", _WEIGHTED),
+    "pad": ("pad", _WINDOWED),
+    "kernelsize": ("kernel_size", _WINDOWED),
+    "stride": ("stride", _WINDOWED),
+    "group": ("group", {"conv": "convolution_param"}),
+    "pool": ("pool", {"pool": "pooling_param"}),
+    "dropout_ratio": ("dropout_ratio", {"dropout": "dropout_param"}),
+    "local_size": ("local_size", _LRN),
+    "alpha": ("alpha", _LRN),
+    "beta": ("beta", _LRN),
+    "k": ("k", _LRN),
+    "concat_dim": ("concat_dim", {"concat": "concat_param"}),
+    "source": ("source", {**_READING, "infogain_loss": "infogain_loss_param"}),
+    "batchsize": ("batch_size", _READING),
+    "rand_skip": ("rand_skip", {"data": "data_param", **_IMAGES}),
+    "scale": ("scale", _TRANSFORM),
+    "meanfile": ("mean_file", _TRANSFORM),
+    "cropsize": ("crop_size", _TRANSFORM),
+    "mirror": ("mirror", _TRANSFORM),
+    "shuffle_images": ("shuffle", _IMAGES),
+    "new_height": ("new_height", _IMAGES),
+    "new_width": ("new_width", _IMAGES),
+    "det_fg_threshold": ("fg_threshold", _WINDOWS),
+    "det_bg_threshold": ("bg_threshold", _WINDOWS),
+    "det_fg_fraction": ("fg_fraction", _WINDOWS),
+    "det_context_pad": ("context_pad", _WINDOWS),
+    "det_crop_mode": ("crop_mode", _WINDOWS),
+}
+
+
+def _v0_to_v1(net: Any, source: str) -> None:
+    folded = _fold_padding(net, source)
+    new = caffe_pb2.NetParameter(input=net.input, input_dim=net.input_dim)
+    for name in ("name", "force_backward"):
+        if net.HasField(name):
+            setattr(new, name, getattr(net, name))
+    for layer in folded:
+        _layer_v0_to_v1(layer, new.layers.add(), source)
+    net.CopyFrom(new)
+
+
+def _fold_padding(net: Any, source: str) -> list[Any]:
+    """The layers without `padding` ones: a padding becomes the `pad` of the convolution or pooling that it feeds."""
+    producer: dict[str, Any] = {}
+    kept = []
+    for layer in net.layers:
+        for i, bottom in enumerate(layer.bottom):
+            padding = producer.get(bottom)
+            if padding is None or padding.layer.type != "padding":
+                continue
+            if layer.layer.type not in _WINDOWED or len(layer.bottom) != 1:
+                raise CaffeError(
+                    f"{source}: the padding layer {padding.layer.name!r} feeds {layer.layer.name!r} of type "
+                    f"{layer.layer.type!r}; expected one conv or pool layer"
+                )
+            layer.layer.pad = padding.layer.pad
+            layer.bottom[i] = padding.bottom[0]
+        producer.update(dict.fromkeys(layer.top, layer))
+        if layer.layer.type != "padding":
+            kept.append(layer)
+    return kept
+
+
+def _layer_v0_to_v1(old: Any, new: Any, source: str) -> None:
+    flat = old.layer
+    if flat.type not in _V0_TYPES:
+        raise CaffeError(f"{source}: layer {flat.name!r} has the type {flat.type!r}; V0 has {', '.join(_V0_TYPES)}")
+    new.bottom.extend(old.bottom)
+    new.top.extend(old.top)
+    new.type = caffe_pb2.V1LayerParameter.LayerType.Value(_V0_TYPES[flat.type])
+    for field, value in flat.ListFields():
+        name, messages = _V0_FIELDS.get(field.name, (field.name, {}))
+        if field.name in _KEPT:
+            _assign(new, field.name, value)
+        elif flat.type in messages:
+            _assign(getattr(new, messages[flat.type]), name, value)
+        elif field.name == "hdf5_output_param" and flat.type == "hdf5_output":
+            _assign(new, field.name, value)
+        elif field.name != "type":
+            log.warning("%s: layer %r of type %r does not read %s; dropped", source, flat.name, flat.type, field.name)
+
+
+def _assign(message: Any, name: str, value: Any) -> None:
+    """Give a field its value, whichever kind of field it is; a repeated field takes one value or many."""
+    target = getattr(message, name)
+    if hasattr(target, "extend"):
+        target.extend(value if hasattr(value, "extend") else [value])
+    elif hasattr(target, "CopyFrom"):
+        target.CopyFrom(value)
+    else:
+        setattr(message, name, value)
