@@ -6,11 +6,11 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
-from typing import IO, Iterator, Union
+from typing import IO, Iterator
 
 
 @contextlib.contextmanager
-def replacing(path: Union[str, Path], mode: str = "w") -> Iterator[IO]:
+def replacing(path: str | Path, mode: str = "w") -> Iterator[IO]:
     """Open a temporary file beside `path`; when the block ends well it takes the place of `path`, else it is gone.
 
     A reader never sees half a file, and whatever stood at `path` survives a full disk, a crash or a kill.

@@ -122,6 +122,16 @@ class Blob:
         return self._data.read(self._dims, mode.device())
 
     @property
+    def is_blank(self) -> bool:
+        """Whether the values are still the zeros that the blob was born with."""
+        return self._data.is_blank
+
+    @property
+    def gradient_is_blank(self) -> bool:
+        """Whether nothing was written to the gradient since the blob was born or cleared."""
+        return self._diff.is_blank
+
+    @property
     def gradient(self) -> Tensor:
         """The gradient on the current device; changing it in place changes the blob."""
         return self._diff.read(self._dims, mode.device())
@@ -136,7 +146,7 @@ class Blob:
 
     def accumulate_gradient(self, tensor: Tensor) -> None:
         """Add `tensor` to the gradient; like `store_gradient` where the gradient was cleared."""
-        if self._diff.is_blank:
+        if self.gradient_is_blank:
             self.store_gradient(tensor)
         else:
             self.gradient.add_(self._checked(tensor))

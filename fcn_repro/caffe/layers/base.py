@@ -75,6 +75,11 @@ class Layer:
         """The type as the prototxt spells it."""
         return self.param.type
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether top[0] is bottom[0], so that the bottom's values are gone after forward."""
+        return list(self.param.top[:1]) == list(self.param.bottom[:1]) != []
+
     # -- pycaffe's life cycle ------------------------------------------------------------------------------------
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

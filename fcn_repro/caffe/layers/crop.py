@@ -28,7 +28,8 @@ class Crop(Layer):
         if len(whole) != len(like):
             raise self.error(f"has bottoms of {len(whole)} and {len(like)} axes; they must have equally many")
         self._region = [slice(None)] * self._axis(whole)
-        for offset, n, size in zip(self._offsets(whole), whole[len(self._region) :], like[len(self._region) :]):
+        axis = len(self._region)
+        for offset, n, size in zip(self._offsets(whole), whole[axis:], like[axis:], strict=True):
             if offset + size > n:
                 raise self.error(
                     f"cannot take {size} pixels from offset {offset} of {n}: {list(whole)} to {list(like)}"

@@ -47,7 +47,7 @@ class Eltwise(Layer):
         operation = self.param.eltwise_param.operation
         if operation == _Param.SUM:
             total = bottom[0] * self._coeff[0]
-            for x, coeff in zip(bottom[1:], self._coeff[1:]):
+            for x, coeff in zip(bottom[1:], self._coeff[1:], strict=True):
                 total.add_(x, alpha=coeff)
             return total
         if operation == _Param.PROD:

@@ -119,7 +119,7 @@ class Pooling(Layer):
         return getattr(param, f"{name}_h"), getattr(param, f"{name}_w")
 
     def _margins(self, x: Tensor, size: Pair) -> tuple[int, int, int, int] | None:
-        """Left, right, above, below: what to add (or cut) so that whole windows give `size`; None where torch does it."""
+        """Left, right, above, below: what to add (or cut) for whole windows to give `size`; None where torch does."""
         spans = list(zip(x.shape[2:], size, self.kernel, self.stride, self.pad, strict=True))
         if all(p <= k // 2 and o == _torch_size(n, k, s, p) for n, o, k, s, p in spans):
             return None
@@ -139,7 +139,7 @@ class Pooling(Layer):
         return F.avg_pool2d(x, self.kernel, self.stride, pad, ceil, True, divisor_override=1)
 
     def _areas(self, x: Tensor, size: Pair) -> Tensor:
-        """Caffe's divisors (OH, OW): window areas clipped to the bottom and its padding, but not to the bottom alone."""
+        """Caffe's divisors (OH, OW): window areas clipped to the bottom with its padding, not to the bottom."""
         sides = []
         for n, o, k, s, p in zip(x.shape[2:], size, self.kernel, self.stride, self.pad, strict=True):
             start = torch.arange(o, device=x.device) * s - p

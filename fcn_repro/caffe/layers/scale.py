@@ -16,7 +16,7 @@ class Scale(Layer):
         bottom[0]   any
         bottom[1]   optional factor: bottom[0]'s dims from `axis` on, as many as it has
         top[0]      as bottom[0]; may be in place
-        blobs       the factor (bottom[0]'s dims from axis, num_axes of them; -1: all) unless bottom[1] gives it; the bias
+        blobs       the factor (num_axes of bottom[0]'s dims from axis on; -1: all) unless it is bottom[1]; the bias
     Reads    scale_param: axis, num_axes, filler (constant 1), bias_term, bias_filler (constant 0)
     Differs  from other layers, in Caffe: the factor's gradient is overwritten, not added to, when the factor covers the
              whole bottom or all dims before `axis` are 1 and the factor is no scalar. Kept.

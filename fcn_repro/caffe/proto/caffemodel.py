@@ -1,46 +1,16 @@
 """Read and write .caffemodel weights without touching each number.
 
-A .caffemodel is a NetParameter of which all but a few kilobytes are packed floats. On the wire these are plain
-little-endian bytes, so this module walks the few tags around them itself and maps the numbers straight to numpy.
-Layers in the formats V0 and V1 (`layers`) and V2 (`layer`) are all read; unknown fields are passed over, as protobuf
-does.
-
-Source   protobuf's wire format; caffe 9b89154 blob.cpp (ShapeEquals, FromProto, ToProto), upgrade_proto.cpp
+Source   caffe 9b89154 caffe.proto (NetParameter, LayerParameter, V1LayerParameter, V0LayerParameter), net.cpp (ToProto)
 """
 
 from __future__ import annotations
 
-import math
-import mmap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from fcn_repro.atomic import replacing
-from fcn_repro.caffe.errors import CaffeError
-
-Shape = tuple[int, ...]
-
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-_FIXED_SIZE = {FIXED64: 8, FIXED32: 4}
-
-
-@dataclass
-class StoredBlob:
-    """A parameter blob as a file holds it: flat values, and a shape that may be in the old four-axis form."""
-
-    shape: Shape
-    legacy: bool  # (num, channels, height, width), as files before 2014 write it
-    data: np.ndarray
-    diff: np.ndarray | None = None
-
-    def fits(self, dims: Sequence[int]) -> bool:
-        """Caffe's ShapeEquals: the same dims, or, in the old form, the same after padding with ones on the left."""
-        if self.legacy:
-            return len(dims) <= 4 and self.shape == (1,) * (4 - len(dims)) + tuple(dims)
-        return self.shape == tuple(dims)
+from fcn_repro.caffe.proto.wire import BYTES, Field, Reader, StoredBlob, blob_pieces, key, size_of, tagged, varint
 
 
 @dataclass
@@ -52,213 +22,48 @@ class StoredLayer:
 
 
 def read(path: str | Path) -> list[StoredLayer]:
-    """The layers of a binary NetParameter in file order; the numbers are mapped from the file, not copied.
+    """The layers of a binary NetParameter in file order, be they in the format V0, V1 or V2.
+
+    The numbers are mapped from the file, not copied. Unknown fields are passed over, as protobuf does.
 
     Raises   RuntimeError("Could not open file ...") as pycaffe does; CaffeError naming the file and the place where it
              is truncated or is no NetParameter.
     """
-    try:
-        with open(path, "rb") as file:
-            buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except ValueError as error:  # an empty file cannot be mapped
-        raise CaffeError(f"{path}: the file is empty, so it holds no weights; fetch or train it again") from error
-    except OSError as error:
-        raise CaffeError(f"Could not open file {path}") from error
-    return _Reader(memoryview(buffer), str(path)).layers()
-
-
-def from_proto(proto, where: str = "blob") -> StoredBlob:
-    """A BlobProto message as a StoredBlob."""
-    legacy = any(proto.HasField(name) for name in ("num", "channels", "height", "width"))
-    shape = (proto.num, proto.channels, proto.height, proto.width) if legacy else tuple(proto.shape.dim)
-    data = np.array(proto.double_data if proto.double_data else proto.data, dtype=np.float32)
-    diff = np.array(proto.double_diff if proto.double_diff else proto.diff, dtype=np.float32)
-    return _stored(shape, legacy, data, diff, where)
+    reader = Reader(path)
+    layers = []
+    for part in reader.message():
+        if part.wire == BYTES and part.number == 100:
+            layers.append(_layer(reader, part, name=1, blobs=7))
+        elif part.wire == BYTES and part.number == 2:
+            layers.append(_v1_layer(reader, part))
+    return layers
 
 
 def write(path: str | Path, net_name: str, layers: Iterable[tuple[bytes, Sequence[StoredBlob]]]) -> None:
     """Write a NetParameter atomically: `layers` gives each serialised LayerParameter (without blobs) and its blobs."""
     with replacing(path, "wb") as file:
         if net_name:
-            file.write(_tagged(1, net_name.encode()))
+            file.write(tagged(1, net_name.encode()))
         for header, blobs in layers:
             pieces: list[bytes | memoryview] = [header]
             for blob in blobs:
                 body = blob_pieces(blob)
-                pieces += [_key(7, BYTES), _varint(_size(body)), *body]
-            file.writelines([_key(100, BYTES), _varint(_size(pieces)), *pieces])
+                pieces += [key(7, BYTES), varint(size_of(body)), *body]
+            file.writelines([key(100, BYTES), varint(size_of(pieces)), *pieces])
 
 
-def blob_pieces(blob: StoredBlob) -> list[bytes | memoryview]:
-    """A serialised BlobProto in pieces, the numbers as views of the arrays."""
-    pieces: list[bytes | memoryview] = []
-    for number, values in ((5, blob.data), (6, blob.diff)):
-        if values is not None and values.size:
-            raw = memoryview(np.ascontiguousarray(values, dtype="<f4")).cast("B")
-            pieces += [_key(number, BYTES), _varint(len(raw)), raw]
-    dims = b"".join(_varint(dim) for dim in blob.shape)
-    return [*pieces, _tagged(7, _tagged(1, dims) if dims else b"")]
+def _v1_layer(reader: Reader, message: Field) -> StoredLayer:
+    for part in reader.inside(message):
+        if part.number == 1 and part.wire == BYTES:  # a V0 layer, wrapped
+            return _layer(reader, part, name=1, blobs=50)
+    return _layer(reader, message, name=4, blobs=6)
 
 
-# -- the wire ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Field:
-    number: int
-    wire: int
-    start: int  # of the value; for a varint, the value itself is in `value`
-    end: int
-    value: int = 0
-
-
-class _Reader:
-    """Walks one mapped file; every position is checked against the message that contains it."""
-
-    def __init__(self, buffer: memoryview, path: str) -> None:
-        self._buffer = buffer
-        self._path = path
-
-    def layers(self) -> list[StoredLayer]:
-        found = []
-        for part in self._fields(0, len(self._buffer)):
-            if part.wire == BYTES and part.number == 100:
-                found.append(self._layer(part, name=1, blobs=7))
-            elif part.wire == BYTES and part.number == 2:
-                found.append(self._v1_layer(part))
-        return found
-
-    def _v1_layer(self, message: _Field) -> StoredLayer:
-        for part in self._fields(message.start, message.end):
-            if part.number == 1 and part.wire == BYTES:  # a V0 layer, wrapped
-                return self._layer(part, name=1, blobs=50)
-        return self._layer(message, name=4, blobs=6)
-
-    def _layer(self, message: _Field, name: int, blobs: int) -> StoredLayer:
-        layer = StoredLayer("")
-        for part in self._fields(message.start, message.end):
-            if part.number == name and part.wire == BYTES:
-                layer.name = bytes(self._buffer[part.start : part.end]).decode("utf-8", "replace")
-        for part in self._fields(message.start, message.end):
-            if part.number == blobs and part.wire == BYTES:
-                layer.blobs.append(self._blob(part, f"{self._path}: layer {layer.name!r}, blob {len(layer.blobs)}"))
-        return layer
-
-    def _blob(self, message: _Field, where: str) -> StoredBlob:
-        legacy: dict[int, int] = {}
-        dims: list[int] = []
-        values: dict[int, list[np.ndarray]] = {5: [], 6: [], 8: [], 9: []}
-        position = message.start
-        while position < message.end:
-            part = self._field(position, message.end)
-            position = part.end
-            if part.number in (1, 2, 3, 4) and part.wire == VARINT:
-                legacy[part.number] = part.value
-            elif part.number == 7 and part.wire == BYTES:
-                dims += self._dims(part)
-            elif part.number in values:
-                chunk, position = self._numbers(part, message.end, where)
-                values[part.number].append(chunk)
-        shape = tuple(legacy.get(axis, 0) for axis in (1, 2, 3, 4)) if legacy else tuple(dims)
-        data = _joined(values[8] or values[5])
-        diff = _joined(values[9] or values[6])
-        return _stored(shape, bool(legacy), data, diff, where)
-
-    def _dims(self, message: _Field) -> Iterator[int]:
-        for part in self._fields(message.start, message.end):
-            if part.number == 1 and part.wire == VARINT:
-                yield part.value
-            elif part.number == 1 and part.wire == BYTES:
-                position = part.start
-                while position < part.end:
-                    value, position = self._read_varint(position, part.end)
-                    yield value
-
-    def _numbers(self, part: _Field, limit: int, where: str) -> tuple[np.ndarray, int]:
-        """The floats of a packed field, or of a whole run of unpacked ones; and where the next field begins."""
-        kind = "<f4" if part.number in (5, 6) else "<f8"
-        size = int(kind[-1])
-        if part.wire == BYTES:
-            length = part.end - part.start
-            if length % size:
-                raise CaffeError(f"{where}: {length} bytes are no whole number of {size}-byte floats; the file is damaged")
-            return np.frombuffer(self._buffer, kind, length // size, part.start), part.end
-        if _FIXED_SIZE.get(part.wire) != size:
-            raise CaffeError(f"{where}: numbers of wire type {part.wire} where floats belong; the file is damaged")
-        tag = part.start - 1  # field numbers below 16 have one-byte tags
-        step = size + 1
-        rows = np.frombuffer(self._buffer, np.uint8, (limit - tag) // step * step, tag).reshape(-1, step)
-        others = np.flatnonzero(rows[:, 0] != rows[0, 0])
-        run = int(others[0]) if others.size else len(rows)
-        return np.ascontiguousarray(rows[:run, 1:]).view(kind).reshape(-1), tag + run * step
-
-    def _fields(self, start: int, end: int) -> Iterator[_Field]:
-        while start < end:
-            part = self._field(start, end)
-            yield part
-            start = part.end
-
-    def _field(self, start: int, limit: int) -> _Field:
-        key, position = self._read_varint(start, limit)
-        number, wire = key >> 3, key & 7
-        if wire == VARINT:
-            value, end = self._read_varint(position, limit)
-            return _Field(number, wire, position, end, value)
-        if wire == BYTES:
-            length, position = self._read_varint(position, limit)
-        elif wire in _FIXED_SIZE:
-            length = _FIXED_SIZE[wire]
-        else:
-            raise CaffeError(f"{self._path}: byte {start} begins no field of a NetParameter; is this a .caffemodel?")
-        if position + length > limit:
-            raise CaffeError(
-                f"{self._path}: a field at byte {start} needs {length} bytes and {limit - position} are left; "
-                "the file is truncated or is no .caffemodel: fetch or train it again"
-            )
-        return _Field(number, wire, position, position + length)
-
-    def _read_varint(self, position: int, limit: int) -> tuple[int, int]:
-        value = 0
-        for shift in range(0, 70, 7):
-            if position >= limit:
-                raise CaffeError(f"{self._path}: the file ends inside a number at byte {position}; it is truncated")
-            byte = self._buffer[position]
-            position += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value, position
-        raise CaffeError(f"{self._path}: byte {position} is inside no valid number; is this a .caffemodel?")
-
-
-def _stored(shape: Shape, legacy: bool, data: np.ndarray, diff: np.ndarray, where: str) -> StoredBlob:
-    if data.size != math.prod(shape):
-        raise CaffeError(f"{where}: {data.size} values for the shape {list(shape)}; the file is damaged")
-    return StoredBlob(shape, legacy, data, diff if diff.size else None)
-
-
-def _joined(chunks: list[np.ndarray]) -> np.ndarray:
-    if not chunks:
-        return np.zeros(0, np.float32)
-    whole = chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
-    return whole.astype(np.float32, copy=False)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _key(number: int, wire: int) -> bytes:
-    return _varint(number << 3 | wire)
-
-
-def _tagged(number: int, payload: bytes) -> bytes:
-    return _key(number, BYTES) + _varint(len(payload)) + payload
-
-
-def _size(pieces: Iterable[bytes | memoryview]) -> int:
-    return sum(len(piece) for piece in pieces)
+def _layer(reader: Reader, message: Field, name: int, blobs: int) -> StoredLayer:
+    parts = [part for part in reader.inside(message) if part.wire == BYTES]
+    layer = StoredLayer("".join(reader.text(part) for part in parts if part.number == name))
+    for part in parts:
+        if part.number == blobs:
+            where = f"{reader.path}: layer {layer.name!r}, blob {len(layer.blobs)}"
+            layer.blobs.append(reader.blob(part, where))
+    return layer

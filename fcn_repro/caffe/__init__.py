@@ -1,0 +1,35 @@
+"""Our pycaffe-compatible engine on PyTorch: what real pycaffe has lives here, under pycaffe's name.
+
+import fcn_repro.caffe as caffe
+caffe.set_mode_cpu()
+solver = caffe.SGDSolver("solver.prototxt")
+solver.step(100)
+"""
+
+from __future__ import annotations
+
+from fcn_repro.caffe.blob import Blob, BlobVec, IntVec
+from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.layers import layer_type_list
+from fcn_repro.caffe.layers.base import Layer
+from fcn_repro.caffe.mode import set_device, set_mode_cpu, set_mode_gpu
+from fcn_repro.caffe.net import Net
+from fcn_repro.caffe.pages import keep_pages
+from fcn_repro.caffe.proto import caffe_pb2
+from fcn_repro.caffe.rng import random_state, set_random_seed, set_random_state
+from fcn_repro.caffe.sgd_solvers import (
+    AdaDeltaSolver,
+    AdaGradSolver,
+    AdamSolver,
+    NesterovSolver,
+    RMSPropSolver,
+    SGDSolver,
+    get_solver,
+)
+
+__version__ = "1.0.0"  # of the Caffe whose behaviour this is
+
+TRAIN: int = caffe_pb2.TRAIN
+TEST: int = caffe_pb2.TEST
+
+keep_pages()

@@ -1,0 +1,29 @@
+"""AbsVal."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from fcn_repro.caffe.layers.neuron import NeuronLayer
+from fcn_repro.caffe.synced_memory import Shape
+
+
+class AbsVal(NeuronLayer):
+    """|x|.
+
+    Shapes   bottom[0] any; top[0] the same; never in place
+    Source   caffe 9b89154 absval_layer.cpp: the gradient at 0 is 0
+    """
+
+    def prepare(self, *bottom: Shape) -> None:
+        """Refuse to run in place, which would lose the sign."""
+        if self.is_in_place:
+            raise self.error("cannot be in place")
+
+    def compute(self, *bottom: Tensor) -> Tensor:
+        """|x|."""
+        return bottom[0].abs()
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        """The sign."""
+        return x.sign()

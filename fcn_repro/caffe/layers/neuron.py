@@ -1,0 +1,29 @@
+"""What the element-by-element layers share: one bottom, one top of its shape, and a derivative."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from fcn_repro.caffe.layers.base import Layer, exactly
+from fcn_repro.caffe.synced_memory import Shape
+
+
+class NeuronLayer(Layer):
+    """y = f(x) for every element on its own; a subclass says f (`compute`) and f' (`derivative`).
+
+    Source   caffe 9b89154 neuron_layer.cpp
+    """
+
+    bottoms = tops = exactly(1)
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        """The bottom's shape."""
+        return [bottom[0]]
+
+    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
+        """dy * f'."""
+        return [top_diff[0] * self.derivative(bottom[0], top[0])]
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor | float:
+        """f' from the bottom's and the top's values; in place, both are y."""
+        raise self.error("has no backward pass")

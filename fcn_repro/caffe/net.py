@@ -1,0 +1,546 @@
+"""Net: the layers of a prototxt, run forward and backward over named blobs.
+
+Source   caffe 9b89154 net.cpp, _caffe.cpp and pycaffe.py
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fcn_repro.caffe import hdf5_weights
+from fcn_repro.caffe.backward_plan import BackwardStep, prune
+from fcn_repro.caffe.blob import Blob, BlobVec
+from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.insert_splits import with_splits
+from fcn_repro.caffe.layers import create_layer
+from fcn_repro.caffe.layers.base import Layer
+from fcn_repro.caffe.net_state import filtered_layers
+from fcn_repro.caffe.proto import caffe_pb2, caffemodel, prototxt
+
+AUTOMATIC = "(automatic)"
+
+Callback = Callable[[int], None]
+
+
+class Net:
+    """A net as pycaffe shows it.
+
+        Net(network_file, phase, level=0, stages=None, weights=None)
+        Net(network_file, weights, phase)          the old form
+
+    `blobs` maps names to Blobs in order of creation, `params` layer names to their parameter blobs, `layer_dict` names
+    to layers, `top_names` and `bottom_names` layer names to blob names; `inputs` and `outputs` are lists of names.
+
+    Raises   RuntimeError("Could not open file ...") for a missing file; CaffeError, naming the layer, for what makes
+             Caffe abort while it builds a net.
+    """
+
+    def __init__(
+        self,
+        network_file: str | Path,
+        *args: int | str,
+        phase: int | None = None,
+        level: int = 0,
+        stages: Sequence[str] | None = None,
+        weights: str | None = None,
+    ) -> None:
+        if len(args) == 2 and isinstance(args[0], str):
+            weights, phase = args
+        elif args:
+            phase, level, stages, weights = (*args, *(level, stages, weights)[len(args) - 1 :])
+        if phase is None:
+            raise TypeError("Net needs a phase: caffe.TRAIN or caffe.TEST")
+        param = prototxt.read_net(network_file)
+        param.state.phase = phase
+        param.state.level = level
+        param.state.stage.extend(stages or ())
+        self._build(param)
+        if weights is not None:
+            self.copy_from(weights)
+
+    @classmethod
+    def from_param(cls, param) -> Net:
+        """A net from a NetParameter whose `state` is complete; the message is not upgraded, as in Caffe."""
+        net = cls.__new__(cls)
+        net._build(param)
+        return net
+
+    # -- construction --------------------------------------------------------------------------------------------
+
+    def _build(self, param) -> None:
+        self.name: str = param.name
+        self.layers: list[Layer] = []
+        self._layer_names: list[str] = []
+        self._bottoms: list[list[Blob]] = []
+        self._tops: list[list[Blob]] = []
+        self._named_blobs: list[tuple[str, Blob]] = []
+        self._loss_weights: list[list[float]] = []
+        self._plan: list[BackwardStep] = []
+        self._callbacks: dict[str, list[Callback]] = {when: [] for when in _CALLBACKS}
+        self._params = _Parameters()
+        self.inputs: list[str] = []
+        available: dict[str, Blob] = {}
+        needs_gradient: set[int] = set()  # ids of blobs
+        for layer_param in with_splits(filtered_layers(param)):
+            if not layer_param.HasField("phase"):
+                layer_param.phase = param.state.phase
+            self._append(layer_param, available, needs_gradient)
+        prune(self._plan)
+        if param.force_backward:
+            self._force_backward()
+        self._params.share()
+        self.outputs = sorted(available, key=lambda name: name.encode())
+        self.blobs: OrderedDict[str, Blob] = OrderedDict(self._named_blobs)
+        self.params: OrderedDict[str, BlobVec] = OrderedDict(
+            (name, layer.blobs) for name, layer in self._named_layers() if layer.blobs
+        )
+        self.layer_dict: OrderedDict[str, Layer] = OrderedDict(self._named_layers())
+        self.top_names = OrderedDict((n, step.top_names) for n, step in zip(self._layer_names, self._plan, strict=True))
+        self.bottom_names = OrderedDict(
+            (n, step.bottom_names) for n, step in zip(self._layer_names, self._plan, strict=True)
+        )
+
+    def _append(self, param, available: dict[str, Blob], needs_gradient: set[int]) -> None:
+        if len(param.propagate_down) not in (0, len(param.bottom)):
+            raise CaffeError(
+                f"layer {param.name!r} gives propagate_down {len(param.propagate_down)} times "
+                f"for {len(param.bottom)} bottoms; expected none or one each"
+            )
+        layer = create_layer(param)
+        bottom = [_taken(available, name, param) for name in param.bottom]
+        top = self._make_tops(layer, bottom, available)
+        if param.type == "Input":
+            self.inputs.extend(param.top)
+        weights = self._set_up(layer, bottom, top)
+        specs = list(param.param)
+        if len(specs) > len(layer.blobs):
+            raise layer.error(f"has {len(specs)} param entries for {len(layer.blobs)} parameter blobs")
+        specs += [caffe_pb2.ParamSpec()] * (len(layer.blobs) - len(specs))
+        layer.param_propagate_down = [spec.lr_mult != 0 for spec in specs]
+        self._params.add(layer, specs)
+        wanted = list(param.propagate_down) or [id(blob) in needs_gradient for blob in bottom]
+        runs = any(id(blob) in needs_gradient for blob in bottom) or any(layer.param_propagate_down)
+        if runs:
+            needs_gradient.update(id(blob) for blob in top)
+        top_names = list(param.top) + [AUTOMATIC] * (len(top) - len(param.top))
+        self._plan.append(BackwardStep(list(param.bottom), top_names, any(weights), runs, wanted))
+        self.layers.append(layer)
+        self._layer_names.append(param.name)
+        self._bottoms.append(bottom)
+        self._tops.append(top)
+        self._loss_weights.append(weights)
+
+    def _make_tops(self, layer: Layer, bottom: list[Blob], available: dict[str, Blob]) -> list[Blob]:
+        param = layer.param
+        known = {name for name, _ in self._named_blobs}
+        top = []
+        for index, name in enumerate(param.top):
+            if index < len(bottom) and param.bottom[index] == name:
+                blob = bottom[index]
+            elif name in known:
+                raise layer.error(
+                    f"makes the top {name!r}, which another layer made already; only in-place use may repeat it"
+                )
+            else:
+                blob = Blob((0,))
+                self._named_blobs.append((name, blob))
+                known.add(name)
+            available[name] = blob
+            top.append(blob)
+        if layer.auto_top:
+            while len(top) < layer.tops.least:
+                top.append(Blob((0,)))
+                self._named_blobs.append((AUTOMATIC, top[-1]))
+        return top
+
+    def _set_up(self, layer: Layer, bottom: list[Blob], top: list[Blob]) -> list[float]:
+        """Caffe's SetUp: counts, set-up, first reshape, loss weights. Returns the loss weight of every top."""
+        param = layer.param
+        for what, count, blobs in (("bottoms", layer.bottoms, bottom), ("tops", layer.tops, top)):
+            if not count.admits(len(blobs)):
+                raise layer.error(f"has {len(blobs)} {what}; expected {count}")
+        if layer.equal_counts and len(bottom) != len(top):
+            raise layer.error(f"has {len(bottom)} bottoms and {len(top)} tops; expected equally many")
+        layer.setup(bottom, top)
+        layer.reshape(bottom, top)
+        if layer.default_loss_weight and not param.loss_weight:
+            param.loss_weight.append(layer.default_loss_weight)
+        if param.loss_weight and len(param.loss_weight) != len(top):
+            raise layer.error(
+                f"has {len(param.loss_weight)} loss_weight values for {len(top)} tops; expected none or one each"
+            )
+        weights = list(param.loss_weight) or [0.0] * len(top)
+        for blob, weight in zip(top, weights, strict=True):
+            if weight:
+                blob.store_gradient(torch.full(blob.dims, weight))
+        return weights
+
+    def _force_backward(self) -> None:
+        for layer, step in zip(self.layers, self._plan, strict=True):
+            step.runs = True
+            step.propagate_down = [
+                wanted or layer.allow_force_backward(index) for index, wanted in enumerate(step.propagate_down)
+            ]
+            layer.param_propagate_down = [True] * len(layer.blobs)
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def forward(
+        self, blobs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **inputs: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Run the layers from `start` to `end` (names, both included; by default all of them).
+
+        Keyword arguments fill the input blobs and must name all of them. Returns the outputs (or the tops of `end`) and
+        the blobs named in `blobs`, as live arrays.
+        """
+        if inputs:
+            self._feed(self.inputs, inputs, "inputs", lambda blob: blob.data)
+        self._forward(*self._range(start, end))
+        names = self.top_names[end] if end is not None else self.outputs
+        return {name: self.blobs[name].data for name in [*names, *(blobs or ())]}
+
+    def backward(
+        self, diffs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **seeds: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Run the layers backward from `start` to `end` (names, both included; by default all, last to first).
+
+        Keyword arguments fill the output diffs and must name all of them. Parameter diffs are added to, not cleared.
+        Returns the diffs of the inputs (or of the bottoms of `end`) and of the blobs named in `diffs`.
+        """
+        if seeds:
+            self._feed(self.outputs, seeds, "outputs", lambda blob: blob.diff)
+        first, last = self._range(end, start)
+        self._backward(last, first)
+        names = self.bottom_names[end] if end is not None else self.inputs
+        return {name: self.blobs[name].diff for name in [*names, *(diffs or ())]}
+
+    def _forward(self, start: int, end: int) -> float:
+        """Run layers start to end (indices, included); returns the weighted sum of their losses."""
+        loss = 0.0
+        for index in range(start, end + 1):
+            self._call_back("before_forward", index)
+            layer, bottom, top = self.layers[index], self._bottoms[index], self._tops[index]
+            layer.reshape(bottom, top)
+            layer.forward(bottom, top)
+            for blob, weight in zip(top, self._loss_weights[index], strict=True):
+                if weight:
+                    loss += float((blob.tensor * blob.gradient).sum())
+            self._call_back("after_forward", index)
+        return loss
+
+    def _backward(self, start: int, end: int) -> None:
+        """Run layers start down to end (indices, included) backward, where a gradient is needed."""
+        for index in range(start, end - 1, -1):
+            self._call_back("before_backward", index)
+            step = self._plan[index]
+            if step.runs:
+                self.layers[index].backward(self._tops[index], step.propagate_down, self._bottoms[index])
+            self._call_back("after_backward", index)
+
+    def forward_all(self, blobs: Iterable[str] | None = None, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Run forward in batches over inputs of any length; returns arrays as long as the inputs."""
+        names = [*self.outputs, *(blobs or ())]
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        length = len(next(iter(inputs.values())))
+        for batch in self._batches(inputs):
+            out = self.forward(blobs=blobs, **batch)
+            for name in names:
+                parts[name].extend(out[name].copy())
+        return {name: np.asarray(rows)[:length] for name, rows in parts.items()}
+
+    def forward_backward_all(
+        self, blobs: Iterable[str] | None = None, diffs: Iterable[str] | None = None, **arrays: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Run forward and backward in batches; arrays named like inputs feed data, like outputs diffs."""
+        out_names, diff_names = [*self.outputs, *(blobs or ())], [*self.inputs, *(diffs or ())]
+        outs: dict[str, list[np.ndarray]] = {name: [] for name in out_names}
+        grads: dict[str, list[np.ndarray]] = {name: [] for name in diff_names}
+        inputs = {name: array for name, array in arrays.items() if name in self.inputs}
+        seeds = {name: array for name, array in arrays.items() if name in self.outputs}
+        length = len(next(iter(inputs.values())))
+        for batch, seed in zip(
+            self._batches(inputs), self._batches(seeds) if seeds else _empty_batches(), strict=False
+        ):
+            out = self.forward(blobs=blobs, **batch)
+            grad = self.backward(diffs=diffs, **seed)
+            for name in out_names:
+                outs[name].extend(out[name].copy())
+            for name in diff_names:
+                grads[name].extend(grad[name].copy())
+        return (
+            {name: np.asarray(rows)[:length] for name, rows in outs.items()},
+            {name: np.asarray(rows)[:length] for name, rows in grads.items()},
+        )
+
+    def reshape(self) -> None:
+        """Let sizes propagate from the inputs to every blob, without computing."""
+        for layer, bottom, top in zip(self.layers, self._bottoms, self._tops, strict=True):
+            layer.reshape(bottom, top)
+
+    def before_forward(self, callback: Callback) -> None:
+        """Call `callback(layer_index)` before each layer's forward."""
+        self._callbacks["before_forward"].append(callback)
+
+    def after_forward(self, callback: Callback) -> None:
+        """Call `callback(layer_index)` after each layer's forward."""
+        self._callbacks["after_forward"].append(callback)
+
+    def before_backward(self, callback: Callback) -> None:
+        """Call `callback(layer_index)` before each layer's turn in the backward pass, even if it has nothing to do."""
+        self._callbacks["before_backward"].append(callback)
+
+    def after_backward(self, callback: Callback) -> None:
+        """Call `callback(layer_index)` after each layer's turn in the backward pass."""
+        self._callbacks["after_backward"].append(callback)
+
+    # -- parameters ----------------------------------------------------------------------------------------------
+
+    @property
+    def learnable_params(self) -> list[LearnableParam]:
+        """Every parameter once, in layer order, with its multipliers."""
+        return self._params.owners
+
+    def is_shared(self, blob: Blob) -> bool:
+        """Whether a parameter blob uses the memory of an earlier layer's, by the name in its ParamSpec."""
+        return self._params.is_shared(blob)
+
+    @property
+    def blob_loss_weights(self) -> OrderedDict[str, float]:
+        """The loss weight of every blob, 0 for most."""
+        weight = {
+            id(blob): w
+            for top, weights in zip(self._tops, self._loss_weights, strict=True)
+            for blob, w in zip(top, weights, strict=True)
+        }
+        return OrderedDict((name, weight.get(id(blob), 0.0)) for name, blob in self._named_blobs)
+
+    def clear_param_diffs(self) -> None:
+        """Set the gradient of every learnable parameter to zero."""
+        for param in self.learnable_params:
+            param.blob.clear_gradient()
+
+    def share_with(self, other: Net) -> None:
+        """Use the parameter data of `other`'s layers of the same names from now on; diffs stay apart.
+
+        Raises   CaffeError naming the layer where blob counts or shapes differ.
+        """
+        for name, source in other._named_layers():
+            target = self._layer_named(name)
+            if target is None:
+                continue
+            _require_equal_blobs(target, [blob.dims for blob in source.blobs], "the other net")
+            for mine, theirs in zip(target.blobs, source.blobs, strict=True):
+                mine.share_data(theirs)
+
+    def copy_from(self, path: str | Path) -> None:
+        """Load weights by layer name from a .caffemodel or HDF5 file, told apart by content.
+
+        Layers that only one side has are passed over. Diffs are loaded too where the file has them.
+
+        Raises   CaffeError naming file, layer and both shapes where a layer of the same name does not fit.
+        """
+        if hdf5_weights.is_hdf5(path):
+            hdf5_weights.load(self, path)
+            return
+        for stored in caffemodel.read(path):
+            target = self._layer_named(stored.name)
+            if target is None:
+                continue
+            if len(stored.blobs) != len(target.blobs):
+                raise target.error(
+                    f"has {len(target.blobs)} blobs and {len(stored.blobs)} in {path}; rename it to leave it out"
+                )
+            for index, (blob, source) in enumerate(zip(target.blobs, stored.blobs, strict=True)):
+                if not source.fits(blob.dims):
+                    raise target.error(
+                        f"has a blob {index} of shape {list(blob.dims)} and {list(source.shape)} in {path}; "
+                        "rename the layer to learn it anew, or transplant the weights (tools.convolutionalise, "
+                        "fcn_repro.surgery.transplant) to reshape them"
+                    )
+                blob.data[...] = source.data.reshape(blob.dims)
+                if source.diff is not None:
+                    blob.diff[...] = source.diff.reshape(blob.dims)
+
+    def save(self, path: str | Path, with_diff: bool = False) -> None:
+        """Write all layers and their weights as a .caffemodel, atomically."""
+
+        def stored(blob: Blob) -> caffemodel.StoredBlob:
+            return caffemodel.StoredBlob(blob.dims, False, blob.data, blob.diff if with_diff else None)
+
+        def layers() -> Iterator[tuple[bytes, list[caffemodel.StoredBlob]]]:
+            for layer in self.layers:
+                header = caffe_pb2.LayerParameter()
+                header.CopyFrom(layer.param)
+                header.ClearField("blobs")
+                yield header.SerializeToString(), [stored(blob) for blob in layer.blobs]
+
+        caffemodel.write(path, self.name, layers())
+
+    def save_hdf5(self, path: str | Path, with_diff: bool = False) -> None:
+        """Write the weights as HDF5, atomically: /data/<layer>/<index>."""
+        hdf5_weights.save(self, path, with_diff)
+
+    def load_hdf5(self, path: str | Path) -> None:
+        """Load weights by layer name from an HDF5 file."""
+        hdf5_weights.load(self, path)
+
+    # -- pycaffe's raw access ------------------------------------------------------------------------------------
+
+    @property
+    def _blob_names(self) -> list[str]:
+        return [name for name, _ in self._named_blobs]
+
+    @property
+    def _blobs(self) -> list[Blob]:
+        return [blob for _, blob in self._named_blobs]
+
+    def _top_ids(self, layer_index: int) -> list[int]:
+        return [self._blob_id(blob) for blob in self._tops[layer_index]]
+
+    def _bottom_ids(self, layer_index: int) -> list[int]:
+        return [self._blob_id(blob) for blob in self._bottoms[layer_index]]
+
+    def _blob_id(self, blob: Blob) -> int:
+        return next(i for i, known in enumerate(self._blobs) if known is blob)
+
+    # -- small parts ---------------------------------------------------------------------------------------------
+
+    def _named_layers(self) -> Iterator[tuple[str, Layer]]:
+        return zip(self._layer_names, self.layers, strict=True)
+
+    def _layer_named(self, name: str) -> Layer | None:
+        """The first layer of that name."""
+        return next((layer for known, layer in self._named_layers() if known == name), None)
+
+    def _range(self, low: str | None, high: str | None) -> tuple[int, int]:
+        first = 0 if low is None else self._layer_names.index(low)
+        return first, len(self.layers) - 1 if high is None else self._layer_names.index(high)
+
+    def _feed(
+        self, names: list[str], arrays: dict[str, np.ndarray], kind: str, target: Callable[[Blob], np.ndarray]
+    ) -> None:
+        if set(arrays) != set(names):
+            raise Exception(f"Input blob arguments do not match net {kind}: {sorted(arrays)} against {sorted(names)}")
+        for name, array in arrays.items():
+            blob = self.blobs[name]
+            if len(array) != blob.shape[0]:
+                raise Exception(f"Input is not batch sized: {name!r} has {len(array)} items, its blob {blob.shape[0]}")
+            target(blob)[...] = array
+
+    def _batches(self, arrays: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+        """Consecutive slices as long as the net's first blob; the last is filled up with zeros."""
+        size = self._blobs[0].num
+        length = len(next(iter(arrays.values())))
+        for start in range(0, length, size):
+            batch = {name: np.asarray(array[start : start + size]) for name, array in arrays.items()}
+            missing = size - min(size, length - start)
+            yield {
+                n: np.concatenate([a, np.zeros((missing, *a.shape[1:]))]) if missing else a for n, a in batch.items()
+            }
+
+    def _call_back(self, when: str, index: int) -> None:
+        for callback in self._callbacks[when]:
+            callback(index)
+
+
+_CALLBACKS = ("before_forward", "after_forward", "before_backward", "after_backward")
+
+
+class LearnableParam:
+    """A parameter blob as the solver sees it: once, however many layers share it."""
+
+    def __init__(self, layer: Layer, index: int, spec) -> None:
+        self.layer = layer
+        self.index = index
+        self.blob: Blob = layer.blobs[index]
+        self._spec = caffe_pb2.ParamSpec()
+        self._spec.CopyFrom(spec)
+
+    @property
+    def lr_mult(self) -> float:
+        """Factor on the solver's rate; 1 unless given."""
+        return self._spec.lr_mult
+
+    @property
+    def decay_mult(self) -> float:
+        """Factor on the solver's weight decay; 1 unless given."""
+        return self._spec.decay_mult
+
+    def join(self, layer: Layer, index: int, spec) -> None:
+        """Let another layer's blob share this parameter; multipliers that it gives must not contradict.
+
+        Raises   CaffeError where the shapes (share_mode STRICT) or counts (PERMISSIVE) or multipliers differ.
+        """
+        blob = layer.blobs[index]
+        permissive = spec.share_mode == caffe_pb2.ParamSpec.PERMISSIVE
+        if (blob.count != self.blob.count) if permissive else (blob.dims != self.blob.dims):
+            raise layer.error(
+                f"shares the param {spec.name!r} with layer {self.layer.param.name!r}, but their shapes are "
+                f"{list(blob.dims)} and {list(self.blob.dims)}"
+            )
+        for name in ("lr_mult", "decay_mult"):
+            if not spec.HasField(name):
+                continue
+            if self._spec.HasField(name) and getattr(self._spec, name) != getattr(spec, name):
+                raise layer.error(
+                    f"gives the shared param {spec.name!r} the {name} {getattr(spec, name)}; "
+                    f"it has {getattr(self._spec, name)} already"
+                )
+            setattr(self._spec, name, getattr(spec, name))
+
+
+class _Parameters:
+    """A net's parameter blobs: who owns one and who shares it by name."""
+
+    def __init__(self) -> None:
+        self.owners: list[LearnableParam] = []
+        self._by_name: dict[str, LearnableParam] = {}
+        self._sharers: list[tuple[Blob, Blob]] = []
+
+    def add(self, layer: Layer, specs: list) -> None:
+        """Register a layer's blobs."""
+        for index, spec in enumerate(specs):
+            owner = self._by_name.get(spec.name) if spec.name else None
+            if owner is not None:
+                owner.join(layer, index, spec)
+                self._sharers.append((layer.blobs[index], owner.blob))
+                continue
+            param = LearnableParam(layer, index, spec)
+            self.owners.append(param)
+            if spec.name:
+                self._by_name[spec.name] = param
+
+    def share(self) -> None:
+        """Point every sharer at its owner's memory."""
+        for sharer, owner in self._sharers:
+            sharer.share_data(owner)
+            sharer.share_diff(owner)
+
+    def is_shared(self, blob: Blob) -> bool:
+        """Whether `blob` uses another layer's memory."""
+        return any(sharer is blob for sharer, _ in self._sharers)
+
+
+def _taken(available: dict[str, Blob], name: str, param) -> Blob:
+    if name not in available:
+        raise CaffeError(
+            f"layer {param.name!r} ({param.type}) reads the bottom {name!r}, which an earlier layer has used up "
+            "or overwritten in place; put the in-place layer right behind the blob's producer"
+        )
+    return available.pop(name)
+
+
+def _require_equal_blobs(layer: Layer, shapes: list[tuple[int, ...]], where: str) -> None:
+    mine = [blob.dims for blob in layer.blobs]
+    if mine != shapes:
+        raise layer.error(f"has blobs of shapes {[list(s) for s in mine]} and {[list(s) for s in shapes]} in {where}")
+
+
+def _empty_batches() -> Iterator[dict[str, np.ndarray]]:
+    while True:
+        yield {}

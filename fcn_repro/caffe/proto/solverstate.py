@@ -1,0 +1,89 @@
+"""Read and write .solverstate files: where a training run stands, beside its weights.
+
+Source   caffe 9b89154 caffe.proto (SolverState), sgd_solver.cpp (SnapshotSolverState..., RestoreSolverState...)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from fcn_repro.atomic import replacing
+from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.proto.wire import BYTES, VARINT, Reader, StoredBlob, blob_pieces, key, size_of, tagged, varint
+
+
+@dataclass
+class SolverState:
+    """Iteration, the weights file that belongs to it, the step counter of `multistep`, and the update history."""
+
+    iter: int = 0
+    learned_net: str = ""
+    current_step: int = 0
+    history: list[StoredBlob] = field(default_factory=list)
+
+
+def read(path: str | Path) -> SolverState:
+    """A solver state, HDF5 if the name ends in .h5 and a binary SolverState otherwise.
+
+    Raises   RuntimeError("Could not open file ...") for a missing file; CaffeError naming the file and what is wrong.
+    """
+    if str(path).endswith(".h5"):
+        return _read_hdf5(path)
+    reader, state = Reader(path), SolverState()
+    for part in reader.message():
+        if part.number == 1 and part.wire == VARINT:
+            state.iter = part.value
+        elif part.number == 2 and part.wire == BYTES:
+            state.learned_net = reader.text(part)
+        elif part.number == 3 and part.wire == BYTES:
+            state.history.append(reader.blob(part, f"{path}: history {len(state.history)}"))
+        elif part.number == 4 and part.wire == VARINT:
+            state.current_step = part.value
+    return state
+
+
+def write(path: str | Path, state: SolverState) -> None:
+    """Write a solver state atomically, in the format that the name asks for."""
+    if str(path).endswith(".h5"):
+        _write_hdf5(path, state)
+        return
+    with replacing(path, "wb") as file:
+        file.write(key(1, VARINT) + varint(state.iter) + tagged(2, state.learned_net.encode()))
+        for blob in state.history:
+            body = blob_pieces(blob)
+            file.writelines([key(3, BYTES), varint(size_of(body)), *body])
+        file.write(key(4, VARINT) + varint(state.current_step))
+
+
+def _read_hdf5(path: str | Path) -> SolverState:
+    try:
+        with h5py.File(path, "r") as file:
+            history = [file["history"][str(index)] for index in range(len(file["history"]))]
+            return SolverState(
+                iter=int(np.ravel(file["iter"][()])[0]),
+                learned_net=_text(file["learned_net"][()]) if "learned_net" in file else "",
+                current_step=int(np.ravel(file["current_step"][()])[0]),
+                history=[StoredBlob(d.shape, False, d[()].astype(np.float32).reshape(-1)) for d in history],
+            )
+    except FileNotFoundError as error:
+        raise CaffeError(f"Could not open file {path}") from error
+    except (OSError, KeyError) as error:
+        raise CaffeError(f"{path} is no solver state in HDF5: {error}") from error
+
+
+def _write_hdf5(path: str | Path, state: SolverState) -> None:
+    with replacing(path, "wb") as temporary, h5py.File(temporary, "w") as file:
+        file["iter"] = np.array([state.iter], np.int32)
+        file["learned_net"] = np.bytes_(state.learned_net)
+        file["current_step"] = np.array([state.current_step], np.int32)
+        history = file.create_group("history")
+        for index, blob in enumerate(state.history):
+            history[str(index)] = blob.data.reshape(blob.shape)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,306 @@
+"""Solver: steps, display, tests, snapshots. How an update is made of a gradient stands in sgd_solvers.py.
+
+Source   caffe 9b89154 solver.cpp and sgd_solver.cpp
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from fcn_repro.caffe import rng
+from fcn_repro.caffe.blob import Blob
+from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.lr_policy import learning_rate, next_step
+from fcn_repro.caffe.net import LearnableParam, Net
+from fcn_repro.caffe.proto import caffe_pb2, prototxt, solverstate
+from fcn_repro.caffe.proto.wire import StoredBlob
+
+log = logging.getLogger("caffe")
+
+
+class Solver:
+    """What all solver types share.
+
+    Attributes
+        net         the train Net; test_nets the test Nets, sharing its weights when tested
+        iter        updates made so far
+        lr          the rate of the next update
+        param       the SolverParameter; base_lr may be set
+
+    Raises   CaffeError for a solver file that Caffe refuses, RuntimeError("Could not open file ...") for a missing one.
+    """
+
+    histories = 1  # history blobs per parameter
+
+    def __init__(self, solver_file: str | Path) -> None:
+        self.param = prototxt.read_solver(solver_file)
+        self._check()
+        if self.param.random_seed >= 0:
+            rng.set_random_seed(self.param.random_seed)
+        self.net = Net.from_param(self._train_net_param())
+        self.test_nets = [Net.from_param(param) for param in self._test_net_params()]
+        for weights in (path for entry in self.param.weights for path in entry.split(",")):
+            for net in (self.net, *self.test_nets):
+                net.copy_from(weights.strip())
+        self.iter = 0
+        self.history = [Blob(p.blob.dims) for _ in range(self.histories) for p in self.net.learnable_params]
+        self._current_step = 0
+        self._losses: list[float] = []
+        self._smoothed_loss = np.float32(0)
+        self._callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
+
+    # -- what pycaffe offers -------------------------------------------------------------------------------------
+
+    @property
+    def lr(self) -> float:
+        """The rate of the next update. As in Caffe, asking evaluates the policy, which may advance `multistep`."""
+        self._current_step = next_step(self.param, self.iter, self._current_step)
+        return learning_rate(self.param, self.iter, self._current_step)
+
+    def step(self, iterations: int) -> None:
+        """Make `iterations` updates; max_iter does not bound them, and the loss display starts afresh."""
+        start, stop = self.iter, self.iter + iterations
+        self._losses, self._smoothed_loss = [], np.float32(0)
+        shown = time.monotonic(), self.iter
+        while self.iter < stop:
+            self.net.clear_param_diffs()
+            interval = self.param.test_interval
+            if interval and self.iter % interval == 0 and (self.iter > 0 or self.param.test_initialization):
+                self.test_all()
+            for on_start, _ in self._callbacks:
+                on_start()
+            loss = sum(self._forward_backward() for _ in range(self.param.iter_size)) / self.param.iter_size
+            self._smooth(loss, start)
+            if self.param.display and self.iter % self.param.display == 0:
+                shown = self._display(*shown)
+            for _, on_gradients_ready in self._callbacks:
+                on_gradients_ready()
+            self.apply_update()
+            if self.param.snapshot and self.iter % self.param.snapshot == 0:
+                self.snapshot()
+
+    def solve(self, resume_file: str | Path | None = None) -> None:
+        """Train to max_iter, from a .solverstate if one is given; snapshot and test at the end as the file says."""
+        if resume_file is not None:
+            self.restore(resume_file)
+        self.step(self.param.max_iter - self.iter)
+        if self.param.snapshot_after_train and not (self.param.snapshot and self.iter % self.param.snapshot == 0):
+            self.snapshot()
+        if self.param.display and self.iter % self.param.display == 0:
+            log.info("Iteration %d, loss = %g", self.iter, self.net._forward(0, len(self.net.layers) - 1))
+        if self.param.test_interval and self.iter % self.param.test_interval == 0:
+            self.test_all()
+
+    def apply_update(self) -> None:
+        """Turn the parameters' diffs into updates, subtract these, and count one iteration.
+
+        Caffe's order: clip all gradients together, then per parameter divide by iter_size, add the decay, and compute
+        the update. Afterwards a parameter's diff holds its update.
+        """
+        rate = self.lr
+        if self.param.display and self.iter % self.param.display == 0:
+            log.info("Iteration %d, lr = %g", self.iter, rate)
+        self._clip()
+        params = self.net.learnable_params
+        for index, param in enumerate(params):
+            local_rate = float(np.float32(rate) * np.float32(param.lr_mult))
+            history = self.history[index :: len(params)]
+            if local_rate == 0 and all(blob.is_blank for blob in history):
+                continue  # a frozen parameter: its update is zero for ever
+            gradient = param.blob.gradient
+            if self.param.iter_size > 1:
+                gradient.mul_(1 / self.param.iter_size)
+            self._regularize(param, gradient)
+            update = self.update(gradient, local_rate, [blob.tensor for blob in history])
+            if update is not gradient:
+                gradient.copy_(update)
+            param.blob.tensor.sub_(gradient)
+        self.iter += 1
+
+    def update(self, gradient: Tensor, rate: float, history: list[Tensor]) -> Tensor:
+        """The update to subtract; changes `history` in place, and may change and return `gradient`."""
+        raise NotImplementedError
+
+    def share_weights(self, net: Net) -> None:
+        """Let `net` use the train net's weights."""
+        net.share_with(self.net)
+
+    def add_callback(self, on_start: Callable[[], None], on_gradients_ready: Callable[[], None]) -> None:
+        """Call these in every iteration: before its forward passes, and between its backward passes and the update."""
+        self._callbacks.append((on_start, on_gradients_ready))
+
+    def test_all(self) -> None:
+        """Run every test net for its test_iter passes and log the means of its outputs."""
+        for index, net in enumerate(self.test_nets):
+            self._test(index, net)
+
+    # -- snapshots -----------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> None:
+        """Write <prefix>_iter_<iter>.caffemodel and .solverstate (.h5 in HDF5 format), each atomically.
+
+        Raises   OSError as writing does; earlier snapshots stay as they are.
+        """
+        suffix = ".h5" if self.param.snapshot_format == caffe_pb2.SolverParameter.HDF5 else ""
+        stem = f"{self.param.snapshot_prefix}_iter_{self.iter}"
+        model = f"{stem}.caffemodel{suffix}"
+        (self.net.save_hdf5 if suffix else self.net.save)(model, with_diff=self.param.snapshot_diff)
+        history = [StoredBlob(blob.dims, False, blob.data.reshape(-1)) for blob in self.history]
+        state = solverstate.SolverState(self.iter, model, self._current_step, history)
+        solverstate.write(f"{stem}.solverstate{suffix}", state)
+        log.info("Snapshotting to %s", model)
+
+    def restore(self, state_file: str | Path) -> None:
+        """Go on from a .solverstate and the weights it names (relative to the working directory, as in Caffe).
+
+        Raises   CaffeError naming the file where it does not belong to this solver's net.
+        """
+        state = solverstate.read(state_file)
+        if len(state.history) != len(self.history):
+            raise CaffeError(
+                f"{state_file} holds {len(state.history)} history blobs and this solver has {len(self.history)}; "
+                "it belongs to another net or solver type"
+            )
+        if state.learned_net:
+            self.net.copy_from(state.learned_net)
+        for blob, stored in zip(self.history, state.history, strict=True):
+            if stored.data.size != blob.count:
+                raise CaffeError(
+                    f"{state_file}: a history of shape {list(stored.shape)} for a blob of {list(blob.dims)}"
+                )
+            if stored.data.any() or not blob.is_blank:
+                blob.data[...] = stored.data.reshape(blob.dims)
+        self.iter, self._current_step = state.iter, state.current_step
+
+    # -- parts of a step -----------------------------------------------------------------------------------------
+
+    def _forward_backward(self) -> float:
+        last = len(self.net.layers) - 1
+        loss = self.net._forward(0, last)
+        self.net._backward(last, 0)
+        return loss
+
+    def _clip(self) -> None:
+        bound = self.param.clip_gradients
+        if bound < 0:
+            return
+        gradients = [p.blob.gradient for p in self.net.learnable_params if not p.blob.gradient_is_blank]
+        norm = math.sqrt(sum(float((g * g).sum()) for g in gradients))
+        if norm > bound:
+            for gradient in gradients:
+                gradient.mul_(bound / norm)
+
+    def _regularize(self, param: LearnableParam, gradient: Tensor) -> None:
+        decay = float(np.float32(self.param.weight_decay) * np.float32(param.decay_mult))
+        if not decay:
+            return
+        if self.param.regularization_type == "L2":
+            gradient.add_(param.blob.tensor, alpha=decay)
+        elif self.param.regularization_type == "L1":
+            gradient.add_(param.blob.tensor.sign(), alpha=decay)
+        else:
+            raise CaffeError(f"unknown regularization_type {self.param.regularization_type!r}; expected L2 or L1")
+
+    def _smooth(self, loss: float, start: int) -> None:
+        """Caffe's running mean over the last average_loss losses of this call of `step`, in float32."""
+        window = self.param.average_loss
+        if len(self._losses) < window:
+            self._losses.append(loss)
+            size = len(self._losses)
+            self._smoothed_loss = np.float32((self._smoothed_loss * (size - 1) + loss) / size)
+        else:
+            slot = (self.iter - start) % window
+            self._smoothed_loss += np.float32((loss - self._losses[slot]) / window)
+            self._losses[slot] = loss
+
+    def _display(self, last_time: float, last_iter: int) -> tuple[float, int]:
+        now = time.monotonic()
+        elapsed = now - last_time
+        rate = (self.iter - last_iter) / elapsed if elapsed else 0.0
+        log.info(
+            "Iteration %d (%g iter/s, %gs/%d iters), loss = %g",
+            self.iter, rate, elapsed, self.param.display, self._smoothed_loss,
+        )  # fmt: skip
+        _log_outputs("Train", self.net, {name: self.net.blobs[name].data for name in self.net.outputs})
+        return now, self.iter
+
+    def _test(self, index: int, net: Net) -> None:
+        log.info("Iteration %d, Testing net (#%d)", self.iter, index)
+        net.share_with(self.net)
+        passes = self.param.test_iter[index]
+        totals: dict[str, np.ndarray] = {}
+        loss = 0.0
+        for _ in range(passes):
+            loss += net._forward(0, len(net.layers) - 1)
+            for name in net.outputs:
+                totals[name] = totals.get(name, 0) + net.blobs[name].data.astype(np.float32)
+        if self.param.test_compute_loss:
+            log.info("Test loss: %g", loss / passes)
+        _log_outputs("Test", net, {name: total / passes for name, total in totals.items()})
+
+    # -- reading the solver file ---------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        if self.param.average_loss < 1:
+            raise CaffeError(f"average_loss is {self.param.average_loss}; expected 1 or more")
+        folder = Path(self.param.snapshot_prefix).parent
+        if self.param.snapshot and not folder.is_dir():
+            raise CaffeError(
+                f"snapshot_prefix {self.param.snapshot_prefix!r} lies in no existing folder; make it: mkdir -p {folder}"
+            )
+
+    def _train_net_param(self):
+        param = self.param
+        given = [f for f in ("net", "net_param", "train_net", "train_net_param") if param.HasField(f)]
+        if len(given) != 1:
+            raise CaffeError(
+                f"a solver names its train net once, by net or train_net (or inline); found {given or 'none'}"
+            )
+        return _with_state(getattr(param, given[0]), caffe_pb2.TRAIN, param.train_state)
+
+    def _test_net_params(self) -> list:
+        param = self.param
+        sources = [*param.test_net_param, *param.test_net]
+        generic = next((f for f in ("net_param", "net") if param.HasField(f)), None)
+        passes = len(param.test_iter)
+        if generic is None and passes != len(sources):
+            raise CaffeError(f"test_iter is given {passes} times for {len(sources)} test nets; expected one each")
+        if passes < len(sources):
+            raise CaffeError(f"test_iter is given {passes} times for at least {len(sources)} test nets")
+        if generic is not None:
+            sources += [getattr(param, generic)] * (passes - len(sources))
+        if sources and param.test_interval <= 0:
+            raise CaffeError(f"test_interval is {param.test_interval}; with a test net it must be more than 0")
+        if len(param.test_state) not in (0, len(sources)):
+            raise CaffeError(f"test_state is given {len(param.test_state)} times for {len(sources)} test nets")
+        states = list(param.test_state) or [caffe_pb2.NetState()] * len(sources)
+        return [_with_state(source, caffe_pb2.TEST, state) for source, state in zip(sources, states, strict=True)]
+
+
+def _with_state(source, phase: int, state):
+    """A NetParameter from a path or an inline message, its state merged as Caffe does: phase, its own, the solver's."""
+    param = caffe_pb2.NetParameter()
+    param.CopyFrom(prototxt.read_net(source) if isinstance(source, str) else source)
+    merged = caffe_pb2.NetState(phase=phase)
+    merged.MergeFrom(param.state)
+    merged.MergeFrom(state)
+    param.state.CopyFrom(merged)
+    return param
+
+
+def _log_outputs(what: str, net: Net, values: dict[str, np.ndarray]) -> None:
+    number = 0
+    weights = net.blob_loss_weights
+    for name in net.outputs:
+        weight = weights[name]
+        for value in np.ravel(values[name]):
+            suffix = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
+            log.info("    %s net output #%d: %s = %g%s", what, number, name, value, suffix)
+            number += 1
