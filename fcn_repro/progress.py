@@ -63,7 +63,7 @@ class Progress:
         """What is reported now."""
         elapsed = self._clock() - self._started
         worked = self.done - self._at_start
-        filled = WIDTH * self.done // max(self.total, 1)
+        filled = min(WIDTH, WIDTH * self.done // max(self.total, 1))
         parts = [f"{self.label} [{'=' * filled}{' ' * (WIDTH - filled)}] {self.done}/{self.total}"]
         if worked and elapsed:
             left = elapsed / worked * (self.total - self.done)

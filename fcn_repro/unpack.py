@@ -1,0 +1,108 @@
+"""Take chosen parts out of a tar or zip archive, and put nothing anywhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import lzma
+import shutil
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, Callable, Iterator, Mapping, NamedTuple
+
+from fcn_repro.atomic import replacing
+from fcn_repro.errors import DataError
+from fcn_repro.progress import Progress
+
+MB = 1 << 20
+LIMIT_BYTES = 16 << 30  # unpacked; the largest archive that we know unpacks to less than 3 GB
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
+
+
+class Member(NamedTuple):
+    """One entry of an archive."""
+
+    name: str
+    kind: str  # file, folder or other: a link, a device
+    size: int
+    end: int  # how much of the archive has been gone through, in bytes
+    open: Callable[[], IO[bytes]]
+
+
+def unpack(archive: Path, places: Mapping[str, Path], limit_bytes: int = LIMIT_BYTES) -> None:
+    """Write the members of an archive that `places` names to where it says.
+
+    A key that ends in "/" is a folder, whose files go to the same names under the place; any other key is one file.
+    A file that is there with the size it has in the archive is left alone, and each is written whole or not at all:
+    so unpacking can be interrupted, goes on where it was, and mends what was removed.
+
+    Raises   DataError when the archive is damaged or lacks one of `places`, and when one of those members is not a
+             plain file, would leave its place, or takes the total over `limit_bytes`.
+    """
+    lacking, total = set(places), 0
+    megabytes = archive.stat().st_size // MB
+    with _members(archive) as members, Progress(megabytes, f"unpack {archive.name}", unit="MB") as progress:
+        for member in members:
+            progress.advance(member.end // MB - progress.done)
+            prefix = _prefix(member.name, places)
+            if prefix is None or member.kind == "folder":
+                continue
+            target = _target(archive, member, prefix, places[prefix])
+            total += member.size
+            if total > limit_bytes:
+                raise DataError(f"{archive}: unpacks to more than {limit_bytes} bytes; expected less")
+            lacking.discard(prefix)
+            if not (target.is_file() and target.stat().st_size == member.size):
+                _write(member, target)
+    if lacking:
+        raise DataError(f"{archive}: holds no {sorted(lacking)[0]}; expected {', '.join(sorted(places))}")
+
+
+def _prefix(name: str, places: Mapping[str, Path]) -> str | None:
+    return next((key for key in places if name == key or (key.endswith("/") and name.startswith(key))), None)
+
+
+def _target(archive: Path, member: Member, prefix: str, place: Path) -> Path:
+    parts = member.name[len(prefix) :].split("/") if prefix.endswith("/") else []
+    if member.kind != "file" or "\\" in member.name or {"", ".", ".."} & set(parts):
+        found = "leaves its folder" if member.kind == "file" else "is a link or a device"
+        raise DataError(f"{archive}: member {member.name!r} {found}; expected plain files only. Nothing more unpacked")
+    return place.joinpath(*parts)
+
+
+def _write(member: Member, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target, "wb") as file:
+        with member.open() as source:
+            shutil.copyfileobj(source, file, MB)
+        if file.tell() != member.size:
+            raise EOFError(f"{member.name} ends after {file.tell()} of {member.size} bytes")
+
+
+@contextlib.contextmanager
+def _members(archive: Path) -> Iterator[Iterator[Member]]:
+    """The members in the archive's order; trouble in reading them becomes a DataError."""
+    try:
+        with open(str(archive), "rb") as raw:
+            yield _zip_members(raw) if zipfile.is_zipfile(str(archive)) else _tar_members(raw)
+    except DAMAGED as error:
+        raise DataError(f"{archive}: damaged, or no tar or zip archive ({type(error).__name__}: {error})") from error
+
+
+def _tar_members(raw: IO[bytes]) -> Iterator[Member]:
+    with tarfile.open(fileobj=raw, mode="r|*") as tar:
+        for info in tar:
+            kind = "file" if info.isfile() else "folder" if info.isdir() else "other"
+            name = info.name[2:] if info.name.startswith("./") else info.name
+            yield Member(name, kind, info.size, raw.tell(), lambda info=info: tar.extractfile(info))
+
+
+def _zip_members(raw: IO[bytes]) -> Iterator[Member]:
+    with zipfile.ZipFile(raw) as archive:
+        end = 0
+        for info in archive.infolist():
+            end += info.compress_size
+            unix_type = info.external_attr >> 28  # the top bits of st_mode: 8 is a plain file, 0 was not noted
+            kind = "folder" if info.is_dir() else "file" if unix_type in (0, 8) else "other"
+            yield Member(info.filename, kind, info.file_size, end, lambda info=info: archive.open(info))
