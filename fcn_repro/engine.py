@@ -10,17 +10,28 @@ from __future__ import annotations
 
 import importlib
 import os
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 ENGINES = {"torch": "fcn_repro.caffe", "bvlc": "caffe"}
 
+
+def _load(name: str) -> ModuleType:
+    if name not in ENGINES:
+        raise SystemExit(f"ENGINE={name!r} is not an engine; expected one of: {', '.join(ENGINES)}")
+    try:
+        return importlib.import_module(ENGINES[name])
+    except ImportError as error:
+        raise SystemExit(
+            f"ENGINE={name} needs the Python module {ENGINES[name]!r}, which does not import here: {error}.\n"
+            "For bvlc: conda env create -f environment.yml, then make ... ENGINE=bvlc CAFFE_PYTHON=<that env>/bin/python.\n"
+            "For torch: make setup."
+        ) from error
+
+
 name = os.environ.get("ENGINE", "torch")
-if name not in ENGINES:
-    raise SystemExit(f"ENGINE={name!r} is not an engine; expected one of: {', '.join(ENGINES)}")
-try:
-    caffe = importlib.import_module(ENGINES[name])
-except ImportError as error:
-    raise SystemExit(
-        f"ENGINE={name} needs the Python module {ENGINES[name]!r}, which does not import here: {error}.\n"
-        "For bvlc: conda env create -f environment.yml, then make ... ENGINE=bvlc CAFFE_PYTHON=<that env>/bin/python.\n"
-        "For torch: make setup."
-    ) from error
+
+if TYPE_CHECKING:  # both engines have pycaffe's surface; ours has the types
+    from fcn_repro import caffe
+else:
+    caffe = _load(name)

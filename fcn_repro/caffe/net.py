@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +44,7 @@ class Net:
     def __init__(
         self,
         network_file: str | Path,
-        *args: int | str,
+        *args: Any,
         phase: int | None = None,
         level: int = 0,
         stages: Sequence[str] | None = None,
