@@ -1,0 +1,199 @@
+"""Write nets as Python: every call of a layer type makes its tops, and NetSpec gives them names.
+
+    from fcn_repro.caffe import layers as L, params as P
+
+    n = NetSpec()
+    n.data, n.label = L.Python(module="voc_layers", layer="VOCSegDataLayer", ntop=2)
+    n.conv1 = L.Convolution(n.data, kernel_size=3, num_output=64)
+    n.relu1 = L.ReLU(n.conv1, in_place=True)
+    n.pool1 = L.Pooling(n.relu1, pool=P.Pooling.MAX, kernel_size=2, stride=2)
+    print(n.to_proto())
+
+What a layer type may be told is looked up in the schema, so this module knows no layer type by name.
+
+Source   caffe 9b89154 python/caffe/net_spec.py
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from fcn_repro.caffe.proto import caffe_pb2
+
+
+class Top:
+    """The n-th output of a layer, before it has a name."""
+
+    def __init__(self, fn: Function, n: int) -> None:
+        self.fn = fn
+        self.n = n
+
+    def to_proto(self) -> Any:
+        """A NetParameter of this top's layer and of everything it is computed from."""
+        return to_proto(self)
+
+
+class Function:
+    """One layer: its type, bottoms, parameters as given, and tops.
+
+    Raises   TypeError naming the first bottom that is not a Top.
+    """
+
+    def __init__(self, type_name: str, inputs: tuple[Top, ...], params: dict[str, Any]) -> None:
+        for i, bottom in enumerate(inputs):
+            if not isinstance(bottom, Top):
+                raise TypeError(f"{type_name} input {i} is not a Top (type is {type(bottom)})")
+        self.type_name = type_name
+        self.inputs = inputs
+        self.params = dict(params)
+        self.ntop = self.params.pop("ntop", 1)
+        self.in_place = self.params.pop("in_place", False)
+        self.tops = tuple(Top(self, n) for n in range(self.ntop))
+
+
+class NetSpec:
+    """A net in the making: assigning a top (or, for a layer without tops, the layer) to an attribute names it.
+
+    Raises   KeyError when a name is read that nothing was assigned to.
+    """
+
+    tops: dict[str, Top | Function]
+
+    def __init__(self) -> None:
+        super().__setattr__("tops", {})
+
+    def __setattr__(self, name: str, value: Top | Function) -> None:
+        self.tops[name] = value
+
+    def __getattr__(self, name: str) -> Any:
+        return self.tops[name]
+
+    def __delattr__(self, name: str) -> None:
+        del self.tops[name]
+
+    __setitem__ = __setattr__
+    __getitem__ = __getattr__
+    __delitem__ = __delattr__
+
+    def to_proto(self) -> Any:
+        """The NetParameter: layers in the order of assignment, each after the layers it needs."""
+        writer = _Writer({value: name for name, value in self.tops.items()})
+        return writer.write(*self.tops.values())
+
+
+def to_proto(*tops: Top) -> Any:
+    """A NetParameter of these tops and all they are computed from; tops are called by type and number, as in ReLU1."""
+    return _Writer({}).write(*tops)
+
+
+class Layers:
+    """`L`: every attribute is a layer type, called with bottoms and keyword parameters.
+
+    A call returns one Top; a tuple of them for `ntop` > 1; the Function itself for `ntop` 0.
+    """
+
+    def __getattr__(self, type_name: str) -> Callable[..., Any]:
+        if type_name.startswith("__"):  # Python itself asking what this object is
+            raise AttributeError(type_name)
+
+        def layer(*inputs: Top, **params: Any) -> Any:
+            fn = Function(type_name, inputs, params)
+            if fn.ntop == 0:
+                return fn
+            return fn.tops[0] if fn.ntop == 1 else fn.tops
+
+        return layer
+
+
+class Parameters:
+    """`P`: enum values by message, as in P.Pooling.MAX for PoolingParameter.MAX."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(caffe_pb2, f"{name}Parameter")
+
+
+layers = Layers()
+params = Parameters()
+
+
+def param_name_dict() -> dict[str, str]:
+    """Layer type -> its own field of LayerParameter, without `_param`: {'InnerProduct': 'inner_product', ...}."""
+    fields = caffe_pb2.LayerParameter.DESCRIPTOR.fields
+    own = [field for field in fields if field.name.endswith("_param")]
+    return {field.message_type.name[: -len("Parameter")]: field.name[: -len("_param")] for field in own}
+
+
+def assign_proto(proto: Any, name: str, value: Any) -> None:
+    """Give a field a Python value: dicts fill messages, lists fill repeated fields, one value is a list of one.
+
+    Raises   AttributeError when the message has no such field, or one that takes no list; IndexError for an empty list,
+             as pycaffe does.
+    """
+    target = getattr(proto, name)
+    repeated = hasattr(target, "extend")
+    if repeated and not isinstance(value, list):
+        value = [value]
+    if isinstance(value, list):
+        if not repeated:
+            raise AttributeError(f"{proto.DESCRIPTOR.name}.{name} takes one value, not the list {value}")
+        if isinstance(value[0], dict):
+            for item in value:
+                _assign_all(target.add(), item)
+        else:
+            target.extend(value)
+    elif isinstance(value, dict):
+        _assign_all(target, value)
+    else:
+        setattr(proto, name, value)
+
+
+def _assign_all(proto: Any, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        assign_proto(proto, name, value)
+
+
+_OWN_PARAM = {type_name: f"{field}_param" for type_name, field in param_name_dict().items()}
+
+
+class _Writer:
+    """One NetParameter being written: each layer once, after its bottoms' layers."""
+
+    def __init__(self, names: dict[Top | Function, str]) -> None:
+        self._names = names
+        self._counts: Counter[str] = Counter()
+        self._layers: dict[Function, Any] = {}
+
+    def write(self, *ends: Top | Function) -> Any:
+        for end in ends:
+            self._layer(end.fn if isinstance(end, Top) else end)
+        return caffe_pb2.NetParameter(layer=self._layers.values())
+
+    def _layer(self, fn: Function) -> Any:
+        if fn not in self._layers:
+            bottoms = [self._layer(bottom.fn).top[bottom.n] for bottom in fn.inputs]
+            tops = bottoms if fn.in_place else [self._name(top, fn) for top in fn.tops]
+            layer = caffe_pb2.LayerParameter(type=fn.type_name, bottom=bottoms, top=tops)
+            layer.name = self._name(fn.tops[0] if fn.tops else fn, fn)
+            for key, value in fn.params.items():
+                assign_proto(_owner(layer, key), key, value)
+            self._layers[fn] = layer
+        return self._layers[fn]
+
+    def _name(self, thing: Top | Function, fn: Function) -> str:
+        if thing not in self._names:
+            self._counts[fn.type_name] += 1
+            self._names[thing] = f"{fn.type_name}{self._counts[fn.type_name]}"
+        return self._names[thing]
+
+
+def _owner(layer: Any, key: str) -> Any:
+    """The message a keyword belongs to: the type's own parameters if they have such a field, else the layer."""
+    if layer.type in _OWN_PARAM and not key.endswith("param"):
+        own = getattr(layer, _OWN_PARAM[layer.type])
+        if key in own.DESCRIPTOR.fields_by_name:
+            return own
+    if key not in layer.DESCRIPTOR.fields_by_name:
+        raise AttributeError(f"{layer.type} layer {layer.name!r} takes no parameter {key!r}")
+    return layer
