@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
 
 BUILD = Path("build")
+ENDINGS = (".caffemodel", ".solverstate", ".run.json", ".score.json")
 
 
 @dataclass(frozen=True)
@@ -20,6 +18,7 @@ class Snapshot:
     weights: Path  # Caffe's: the net
     history: Path  # Caffe's: iteration and momentum
     resume: Path  # ours: position in the data and state of the generators; written last, so it seals the snapshot
+    score: Path  # ours: what these weights achieve
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class RunFolder:
     def snapshot(self, iteration: int) -> Snapshot:
         """The names of the files of one iteration, whether they exist or not."""
         stem = self.snapshot_prefix.parent / f"{self.snapshot_prefix.name}_iter_{iteration}"
-        files = [stem.with_name(stem.name + ending) for ending in (".caffemodel", ".solverstate", ".run.json")]
+        files = [stem.with_name(stem.name + ending) for ending in ENDINGS]
         return Snapshot(iteration, *files)
 
     def snapshots(self) -> list[Snapshot]:
@@ -95,16 +94,3 @@ class RunFolder:
 def converted(name: str, build: Path = BUILD) -> Path:
     """A convolutionalised classifier's weights, such as `vgg16-fcn`, that first stages start from."""
     return build / f"{name}.caffemodel"
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name to write to, which takes `path`'s place at the end: readers see the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        if temporary.exists():
-            temporary.unlink()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fcn_repro.folder import replacing
+from fcn_repro.atomic import replacing
 
 
 def voc_palette() -> np.ndarray:
@@ -33,8 +33,9 @@ def label_image(label_hw: np.ndarray) -> Image.Image:
 
 def save_label(path: Path, label_hw: np.ndarray) -> None:
     """Write a label map as an indexed PNG; missing folders are made."""
-    with replacing(path) as temporary:
-        label_image(label_hw).save(temporary, format="PNG")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, "wb") as file:
+        label_image(label_hw).save(file, format="PNG")
 
 
 def overlay(image: Image.Image, label_hw: np.ndarray, alpha: float = 0.5) -> Image.Image:
