@@ -1,0 +1,46 @@
+"""Where a program computes: the GPU asked for, else a GPU if there is one, else the CPU; on either engine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from fcn_repro import engine
+from fcn_repro.engine import caffe
+
+
+def choose(gpu: int | None) -> str:
+    """Put the engine on a GPU or on the CPU and name it, as "cpu" or "gpu 0".
+
+    `gpu` is a device's number, -1 for the CPU, or None for GPU 0 if there is one and the CPU otherwise.
+
+    Raises   ValueError when the GPU asked for cannot be used.
+    """
+    index = 0 if gpu is None else gpu
+    trouble = _trouble(index) if index >= 0 else None
+    if trouble and gpu is not None:
+        raise ValueError(f"GPU {gpu} cannot be used: {trouble}. Leave the choice out, or give -1 for the CPU.")
+    if trouble or index < 0:
+        caffe.set_mode_cpu()
+        return "cpu"
+    caffe.set_device(index)
+    caffe.set_mode_gpu()
+    return f"gpu {index}"
+
+
+def _trouble(index: int) -> str | None:
+    """Why a GPU cannot be used; None if it can."""
+    if engine.name == "bvlc":
+        # Real Caffe ends the process when there is no such device, so a child tries first.
+        child = subprocess.run(
+            [sys.executable, "-c", f"import caffe; caffe.set_device({index})"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        return "real Caffe fails to set that device (a CPU-only build, or no such GPU)" if child.returncode else None
+    try:
+        caffe.set_device(index)
+    except RuntimeError as error:
+        return str(error)
+    return None

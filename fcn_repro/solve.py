@@ -1,0 +1,260 @@
+"""Trains one experiment: load, interpolate, then rounds of steps, each followed by a snapshot and a score.
+
+The folder holds the state. A run that was cut short goes on from its newest complete snapshot, and what follows is what
+would have followed; a run that is done is left alone.
+
+Source   reference 1305c73, solve.py of every directory
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Mapping, Sequence
+
+from google.protobuf import text_format
+
+from fcn_repro import datasets, diagnosis, resume, surgery
+from fcn_repro.atomic import replacing
+from fcn_repro.engine import caffe
+from fcn_repro.errors import DataError
+from fcn_repro.folder import RunFolder, Snapshot
+from fcn_repro.heads import heads
+from fcn_repro.interruption import Interruption
+from fcn_repro.learning_curve import LearningCurve
+from fcn_repro.progress import Progress
+from fcn_repro.score import headline, read_score, seg_tests, sha256, write_score
+
+STRETCH = 20  # iterations per row of the learning curve, as the reference's `display`
+
+logger = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):
+    """The run was asked to stop and did, with everything kept; the message says how to go on."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long an experiment trains, from what, and what its classes are called."""
+
+    rounds: int
+    steps: int  # iterations per round
+    init: Path | None  # the weights to start from; None: what the fillers make
+    class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by score blob
+
+    @property
+    def iterations(self) -> int:
+        """The whole length."""
+        return self.rounds * self.steps
+
+
+def solve(folder: RunFolder, recipe: Recipe, iterations: int | None = None, device: str = "cpu") -> None:
+    """Train an experiment, or go on with it, and leave `final`, `score` and `log` in its folder.
+
+    Parameters
+        iterations   train for that many instead of the recipe's; what is written is then marked as shortened
+        device       what `fcn_repro.device.choose` said, for the record
+    Raises   DataError when weights or data are missing; ValueError when the prototxts do not fit;
+             Diverged when the loss explodes; Interrupted after Ctrl-C
+    """
+    length = recipe.iterations if iterations is None else iterations
+    if is_done(folder, length):
+        logger.info("%s is trained already; remove %s to train it anew", folder.experiment, folder.path)
+        return
+    training = Training(folder, recipe, length, device)
+    training.start()
+    while not training.done:
+        training.train_round()
+        training.score_round()
+    training.finish()
+
+
+def is_done(folder: RunFolder, iterations: int) -> bool:
+    """Whether the folder has final weights that were trained for that long or longer."""
+    return folder.final.exists() and folder.score.exists() and read_score(folder.score)["trained"] >= iterations
+
+
+def initialise(net: caffe.Net, init: Path | None) -> None:
+    """Give a net its first weights: those of `init` by layer name, and bilinear filters for its upsampling layers.
+
+    Raises   DataError when `init` is missing, does not fit, or leaves a layer below the scores without weights.
+    """
+    if init:
+        if not init.exists():
+            raise DataError(f"{init}: missing; expected the weights to start from. Make them: make {_target(init)}")
+        try:
+            net.copy_from(str(init))
+        except RuntimeError as error:
+            raise DataError(
+                f"{init}: {error}\nThese are not the weights of this net. If they are a classifier's, "
+                "convolutionalise them first (python -m tools.convolutionalise --help)."
+            ) from error
+    surgery.interp(net, surgery.upsampling_layers(net))
+    empty = diagnosis.layers_of_zeros(net)
+    if empty:
+        raise DataError(
+            f"{init}: no weights for {' '.join(empty)}, which hold only zeros now, so nothing could reach the score "
+            "layers. Expected a file with layers of these names."
+        )
+
+
+def _target(init: Path) -> str:
+    """The make target that writes a file of weights: build/voc-fcn32s/final.caffemodel, build/vgg16-fcn.caffemodel."""
+    return init.parent.name if init.name == RunFolder("").final.name else init.stem
+
+
+class Training:
+    """A solver in its folder, and where the run stands."""
+
+    def __init__(self, folder: RunFolder, recipe: Recipe, length: int, device: str) -> None:
+        self.folder, self.recipe, self.length, self.device = folder, recipe, length, device
+        self.param = _solver_param(folder)
+        self.heads, self.scored_heads = heads(folder.train), heads(folder.val)
+        datasets.register()
+        folder.snapshot_prefix.parent.mkdir(parents=True, exist_ok=True)
+        self.solver = caffe.get_solver(str(folder.solver))
+        net = self.solver.net
+        self.watches = [diagnosis.LossWatch(head, head.classes(net), self.param) for head in self.heads]
+
+    @property
+    def here(self) -> Snapshot:
+        """The files of the present iteration."""
+        return self.folder.snapshot(self.solver.iter)
+
+    @property
+    def done(self) -> bool:
+        """Whether all iterations are made and the last is scored."""
+        return self.solver.iter >= self.length and self.here.score.exists()
+
+    @property
+    def shortened(self) -> bool:
+        """Whether the run is to be shorter than its recipe."""
+        return self.length < self.recipe.iterations
+
+    @property
+    def round_end(self) -> int:
+        """The iteration to be scored next; the present one, if it ends a round and a stop came before its score."""
+        iteration, steps = self.solver.iter, self.recipe.steps
+        unscored_end = iteration > 0 and iteration % steps == 0 and not self.here.score.exists()
+        return iteration if unscored_end else min((iteration // steps + 1) * steps, self.length)
+
+    def start(self) -> None:
+        """Resume from the newest complete snapshot, or give the net its first weights."""
+        snapshot = resume.newest(self.folder)
+        if snapshot:
+            resume.restore(snapshot, self.solver)
+            logger.info("%s goes on after iteration %d", self.folder.experiment, self.solver.iter)
+        else:
+            initialise(self.solver.net, self.recipe.init)
+        self.curve = LearningCurve(self.folder.log, self.solver.iter, self.shortened)
+
+    def train_round(self) -> None:
+        """Step to the round's end and snapshot. On Ctrl-C finish the step, snapshot there and raise Interrupted."""
+        end = self.round_end
+        progress = Progress(self.length, self.folder.experiment, "iteration", done=self.solver.iter)
+        with Interruption() as interruption, progress:
+            while self.solver.iter < end and not interruption.requested:
+                self._train_stretch(min((self.solver.iter // STRETCH + 1) * STRETCH, end), interruption, progress)
+            if not resume.is_complete(self.here):
+                self.solver.snapshot()
+                self._seal()
+        if interruption.requested:
+            raise self._interrupted()
+
+    def score_round(self) -> None:
+        """Score the weights as they are: beside their snapshot, and in the learning curve."""
+        net = self.solver.test_nets[0]
+        net.share_with(self.solver.net)
+        try:
+            scores = seg_tests(net, self.scored_heads)
+        except KeyboardInterrupt as interrupt:
+            raise self._interrupted() from interrupt
+        layer = net.layers[0]
+        facts = {
+            "experiment": self.folder.experiment,
+            "iteration": self.solver.iter,
+            "trained": self.solver.iter,
+            "recipe": self.recipe.iterations,
+            "shortened": self.shortened,
+            "split": layer.options["split"],
+            "images": len(layer.items),
+            "device": self.device,
+        }
+        write_score(self.here.score, facts, scores, self.recipe.class_names)
+        score = next(iter(scores.values()))
+        self.curve.add_score(self.solver.iter, score)
+        finding = diagnosis.lone_prediction(score)
+        if finding:
+            logger.warning("%s: %s", self.folder.experiment, finding)
+        resume.prune(self.folder, self._best())
+
+    def finish(self) -> None:
+        """Hand on the best of the scored snapshots as `final`, with its score."""
+        best = self._best()
+        with open(best.weights, "rb") as source, replacing(self.folder.final, "wb") as target:
+            shutil.copyfileobj(source, target, 1 << 24)
+        report = read_score(best.score)
+        report["trained"] = self.solver.iter
+        report["chosen"] = f"the best mean IU on {report['split']} among the rounds' ends"
+        for name, path in ("weights", self.folder.final), ("init", self.recipe.init):
+            report[name] = {"file": str(path), "sha256": sha256(path)} if path else None
+        with replacing(self.folder.score) as file:
+            json.dump(report, file, indent=1)
+
+    def _train_stretch(self, end: int, interruption: Interruption, progress: Progress) -> None:
+        """Step to iteration `end` unless interrupted; the mean losses on the way become a row of the curve."""
+        began = time.monotonic()
+        losses = []
+        for _ in range(end - self.solver.iter):
+            self.solver.step(1)
+            losses.append(self._losses())
+            if self.param.snapshot and self.solver.iter % self.param.snapshot == 0:
+                self._seal()
+            progress.advance(note=f"loss {losses[-1][1]:.4f} per pixel")
+            if interruption.requested:
+                break
+        loss, per_pixel = (sum(column) / len(losses) for column in zip(*losses))
+        images = len(losses) * self.param.iter_size * self.solver.net.blobs[self.heads[0].label].shape[0]
+        self.curve.add(self.solver.iter, loss, per_pixel, time.monotonic() - began, images)
+
+    def _losses(self) -> tuple[float, float]:
+        """The loss of the last forward, and the first head's per pixel; what the watches find is logged."""
+        net = self.solver.net
+        per_pixel = [head.loss_per_pixel(net) for head in self.heads]
+        findings = [watch.observe(loss) for watch, loss in zip(self.watches, per_pixel)]
+        for finding in filter(None, findings):
+            logger.warning("%s: %s", self.folder.experiment, finding)
+        return sum(head.loss_of(net) for head in self.heads), per_pixel[0]
+
+    def _seal(self) -> None:
+        """Complete the snapshot that the solver has just written; drop those no longer needed."""
+        resume.seal(self.here, self.solver)
+        resume.prune(self.folder, self._best())
+
+    def _best(self) -> Snapshot | None:
+        """The complete snapshot with the highest mean IU, the earliest of equals; None before the first score."""
+        scored = [it for it in self.folder.snapshots() if it.score.exists() and resume.is_complete(it)]
+        return max(scored, key=lambda it: headline(read_score(it.score))["mean_iu"] or 0, default=None)
+
+    def _interrupted(self) -> Interrupted:
+        return Interrupted(
+            f"{self.folder.experiment} stopped after iteration {self.solver.iter} of {self.length}, with a snapshot "
+            f"in {self.here.weights.parent}. The same command goes on from there."
+        )
+
+
+def _solver_param(folder: RunFolder) -> caffe.proto.caffe_pb2.SolverParameter:
+    if not folder.solver.exists():
+        raise DataError(f"{folder.solver}: missing; emit it: python -m tools.emit {folder.experiment}")
+    param = text_format.Merge(folder.solver.read_text(encoding="utf-8"), caffe.proto.caffe_pb2.SolverParameter())
+    if Path(param.snapshot_prefix) != folder.snapshot_prefix:
+        raise ValueError(
+            f"{folder.solver}: snapshot_prefix {param.snapshot_prefix!r}; expected {str(folder.snapshot_prefix)!r}, "
+            "where this run's snapshots are looked for"
+        )
+    return param
