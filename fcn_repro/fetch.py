@@ -101,7 +101,7 @@ def _check_found(source: Source) -> None:
     try:
         _check(source, source.path)
     except DataError as error:
-        remedy = f"It was left as it is; move it away, then run: python -m tools.fetch {source.name}"
+        remedy = "It was left as it is; move it away, then run the same command again"
         raise DataError(f"{error}\n{remedy}") from error
 
 
@@ -118,8 +118,8 @@ def _obtain(source: Source) -> None:
         digest = source.digest or "no published digest"
         raise DataError(
             f"{error}\n"
-            f"By hand: put {source.file} ({source.bytes or 'unknown'} bytes, {digest}) into {DOWNLOADS}/,\n"
-            f"then run: python -m tools.fetch {source.name}\n"
+            f"By hand: put {source.file} ({source.bytes or 'unknown'} bytes, {digest}) into {DOWNLOADS}/, "
+            f"then run the same command again; python -m tools.fetch {source.name} checks the file.\n"
             "Or name a folder or an address that holds it: MIRROR=/media/disk, MIRROR=http://host/folder"
         ) from error
     os.replace(str(part), str(source.path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import lzma
+import os
 import shutil
 import tarfile
 import zipfile
@@ -11,7 +12,6 @@ import zlib
 from pathlib import Path
 from typing import IO, Callable, Iterator, Mapping, NamedTuple
 
-from fcn_repro.atomic import replacing
 from fcn_repro.errors import DataError
 from fcn_repro.progress import Progress
 
@@ -72,12 +72,17 @@ def _target(archive: Path, member: Member, prefix: str, place: Path) -> Path:
 
 
 def _write(member: Member, target: Path) -> None:
+    # Not `atomic.replacing`: a data set is ten thousands of files, too many to wait for the disk after each.
     target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target, "wb") as file:
-        with member.open() as source:
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with member.open() as source, open(str(part), "wb") as file:
             shutil.copyfileobj(source, file, MB)
-        if file.tell() != member.size:
-            raise EOFError(f"{member.name} ends after {file.tell()} of {member.size} bytes")
+        if part.stat().st_size != member.size:
+            raise EOFError(f"{member.name} ends after {part.stat().st_size} of {member.size} bytes")
+        os.replace(str(part), str(target))
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

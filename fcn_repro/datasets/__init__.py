@@ -12,6 +12,8 @@ from fcn_repro.datasets.base import DataSet
 
 DATASETS = {facts.name: facts for facts in (voc.VOC,)}
 
+PREPARE = {"voc": voc.prepare}
+
 MODULES = {"voc_layers": voc}
 
 
@@ -20,4 +22,4 @@ def register() -> None:
     sys.modules.update(MODULES)
 
 
-__all__ = ["DATASETS", "DataSet", "MODULES", "register"]
+__all__ = ["DATASETS", "DataSet", "MODULES", "PREPARE", "register"]

@@ -81,13 +81,6 @@ def check_label(label_hw: np.ndarray, path: Path, image_hw: Sequence[int], allow
         raise DataError(f"{path}: label value {found}; expected {_ranges(allowed)}")
 
 
-def check_present(paths: Sequence[Path], of: Path) -> None:
-    """Refuse a list, `of`, that names files that are not there."""
-    missing = [path for path in paths if not path.is_file()]
-    if missing:
-        raise DataError(f"{missing[0]}: missing, though {of} lists it ({len(missing)} of {len(paths)} files are)")
-
-
 def unreadable(path: Path, what: str, error: BaseException) -> DataError:
     """The error to raise over a file that is missing, damaged or of another kind."""
     if isinstance(error, FileNotFoundError):

@@ -11,11 +11,11 @@ Source      reference 1305c73 voc_layers.py; paper, footnote 7 (PAMI)
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Sequence
+from typing import Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro.datasets import reading
+from fcn_repro.datasets import preparation, reading
 from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
 
 CLASS_NAMES = (
@@ -98,3 +98,31 @@ def voc_files(voc_dir: Path, item: str) -> tuple[Path, Path]:
 def sbd_files(sbdd_dir: Path, item: str) -> tuple[Path, Path]:
     """Where SBD keeps an item's photograph and its label map."""
     return sbdd_dir / "img" / f"{item}.jpg", sbdd_dir / "cls" / f"{item}.mat"
+
+
+def prepare(facts: DataSet = VOC) -> Mapping[str, int]:
+    """Lay out both directories, fetching and unpacking what is missing, and derive seg11valid; images per split.
+
+    Raises   DataError when an archive cannot be had or lacks files, or a split has another number of images than known
+    """
+    voc_dir, sbdd_dir = Path(str(facts.val.params["voc_dir"])), Path(str(facts.train.params["sbdd_dir"]))
+    lists = voc_dir / "ImageSets" / "Segmentation"
+    sbd = {f"benchmark_RELEASE/dataset/{part}": sbdd_dir / part for part in ("train.txt", "val.txt", "img/", "cls/")}
+    voc = {
+        f"TrainVal/VOCdevkit/VOC2011/{part}": voc_dir / part
+        for part in ("ImageSets/Segmentation/", "JPEGImages/", "SegmentationClass/")
+    }
+    train = preparation.unpacked("sbd", sbd, sbdd_dir / "train.txt", lambda item: sbd_files(sbdd_dir, item))
+    val = preparation.unpacked("voc2011", voc, lists / "val.txt", lambda item: voc_files(voc_dir, item))
+    return {
+        "train": preparation.check_count(sbdd_dir / "train.txt", train, facts.splits["train"]),
+        "seg11valid": preparation.write_list(
+            lists / "seg11valid.txt", seg11valid(val, train), facts.splits["seg11valid"]
+        ),
+    }
+
+
+def seg11valid(voc_val: Sequence[str], sbd_train: Sequence[str]) -> list[str]:
+    """The images of VOC 2011 val that SBD does not train on, in VOC's order."""
+    trained_on = set(sbd_train)
+    return [item for item in voc_val if item not in trained_on]

@@ -96,13 +96,6 @@ def test_refuses_a_list_that_is_not_text(tmp_path):
         reading.read_list(tmp_path / "train.txt")
 
 
-def test_counts_the_files_of_a_list_that_are_missing(tmp_path):
-    (tmp_path / "a.jpg").touch()
-    paths = [tmp_path / name for name in ("a.jpg", "b.jpg", "c.jpg")]
-    with pytest.raises(DataError, match=r"b.jpg: missing, though train.txt lists it \(2 of 3 files are\)"):
-        reading.check_present(paths, of="train.txt")
-
-
 def test_accepts_labels_of_any_number_type_and_refuses_fractions_and_nan(tmp_path):
     reading.check_label(np.array([[0.0, 20.0], [255.0, 3.0]]), tmp_path, (2, 2), (*range(21), 255))
     for value, shown in ((0.5, "0.5"), (np.nan, "nan"), (-1, "-1"), (256, "256")):

@@ -1,0 +1,50 @@
+"""From an archive to a directory that a data layer can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable, Iterable, Mapping, Sequence
+
+from fcn_repro.atomic import replacing
+from fcn_repro.datasets import reading
+from fcn_repro.errors import DataError
+from fcn_repro.fetch import fetch
+from fcn_repro.unpack import unpack
+
+
+def unpacked(
+    archive: str, places: Mapping[str, Path], list_file: Path, files: Callable[[str], Iterable[Path]]
+) -> Sequence[str]:
+    """The ids in a split's list, once the list and the files of every id are there.
+
+    When all are there already the archive is not asked for; otherwise what is missing is unpacked from it.
+    Raises   DataError when the archive cannot be had or does not hold them all.
+    """
+    if not list_file.is_file() or _missing(list_file, files):
+        unpack(fetch(archive), places)
+    missing = _missing(list_file, files)
+    if missing:
+        count = f"{len(missing)} such files" if len(missing) > 1 else "one such file"
+        raise DataError(f"{missing[0]}: missing, though {list_file} lists it, and not in {fetch(archive)} ({count})")
+    return reading.read_list(list_file)
+
+
+def check_count(list_file: Path, items: Sequence[str], expected: int) -> int:
+    """The number of images in a split; refused if it is not the one known."""
+    if len(items) != expected:
+        raise DataError(f"{list_file}: {len(items)} images; expected {expected}")
+    return expected
+
+
+def write_list(list_file: Path, items: Sequence[str], expected: int) -> int:
+    """Write a split's list unless that very list is there; the number of images, refused if not the one known."""
+    check_count(list_file, items, expected)
+    text = "".join(f"{item}\n" for item in items)
+    if not list_file.is_file() or list_file.read_text(encoding="utf-8") != text:
+        with replacing(list_file) as file:
+            file.write(text)
+    return expected
+
+
+def _missing(list_file: Path, files: Callable[[str], Iterable[Path]]) -> list[Path]:
+    return [path for item in reading.read_list(list_file) for path in files(item) if not path.is_file()]

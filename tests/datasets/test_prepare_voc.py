@@ -1,0 +1,161 @@
+"""From archives in the layout of the real ones to trees that the layers read."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from conftest import SIZES, write_list
+
+from fcn_repro import fetch
+from fcn_repro.datasets import DATASETS, voc
+from fcn_repro.errors import DataError
+
+REPOSITORY = Path(__file__).parent.parent.parent
+FACTS = dataclasses.replace(DATASETS["voc"], splits={"train": 1, "seg11valid": 2})
+TRAINED_ON = "2007_000042"
+LIST = Path("data/pascal/VOC2011/ImageSets/Segmentation/seg11valid.txt")
+
+
+def pack(path, mode, **folders):
+    """An archive of folders under other names, with neighbours that nobody asked for."""
+    with tarfile.open(str(path), mode) as tar:
+        for folder, name in folders.values():
+            (folder / "Annotations").mkdir()
+            (folder / "inst").mkdir()
+            (folder / "inst" / "1.mat").write_bytes(b"an instance map")
+            tar.add(str(folder), name)
+    return path
+
+
+@pytest.fixture
+def mirror(tmp_path, voc_dir, sbdd_dir):
+    write_list(sbdd_dir / "train.txt", [TRAINED_ON])
+    (voc_dir / "ImageSets" / "Segmentation" / "seg11valid.txt").unlink()
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    pack(folder / "VOCtrainval_25-May-2011.tar", "w", voc=(voc_dir, "TrainVal/VOCdevkit/VOC2011"))
+    pack(folder / "benchmark.tgz", "w:gz", sbd=(sbdd_dir, "benchmark_RELEASE/dataset"))
+    shutil.rmtree(str(tmp_path / "data"))
+    return folder
+
+
+@pytest.fixture
+def repository(tmp_path, mirror, monkeypatch):
+    """An empty repository, in which archives of these stand-ins' digests are expected."""
+    root = tmp_path / "repository"
+    (root / "data").mkdir(parents=True)
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("MIRROR", str(mirror))
+    for path in fetch.CATALOGUES:
+        with open(str(REPOSITORY / path), encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            stand_in = mirror / row["file"]
+            row["digest"] = "md5:" + hashlib.md5(stand_in.read_bytes()).hexdigest() if stand_in.exists() else ""
+        with open(str(path), "w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    return root
+
+
+def test_lays_out_both_trees_and_derives_seg11valid(repository):
+    assert voc.prepare(FACTS) == {"train": 1, "seg11valid": 2}
+    assert LIST.read_text() == "2007_000033\n2007_000061\n"
+    found = {str(path) for path in Path("data").rglob("*") if path.is_file() and "downloads" not in str(path)}
+    expected = {f"data/{path.stem}.csv" for path in fetch.CATALOGUES}
+    expected |= {f"data/pascal/VOC2011/ImageSets/Segmentation/{name}.txt" for name in ("train", "val", "seg11valid")}
+    expected |= {f"data/sbdd/dataset/{name}.txt" for name in ("train", "val")}
+    for item in SIZES:
+        expected |= {
+            f"data/pascal/VOC2011/{part.format(item)}" for part in ("JPEGImages/{}.jpg", "SegmentationClass/{}.png")
+        }
+        expected |= {f"data/sbdd/dataset/{part.format(item)}" for part in ("img/{}.jpg", "cls/{}.mat")}
+    assert found == expected
+
+
+def test_the_layers_read_what_was_laid_out(repository, data_net):
+    voc.prepare(FACTS)
+    for spec, size in ((FACTS.train, SIZES[TRAINED_ON]), (FACTS.val, SIZES["2007_000033"])):
+        net = data_net(spec.module, spec.layer, dict(spec.params))
+        net.forward()
+        assert net.blobs["data"].data.shape == (1, 3, *size)
+        assert net.blobs["label"].data.shape == (1, 1, *size)
+
+
+def test_asks_for_no_archive_when_all_is_there(repository, monkeypatch):
+    voc.prepare(FACTS)
+    shutil.rmtree("data/downloads")
+    monkeypatch.setenv("MIRROR", "/nowhere")
+    before = LIST.stat()
+    assert voc.prepare(FACTS) == {"train": 1, "seg11valid": 2}
+    assert LIST.stat() == before
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "data/sbdd/dataset/cls/2007_000042.mat",
+        "data/pascal/VOC2011/JPEGImages/2007_000061.jpg",
+        "data/sbdd/dataset/train.txt",
+        str(LIST),
+    ],
+)
+def test_puts_back_what_was_removed(repository, lost):
+    voc.prepare(FACTS)
+    content = Path(lost).read_bytes()
+    Path(lost).unlink()
+    voc.prepare(FACTS)
+    assert Path(lost).read_bytes() == content
+
+
+def test_names_an_archive_without_the_files_that_its_list_names(repository, mirror):
+    voc.prepare(FACTS)
+    Path("data/sbdd/dataset/train.txt").write_text("2008_000001\n")
+    with pytest.raises(
+        DataError, match=r"img/2008_000001.jpg: missing, though .*train.txt lists it, and not in .*benchmark.tgz"
+    ):
+        voc.prepare(FACTS)
+
+
+def test_refuses_splits_of_another_size_than_the_papers(repository):
+    with pytest.raises(DataError, match=r"data/sbdd/dataset/train.txt: 1 images; expected 8498"):
+        voc.prepare()
+    with pytest.raises(DataError, match=r"seg11valid.txt: 2 images; expected 736"):
+        voc.prepare(dataclasses.replace(FACTS, splits={"train": 1, "seg11valid": 736}))
+    assert not LIST.exists()
+
+
+def test_seg11valid_is_vocs_val_without_what_sbd_trains_on_in_vocs_order():
+    val = [f"2007_{n:06}" for n in range(1111)]
+    train = [f"2007_{n:06}" for n in range(374, -8124, -1)]
+    assert len(train) == 8498
+    assert voc.seg11valid(val, train) == val[375:] and len(val[375:]) == 736
+
+
+@pytest.mark.parametrize("tool", ["fetch", "prepare"])
+def test_the_tools_exit_with_3_and_no_traceback_when_an_archive_cannot_be_had(tmp_path, tool):
+    environment = {**os.environ, "MIRROR": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+    shutil.copytree(
+        str(REPOSITORY / "data"),
+        str(tmp_path / "data"),
+        ignore=lambda folder, names: [name for name in names if not name.endswith(".csv")],
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", f"tools.{tool}", "voc"],
+        cwd=str(tmp_path),
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.returncode == 3
+    assert "Traceback" not in run.stderr and "By hand: put " in run.stderr and "data/downloads/" in run.stderr
