@@ -20,11 +20,12 @@ def _load(name: str) -> ModuleType:
     if name not in ENGINES:
         raise SystemExit(f"ENGINE={name!r} is not an engine; expected one of: {', '.join(ENGINES)}")
     try:
+        importlib.import_module(f"{ENGINES[name]}.coord_map")  # real pycaffe does not import it by itself
         return importlib.import_module(ENGINES[name])
     except ImportError as error:
         raise SystemExit(
             f"ENGINE={name} needs the Python module {ENGINES[name]!r}, which does not import here: {error}.\n"
-            "For bvlc: conda env create -f environment.yml, then make ... ENGINE=bvlc CAFFE_PYTHON=<that env>/bin/python.\n"
+            "For bvlc: conda env create -f environment.yml, then make TARGET ENGINE=bvlc CAFFE_PYTHON=ENV/bin/python.\n"
             "For torch: make setup."
         ) from error
 
