@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, exactly
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
+
+LOG_THRESHOLD = 1e-20  # the least probability that the older losses take a logarithm of
 
 _Mode = caffe_pb2.LossParameter
 
@@ -49,19 +52,24 @@ class LossLayer(Layer):
         counts = {_Mode.FULL: outer * inner, _Mode.VALID: valid, _Mode.BATCH_SIZE: outer, _Mode.NONE: 1}
         return float(max(1, counts[mode]))
 
-    def class_indices(self, label: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    @property
+    def ignore_label(self) -> int | None:
+        """The label that does not count, if loss_param names one."""
+        param = self.param.loss_param
+        return param.ignore_label if param.HasField("ignore_label") else None
+
+    def class_indices(self, label: Tensor, classes: int, ignored: int | None = None) -> tuple[Tensor, Tensor]:
         """Labels as integers (cut towards zero), and a mask of those that count.
 
-        Raises   CaffeError for a label outside [0, classes) that is not loss_param.ignore_label.
+        Raises   CaffeError for a label outside [0, classes) that is not the ignored one.
         """
         index = label.long()
-        param = self.param.loss_param
-        valid = index != param.ignore_label if param.HasField("ignore_label") else index == index
+        valid = torch.ones_like(index, dtype=torch.bool) if ignored is None else index != ignored
         outside = index[valid & ((index < 0) | (index >= classes))]
         if outside.numel():
-            ignored = f" (or {param.ignore_label}, which is ignored)" if param.HasField("ignore_label") else ""
+            exception = "" if ignored is None else f" (or {ignored}, which is ignored)"
             raise self.error(
                 f"met the label {int(outside[0])} in bottom {self.param.bottom[1]!r}; "
-                f"expected 0 to {classes - 1}{ignored}: check the label images, or the layer's num_output"
+                f"expected 0 to {classes - 1}{exception}: check the label images, or the layer's num_output"
             )
         return index, valid

@@ -45,7 +45,8 @@ class SoftmaxWithLoss(LossLayer):
         """The loss; the probabilities are kept for the gradient."""
         scores, labels = bottom
         self._probability = torch.softmax(scores, self._axis).view(self._outer, -1, self._inner)
-        index, self._valid = self.class_indices(labels.view(self._outer, self._inner), self._probability.shape[1])
+        labels = labels.view(self._outer, self._inner)
+        index, self._valid = self.class_indices(labels, self._probability.shape[1], self.ignore_label)
         self._index = index.masked_fill(~self._valid, 0).unsqueeze(1)
         likelihood = self._probability.gather(1, self._index).squeeze(1).clamp(min=_FLT_MIN)
         mode = self.normalization(default=caffe_pb2.LossParameter.VALID)
