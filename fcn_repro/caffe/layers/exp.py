@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -21,16 +19,14 @@ class Exp(NeuronLayer):
     """
 
     def prepare(self, *bottom: Shape) -> None:
-        """Turn it into exp(inner * x) * outer."""
-        param = self.param.exp_param
-        log_base = natural_log_of_base(self, param.base)
-        self._inner = log_base * param.scale
-        self._outer = math.exp(log_base * param.shift)
+        """Check the base."""
+        self._log_base = natural_log_of_base(self, self.param.exp_param.base)
 
     def compute(self, *bottom: Tensor) -> Tensor:
         """Raise."""
-        return torch.exp(bottom[0] * self._inner) * self._outer
+        param = self.param.exp_param
+        return torch.exp((bottom[0] * param.scale + param.shift) * self._log_base)
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
         """ln(base) * scale * y."""
-        return y * self._inner
+        return y * (self._log_base * self.param.exp_param.scale)

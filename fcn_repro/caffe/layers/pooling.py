@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, between, exactly
+from fcn_repro.caffe.layers.unsupported import unsupported
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
 
@@ -41,7 +42,7 @@ class Pooling(Layer):
         param = self.param.pooling_param
         self.method = param.pool
         if self.method == _Param.STOCHASTIC:
-            raise self.error("asks for pool: STOCHASTIC, which Caffe computes on a GPU only; use MAX or AVE")
+            raise unsupported("Pooling STOCHASTIC", self.param)
         self.stride = self._pair("stride")
         self.pad = self._pair("pad")
         has_kernel = any(param.HasField(name) for name in ("kernel_size", "kernel_h", "kernel_w"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from fcn_repro.caffe.layers.neuron import NeuronLayer
@@ -21,7 +20,7 @@ class Power(NeuronLayer):
         """Raise."""
         (x,), param = bottom, self.param.power_param
         if param.power * param.scale == 0:
-            return torch.full_like(x, 1.0 if param.power == 0 else param.shift**param.power)
+            return x.new_tensor(param.shift).pow(param.power).expand(x.shape).contiguous()
         base = self._base(x)
         return base if param.power == 1 else base.pow(param.power)
 

@@ -1,0 +1,38 @@
+"""Parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fcn_repro.caffe.blob import Blob
+from fcn_repro.caffe.layers.base import Layer, exactly
+from fcn_repro.caffe.proto import caffe_pb2
+from fcn_repro.caffe.synced_memory import Shape
+
+
+class Parameter(Layer):
+    """A learnable blob as a top, for layers that take their weights as a bottom.
+
+    Shapes   top[0] and blobs[0] as parameter_param.shape says, in the same memory; zero at first
+    Reads    parameter_param: shape
+    Source   caffe 9b89154 parameter_layer.hpp: the diff is shared too, so its reader overwrites it, not adds to it
+    """
+
+    bottoms = exactly(0)
+    tops = exactly(1)
+
+    def prepare(self, *bottom: Shape) -> None:
+        """Make the blob."""
+        self.add_blob(tuple(self.param.parameter_param.shape.dim), caffe_pb2.FillerParameter())
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        """The blob's shape."""
+        return [self.blobs[0].dims]
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Let the top look at the blob."""
+        top[0].share_data(self.blobs[0])
+        top[0].share_diff(self.blobs[0])
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        """Nothing: the memory is shared."""
