@@ -1,0 +1,115 @@
+"""What data layers do to an image on its way into the net: mean, crop, mirror, scale.
+
+Source   caffe 9b89154 data_transformer.cpp, data_layer.cpp, io.cpp (decoding)
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fcn_repro.caffe import rng
+from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.host_generator import HostGenerator
+from fcn_repro.caffe.proto import caffe_pb2, caffemodel
+
+
+class DataTransformer:
+    """(pixel - mean) * scale of a crop, perhaps mirrored, as transform_param says.
+
+    An item draws, in this order: whether to mirror (if `mirror` is set, in TEST too), then in TRAIN the crop's top and
+    left. In TEST the crop is central. The mean is taken where the pixel was before cropping.
+    """
+
+    def __init__(self, param, phase: int, layer_name: str) -> None:
+        self._param = param
+        self._is_train = phase == caffe_pb2.TRAIN
+        self._where = f"layer {layer_name!r}"
+        if param.HasField("mean_file") and param.mean_value:
+            raise CaffeError(f"{self._where} gives both mean_file and mean_value in transform_param; keep one of them")
+        self._mean = _read_mean(param.mean_file) if param.HasField("mean_file") else None
+        self.seed()
+
+    def seed(self) -> None:
+        """Take a new generator from this thread's, if there is anything to draw."""
+        if self._param.mirror or (self._is_train and self._param.crop_size):
+            self._generator = HostGenerator(rng.host().draw())
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width after cropping.
+
+        Raises   CaffeError for a crop larger than the image.
+        """
+        crop = self._param.crop_size
+        if crop > min(height, width):
+            raise CaffeError(f"{self._where} crops {crop} pixels from an image of {height} x {width}")
+        return (crop, crop) if crop else (height, width)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Transform one image (C, H, W) of any number type; float32."""
+        mirror = self._param.mirror and self._generator.draw() % 2
+        height, width = self.size(*image.shape[1:])
+        top, left = (self._offset(n, size) for n, size in zip(image.shape[1:], (height, width), strict=True))
+        window = (slice(None), slice(top, top + height), slice(left, left + width))
+        crop = (image[window].astype(np.float32) - self._mean_in(image.shape, window)) * np.float32(self._param.scale)
+        return crop[..., ::-1] if mirror else crop
+
+    def _offset(self, length: int, size: int) -> int:
+        if size == length and not self._param.crop_size:
+            return 0
+        return self._generator.draw() % (length - size + 1) if self._is_train else (length - size) // 2
+
+    def _mean_in(self, shape: tuple[int, ...], window: tuple[slice, ...]) -> np.ndarray:
+        if self._mean is not None:
+            if self._mean.shape != shape:
+                raise CaffeError(
+                    f"{self._where}: {self._param.mean_file} has the shape {list(self._mean.shape)}, "
+                    f"the image {list(shape)}; they must be equal"
+                )
+            return self._mean[window]
+        values = list(self._param.mean_value) or [0.0]
+        if len(values) not in (1, shape[0]):
+            raise CaffeError(f"{self._where} has {len(values)} mean_value entries for {shape[0]} channels")
+        return np.float32(values).reshape(-1, 1, 1)
+
+
+def decode(encoded: bytes | Path, color: bool | None) -> np.ndarray:
+    """An image file as uint8 (C, H, W), channels B G R; `color` None keeps a grey image grey.
+
+    Differs  Caffe decodes with OpenCV; JPEG pixels may differ by a level or two.
+    """
+    with Image.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
+        if color is None:
+            color = image.mode not in ("1", "L", "I;16")
+        pixels = np.asarray(image.convert("RGB" if color else "L"))
+    return pixels[:, :, ::-1].transpose(2, 0, 1) if color else pixels[None]
+
+
+def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """An uint8 image (C, H, W) at another size: bilinear between pixel centres, without smoothing, as OpenCV does."""
+    rows, columns = _blend(image.shape[1], height), _blend(image.shape[2], width)
+    blended = rows @ image.astype(np.float64) @ columns.T
+    return np.floor(blended + 0.5).astype(np.uint8)
+
+
+def _blend(length: int, size: int) -> np.ndarray:
+    """The matrix (size, length) whose rows mix the two pixels that a new pixel's centre lies between."""
+    centre = np.clip((np.arange(size) + 0.5) * (length / size) - 0.5, 0, length - 1)
+    before = np.minimum(centre.astype(int), max(length - 2, 0))
+    matrix = np.zeros((size, length))
+    matrix[np.arange(size), np.minimum(before + 1, length - 1)] = centre - before
+    matrix[np.arange(size), before] += 1 - (centre - before)
+    return matrix
+
+
+def _read_mean(path: str) -> np.ndarray:
+    proto = caffe_pb2.BlobProto()
+    try:
+        proto.ParseFromString(Path(path).read_bytes())
+    except OSError as error:
+        raise CaffeError(f"Could not open file {path}") from error
+    mean = caffemodel.from_proto(proto, path)
+    return mean.data.reshape(mean.shape[-3:])
