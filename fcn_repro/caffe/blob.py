@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from operator import index
 
 import numpy as np
 import torch
@@ -82,12 +83,14 @@ class Blob:
         """Axis 3 of at most four, 1 where there is none."""
         return self._legacy_axis(3)
 
-    def reshape(self, *dims: int) -> None:
+    def reshape(self, *dims: int, **named: int) -> None:
         """Change the shape. Content and sharing stay while the blob has room; growing it starts from new zeros.
 
-        Raises   CaffeError for a negative dim, more than 32 axes, or more elements than Caffe can count.
+        Raises   CaffeError for a negative dim, more than 32 axes, more elements than Caffe can count, or a dim by name;
+                 TypeError for a dim that is no integer.
         """
-        dims = tuple(int(d) for d in dims)
+        _refuse_names("Blob.reshape", named)
+        dims = tuple(index(d) for d in dims)
         if dims == self._dims and self._capacity:
             return
         count = math.prod(dims)
@@ -185,6 +188,12 @@ class Blob:
 class BlobVec(list):
     """pycaffe's list of a layer's parameter blobs."""
 
-    def add_blob(self, *dims: int) -> None:
+    def add_blob(self, *dims: int, **named: int) -> None:
         """Append a parameter blob of the given shape, filled with zeros."""
+        _refuse_names("BlobVec.add_blob", named)
         self.append(Blob(dims))
+
+
+def _refuse_names(function: str, named: dict[str, int]) -> None:
+    if named:
+        raise CaffeError(f"{function} takes no kwargs, and {', '.join(named)} was given; write the dims in order")

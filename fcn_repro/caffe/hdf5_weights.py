@@ -34,9 +34,11 @@ def is_hdf5(path: str | Path) -> bool:
 def load(net: Net, path: str | Path) -> None:
     """Copy the weights of every layer that both sides have.
 
-    Raises   CaffeError naming file, layer and both shapes where they differ, or a blob that the file lacks and that no
-             other layer of the net shares.
+    Raises   RuntimeError("Could not open file ...") for a missing file; CaffeError naming file, layer and both shapes
+             where they differ, or a blob that the file lacks and that no other layer of the net shares.
     """
+    if not is_hdf5(path):
+        raise CaffeError(f"{path} is no HDF5 file; read a .caffemodel with copy_from")
     with h5py.File(path, "r") as file:
         stored = file.get("data")
         if not isinstance(stored, h5py.Group):

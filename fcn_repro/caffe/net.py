@@ -1,41 +1,39 @@
 """Net: the layers of a prototxt, run forward and backward over named blobs.
 
-Source   caffe 9b89154 net.cpp, _caffe.cpp and pycaffe.py
+Source   caffe 9b89154 net.cpp and _caffe.cpp
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
 from fcn_repro.caffe import hdf5_weights
 from fcn_repro.caffe.backward_plan import BackwardStep, prune
-from fcn_repro.caffe.blob import Blob, BlobVec
+from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.insert_splits import with_splits
 from fcn_repro.caffe.layers import create_layer
 from fcn_repro.caffe.layers.base import Layer
+from fcn_repro.caffe.net_by_name import NetByName
 from fcn_repro.caffe.net_state import filtered_layers
 from fcn_repro.caffe.proto import caffe_pb2, caffemodel, prototxt
 
 AUTOMATIC = "(automatic)"
 
+log = logging.getLogger("caffe")
+
 Callback = Callable[[int], None]
 
 
-class Net:
+class Net(NetByName):
     """A net as pycaffe shows it.
 
         Net(network_file, phase, level=0, stages=None, weights=None)
         Net(network_file, weights, phase)          the old form
-
-    `blobs` maps names to Blobs in order of creation, `params` layer names to their parameter blobs, `layer_dict` names
-    to layers, `top_names` and `bottom_names` layer names to blob names; `inputs` and `outputs` are lists of names.
 
     Raises   RuntimeError("Could not open file ...") for a missing file; CaffeError, naming the layer, for what makes
              Caffe abort while it builds a net.
@@ -44,18 +42,14 @@ class Net:
     def __init__(
         self,
         network_file: str | Path,
-        *args: Any,
-        phase: int | None = None,
+        phase: int | str,
         level: int = 0,
         stages: Sequence[str] | None = None,
-        weights: str | None = None,
+        weights: str | Path | None = None,
     ) -> None:
-        if len(args) == 2 and isinstance(args[0], str):
-            weights, phase = args
-        elif args:
-            phase, level, stages, weights = (*args, *(level, stages, weights)[len(args) - 1 :])
-        if phase is None:
-            raise TypeError("Net needs a phase: caffe.TRAIN or caffe.TEST")
+        if isinstance(phase, str):
+            log.warning("Net(network_file, weights, phase) is deprecated; use Net(network_file, phase, weights=...)")
+            weights, phase, level = phase, level, 0
         param = prototxt.read_net(network_file)
         param.state.phase = phase
         param.state.level = level
@@ -77,14 +71,16 @@ class Net:
         self.name: str = param.name
         self.layers: list[Layer] = []
         self._layer_names: list[str] = []
+        self._layer_params: list = []
+        self._blobs: list[Blob] = []
+        self._blob_names: list[str] = []
+        self._inputs: list[int] = []
         self._bottoms: list[list[Blob]] = []
         self._tops: list[list[Blob]] = []
-        self._named_blobs: list[tuple[str, Blob]] = []
         self._loss_weights: list[list[float]] = []
         self._plan: list[BackwardStep] = []
         self._callbacks: dict[str, list[Callback]] = {when: [] for when in _CALLBACKS}
         self._params = _Parameters()
-        self.inputs: list[str] = []
         available: dict[str, Blob] = {}
         needs_gradient: set[int] = set()  # ids of blobs
         for layer_param in with_splits(filtered_layers(param)):
@@ -95,16 +91,7 @@ class Net:
         if param.force_backward:
             self._force_backward()
         self._params.share()
-        self.outputs = sorted(available, key=lambda name: name.encode())
-        self.blobs: OrderedDict[str, Blob] = OrderedDict(self._named_blobs)
-        self.params: OrderedDict[str, BlobVec] = OrderedDict(
-            (name, layer.blobs) for name, layer in self._named_layers() if layer.blobs
-        )
-        self.layer_dict: OrderedDict[str, Layer] = OrderedDict(self._named_layers())
-        self.top_names = OrderedDict((n, step.top_names) for n, step in zip(self._layer_names, self._plan, strict=True))
-        self.bottom_names = OrderedDict(
-            (n, step.bottom_names) for n, step in zip(self._layer_names, self._plan, strict=True)
-        )
+        self._outputs = self._ids(available[name] for name in sorted(available, key=str.encode))
 
     def _append(self, param, available: dict[str, Blob], needs_gradient: set[int]) -> None:
         if len(param.propagate_down) not in (0, len(param.bottom)):
@@ -116,7 +103,7 @@ class Net:
         bottom = [_taken(available, name, param) for name in param.bottom]
         top = self._make_tops(layer, bottom, available)
         if param.type == "Input":
-            self.inputs.extend(param.top)
+            self._inputs += self._ids(top)
         weights = self._set_up(layer, bottom, top)
         specs = list(param.param)
         if len(specs) > len(layer.blobs):
@@ -132,32 +119,34 @@ class Net:
         self._plan.append(BackwardStep(list(param.bottom), top_names, any(weights), runs, wanted))
         self.layers.append(layer)
         self._layer_names.append(param.name)
+        self._layer_params.append(param)
         self._bottoms.append(bottom)
         self._tops.append(top)
         self._loss_weights.append(weights)
 
     def _make_tops(self, layer: Layer, bottom: list[Blob], available: dict[str, Blob]) -> list[Blob]:
         param = layer.param
-        known = {name for name, _ in self._named_blobs}
         top = []
         for index, name in enumerate(param.top):
             if index < len(bottom) and param.bottom[index] == name:
                 blob = bottom[index]
-            elif name in known:
+            elif name in self._blob_names:
                 raise layer.error(
                     f"makes the top {name!r}, which another layer made already; only in-place use may repeat it"
                 )
             else:
-                blob = Blob((0,))
-                self._named_blobs.append((name, blob))
-                known.add(name)
+                blob = self._new_blob(name)
             available[name] = blob
             top.append(blob)
         if layer.auto_top:
             while len(top) < layer.tops.least:
-                top.append(Blob((0,)))
-                self._named_blobs.append((AUTOMATIC, top[-1]))
+                top.append(self._new_blob(AUTOMATIC))
         return top
+
+    def _new_blob(self, name: str) -> Blob:
+        self._blobs.append(Blob((0,)))
+        self._blob_names.append(name)
+        return self._blobs[-1]
 
     def _set_up(self, layer: Layer, bottom: list[Blob], top: list[Blob]) -> list[float]:
         """Caffe's SetUp: counts, set-up, first reshape, loss weights. Returns the loss weight of every top."""
@@ -191,35 +180,6 @@ class Net:
 
     # -- running -------------------------------------------------------------------------------------------------
 
-    def forward(
-        self, blobs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **inputs: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        """Run the layers from `start` to `end` (names, both included; by default all of them).
-
-        Keyword arguments fill the input blobs and must name all of them. Returns the outputs (or the tops of `end`) and
-        the blobs named in `blobs`, as live arrays.
-        """
-        if inputs:
-            self._feed(self.inputs, inputs, "inputs", lambda blob: blob.data)
-        self._forward(*self._range(start, end))
-        names = self.top_names[end] if end is not None else self.outputs
-        return {name: self.blobs[name].data for name in [*names, *(blobs or ())]}
-
-    def backward(
-        self, diffs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **seeds: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        """Run the layers backward from `start` to `end` (names, both included; by default all, last to first).
-
-        Keyword arguments fill the output diffs and must name all of them. Parameter diffs are added to, not cleared.
-        Returns the diffs of the inputs (or of the bottoms of `end`) and of the blobs named in `diffs`.
-        """
-        if seeds:
-            self._feed(self.outputs, seeds, "outputs", lambda blob: blob.diff)
-        first, last = self._range(end, start)
-        self._backward(last, first)
-        names = self.bottom_names[end] if end is not None else self.inputs
-        return {name: self.blobs[name].diff for name in [*names, *(diffs or ())]}
-
     def _forward(self, start: int, end: int) -> float:
         """Run layers start to end (indices, included); returns the weighted sum of their losses."""
         loss = 0.0
@@ -242,41 +202,6 @@ class Net:
             if step.runs:
                 self.layers[index].backward(self._tops[index], step.propagate_down, self._bottoms[index])
             self._call_back("after_backward", index)
-
-    def forward_all(self, blobs: Iterable[str] | None = None, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Run forward in batches over inputs of any length; returns arrays as long as the inputs."""
-        names = [*self.outputs, *(blobs or ())]
-        parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
-        length = len(next(iter(inputs.values())))
-        for batch in self._batches(inputs):
-            out = self.forward(blobs=blobs, **batch)
-            for name in names:
-                parts[name].extend(out[name].copy())
-        return {name: np.asarray(rows)[:length] for name, rows in parts.items()}
-
-    def forward_backward_all(
-        self, blobs: Iterable[str] | None = None, diffs: Iterable[str] | None = None, **arrays: np.ndarray
-    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Run forward and backward in batches; arrays named like inputs feed data, like outputs diffs."""
-        out_names, diff_names = [*self.outputs, *(blobs or ())], [*self.inputs, *(diffs or ())]
-        outs: dict[str, list[np.ndarray]] = {name: [] for name in out_names}
-        grads: dict[str, list[np.ndarray]] = {name: [] for name in diff_names}
-        inputs = {name: array for name, array in arrays.items() if name in self.inputs}
-        seeds = {name: array for name, array in arrays.items() if name in self.outputs}
-        length = len(next(iter(inputs.values())))
-        for batch, seed in zip(
-            self._batches(inputs), self._batches(seeds) if seeds else _empty_batches(), strict=False
-        ):
-            out = self.forward(blobs=blobs, **batch)
-            grad = self.backward(diffs=diffs, **seed)
-            for name in out_names:
-                outs[name].extend(out[name].copy())
-            for name in diff_names:
-                grads[name].extend(grad[name].copy())
-        return (
-            {name: np.asarray(rows)[:length] for name, rows in outs.items()},
-            {name: np.asarray(rows)[:length] for name, rows in grads.items()},
-        )
 
     def reshape(self) -> None:
         """Let sizes propagate from the inputs to every blob, without computing."""
@@ -309,16 +234,6 @@ class Net:
     def is_shared(self, blob: Blob) -> bool:
         """Whether a parameter blob uses the memory of an earlier layer's, by the name in its ParamSpec."""
         return self._params.is_shared(blob)
-
-    @property
-    def blob_loss_weights(self) -> OrderedDict[str, float]:
-        """The loss weight of every blob, 0 for most."""
-        weight = {
-            id(blob): w
-            for top, weights in zip(self._tops, self._loss_weights, strict=True)
-            for blob, w in zip(top, weights, strict=True)
-        }
-        return OrderedDict((name, weight.get(id(blob), 0.0)) for name, blob in self._named_blobs)
 
     def clear_param_diffs(self) -> None:
         """Set the gradient of every learnable parameter to zero."""
@@ -374,9 +289,9 @@ class Net:
             return caffemodel.StoredBlob(blob.dims, False, blob.data, blob.diff if with_diff else None)
 
         def layers() -> Iterator[tuple[bytes, list[caffemodel.StoredBlob]]]:
-            for layer in self.layers:
+            for layer, param in zip(self.layers, self._layer_params, strict=True):
                 header = caffe_pb2.LayerParameter()
-                header.CopyFrom(layer.param)
+                header.CopyFrom(param)
                 header.ClearField("blobs")
                 yield header.SerializeToString(), [stored(blob) for blob in layer.blobs]
 
@@ -390,24 +305,24 @@ class Net:
         """Load weights by layer name from an HDF5 file."""
         hdf5_weights.load(self, path)
 
-    # -- pycaffe's raw access ------------------------------------------------------------------------------------
+    # -- by number -----------------------------------------------------------------------------------------------
 
     @property
-    def _blob_names(self) -> list[str]:
-        return [name for name, _ in self._named_blobs]
-
-    @property
-    def _blobs(self) -> list[Blob]:
-        return [blob for _, blob in self._named_blobs]
+    def _blob_loss_weights(self) -> list[float]:
+        weights = [0.0] * len(self._blobs)
+        for top, loss_weights in zip(self._tops, self._loss_weights, strict=True):
+            for index, weight in zip(self._ids(top), loss_weights, strict=True):
+                weights[index] = weight
+        return weights
 
     def _top_ids(self, layer_index: int) -> list[int]:
-        return [self._blob_id(blob) for blob in self._tops[layer_index]]
+        return self._ids(self._tops[layer_index])
 
     def _bottom_ids(self, layer_index: int) -> list[int]:
-        return [self._blob_id(blob) for blob in self._bottoms[layer_index]]
+        return self._ids(self._bottoms[layer_index])
 
-    def _blob_id(self, blob: Blob) -> int:
-        return next(i for i, known in enumerate(self._blobs) if known is blob)
+    def _ids(self, blobs: Iterable[Blob]) -> list[int]:
+        return [next(i for i, known in enumerate(self._blobs) if known is blob) for blob in blobs]
 
     # -- small parts ---------------------------------------------------------------------------------------------
 
@@ -417,32 +332,6 @@ class Net:
     def _layer_named(self, name: str) -> Layer | None:
         """The first layer of that name."""
         return next((layer for known, layer in self._named_layers() if known == name), None)
-
-    def _range(self, low: str | None, high: str | None) -> tuple[int, int]:
-        first = 0 if low is None else self._layer_names.index(low)
-        return first, len(self.layers) - 1 if high is None else self._layer_names.index(high)
-
-    def _feed(
-        self, names: list[str], arrays: dict[str, np.ndarray], kind: str, target: Callable[[Blob], np.ndarray]
-    ) -> None:
-        if set(arrays) != set(names):
-            raise Exception(f"Input blob arguments do not match net {kind}: {sorted(arrays)} against {sorted(names)}")
-        for name, array in arrays.items():
-            blob = self.blobs[name]
-            if len(array) != blob.shape[0]:
-                raise Exception(f"Input is not batch sized: {name!r} has {len(array)} items, its blob {blob.shape[0]}")
-            target(blob)[...] = array
-
-    def _batches(self, arrays: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
-        """Consecutive slices as long as the net's first blob; the last is filled up with zeros."""
-        size = self._blobs[0].num
-        length = len(next(iter(arrays.values())))
-        for start in range(0, length, size):
-            batch = {name: np.asarray(array[start : start + size]) for name, array in arrays.items()}
-            missing = size - min(size, length - start)
-            yield {
-                n: np.concatenate([a, np.zeros((missing, *a.shape[1:]))]) if missing else a for n, a in batch.items()
-            }
 
     def _call_back(self, when: str, index: int) -> None:
         for callback in self._callbacks[when]:
@@ -540,8 +429,3 @@ def _require_equal_blobs(layer: Layer, shapes: list[tuple[int, ...]], where: str
     mine = [blob.dims for blob in layer.blobs]
     if mine != shapes:
         raise layer.error(f"has blobs of shapes {[list(s) for s in mine]} and {[list(s) for s in shapes]} in {where}")
-
-
-def _empty_batches() -> Iterator[dict[str, np.ndarray]]:
-    while True:
-        yield {}

@@ -19,8 +19,9 @@ class SyncedMemory:
     """A lazily allocated float buffer, zero until first written.
 
     Three rules make it both faithful and quick:
-    - What `view` returns stays alive as a window on this buffer: as long as anybody holds it, results are copied into
-      the memory under it. When nobody does, `write` only keeps the layer's tensor, and nothing is copied.
+    - What `view` returns stays alive as a window on this buffer: as long as anybody holds one, or a part of one,
+      results are copied into the memory under it. When nobody does, `write` only keeps the layer's tensor, and nothing
+      is copied.
     - A buffer outlives the shape it is seen with: `read` and `view` look at its first elements in flat C order.
     - On a GPU, `view` hands out a host mirror and from then on the mirror counts as newest, as in Caffe, even if
       Python only looked; the next `read` uploads it again.
@@ -30,7 +31,7 @@ class SyncedMemory:
         self._dtype = dtype
         self._newest: Tensor | None = None  # any shape, any strides, on any device
         self._host: Tensor | None = None  # flat, contiguous, on the CPU: what numpy views look at
-        self._view: weakref.ref[np.ndarray] | None = None
+        self._window: weakref.ref[np.ndarray] | None = None  # all of _host; every view that is held keeps it alive
 
     @property
     def is_blank(self) -> bool:
@@ -48,7 +49,7 @@ class SyncedMemory:
 
     def write(self, tensor: Tensor) -> None:
         """Make `tensor` the content. The caller gives the tensor up: it may become the buffer itself."""
-        host = self._host if self._view is not None and self._view() is not None else None
+        host = self._host if self._is_watched else None
         if host is None or tensor.is_cuda or tensor.numel() > host.numel():
             self._newest = tensor
             return
@@ -61,21 +62,31 @@ class SyncedMemory:
         newest = self._with_elements(count, torch.device("cpu"))
         if newest.is_cuda:
             if self._host is None or self._host.numel() < newest.numel():
-                self._host = torch.empty(newest.numel(), dtype=newest.dtype, pin_memory=True)
+                self._look_at(torch.empty(newest.numel(), dtype=newest.dtype, pin_memory=True))
             self._host[: newest.numel()].copy_(newest.reshape(-1))
-        else:
-            self._host = self._flat(newest)
+        elif newest is not self._host:
+            self._look_at(self._flat(newest))
         self._newest = self._host
-        array = self._host[:count].view(shape).numpy()
-        self._view = weakref.ref(array)
-        return array
+        window = self._window() if self._window is not None else None
+        if window is None:
+            window = self._host.numpy()
+            self._window = weakref.ref(window)
+        return window[:count].reshape(shape)
 
     def clear(self) -> None:
         """Back to zeros, at no cost where nobody looks at the memory."""
-        if self._view is not None and self._view() is not None and self._newest is not None:
+        if self._is_watched and self._newest is not None:
             self._newest.zero_()
         else:
             self._newest = None
+
+    @property
+    def _is_watched(self) -> bool:
+        """Whether anybody holds a view."""
+        return self._window is not None and self._window() is not None
+
+    def _look_at(self, host: Tensor) -> None:
+        self._host, self._window = host, None
 
     def _with_elements(self, count: int, device: torch.device) -> Tensor:
         """The newest content, grown with zeros to at least `count` elements."""
