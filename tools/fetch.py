@@ -14,33 +14,27 @@ Exit     0 all there · 2 bad arguments · 3 something cannot be had, or is not 
 from __future__ import annotations
 
 import argparse
-import sys
 
 from fcn_repro.datasets import DATASETS
-from fcn_repro.errors import DataError
 from fcn_repro.fetch import fetch, sources
+from tools import program
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="name", help="a data set, or a row of data/*.csv; none: list them")
     names = parser.parse_args().names
-    try:
-        known = sources()
-        for name in names:
-            if name not in known and name not in DATASETS:
-                parser.error(f"unknown name {name!r}; expected one of: {', '.join([*DATASETS, *known])}")
-        for name in names:
-            for source in DATASETS[name].archives if name in DATASETS else [name]:
-                print(fetch(source))
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 3
+    known = sources()
+    for name in names:
+        if name not in known and name not in DATASETS:
+            parser.error(f"unknown name {name!r}; expected one of: {', '.join([*DATASETS, *known])}")
+    for name in names:
+        for source in DATASETS[name].archives if name in DATASETS else [name]:
+            print(fetch(source))
     if not names:
         for source in known.values():
             print(f"{source.name:22} {source.file:45} {source.licence:20} {source.note}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.run(main)

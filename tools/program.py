@@ -1,0 +1,27 @@
+"""How every program here ends: foreseeable trouble said in words, and an exit status that tells its kind."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from typing import Callable
+
+from fcn_repro.errors import DataError
+from fcn_repro.solve import Interrupted
+
+OK, OTHER, MISSING, STOPPED = 0, 1, 3, 130  # 2, bad arguments, is argparse's
+
+
+def run(main: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
+    """Run a program; messages and what the library logs go to stderr. Returns the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("caffe").setLevel(logging.WARNING)  # the progress bar says what its log would
+    try:
+        main(options)
+    except (DataError, Interrupted, ValueError, RuntimeError, OSError) as trouble:
+        print(trouble, file=sys.stderr)
+        return MISSING if isinstance(trouble, DataError) else STOPPED if isinstance(trouble, Interrupted) else OTHER
+    except KeyboardInterrupt:
+        return STOPPED
+    return OK
