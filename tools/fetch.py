@@ -14,27 +14,34 @@ Exit     0 all there · 2 bad arguments · 3 something cannot be had, or is not 
 from __future__ import annotations
 
 import argparse
+import sys
 
 from fcn_repro.datasets import DATASETS
+from fcn_repro.errors import DataError
 from fcn_repro.fetch import fetch, sources
 from tools import program
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="name", help="a data set, or a row of data/*.csv; none: list them")
-    names = parser.parse_args().names
-    known = sources()
-    for name in names:
-        if name not in known and name not in DATASETS:
-            parser.error(f"unknown name {name!r}; expected one of: {', '.join([*DATASETS, *known])}")
-    for name in names:
+def known(name: str) -> str:
+    try:
+        names = [*DATASETS, *sources()]
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if name not in names:
+        raise argparse.ArgumentTypeError(f"unknown name {name!r}; expected one of: {', '.join(names)}")
+    return name
+
+
+def main(options: argparse.Namespace) -> None:
+    for name in options.names:
         for source in DATASETS[name].archives if name in DATASETS else [name]:
             print(fetch(source))
-    if not names:
-        for source in known.values():
-            print(f"{source.name:22} {source.file:45} {source.licence:20} {source.note}")
+    if not options.names:
+        for row in sources().values():
+            print(f"{row.name:22} {row.file:45} {row.licence:20} {row.note}")
 
 
 if __name__ == "__main__":
-    program.run(main)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", type=known, help="a data set, or a row of data/*.csv; none: list them")
+    sys.exit(program.run(main, parser.parse_args()))

@@ -12,18 +12,19 @@ Exit     0 ready · 2 bad arguments · 3 something cannot be had, or is not what
 from __future__ import annotations
 
 import argparse
+import sys
 
 from fcn_repro.datasets import PREPARE
 from tools import program
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", choices=PREPARE)
-    dataset = parser.parse_args().dataset
-    splits = PREPARE[dataset]()
-    print(f"{dataset} is ready: " + ", ".join(f"{images} images in {split}" for split, images in splits.items()))
+def main(options: argparse.Namespace) -> None:
+    splits = PREPARE[options.dataset]()
+    images = ", ".join(f"{count} images in {split}" for split, count in splits.items())
+    print(f"{options.dataset} is ready: {images}")
 
 
 if __name__ == "__main__":
-    program.run(main)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", choices=PREPARE)
+    sys.exit(program.run(main, parser.parse_args()))
