@@ -1,6 +1,7 @@
 """Learning rate policies: pure functions of the iteration.
 
-Source   caffe 9b89154 sgd_solver.cpp, SGDSolver::GetLearningRate. All numbers are float32 there, and here.
+Source   caffe 9b89154 sgd_solver.cpp, SGDSolver::GetLearningRate. The rates are Caffe's but for a last bit here and
+         there: C++ takes powers with an integer exponent in double precision, and everything else in single.
 """
 
 from __future__ import annotations
@@ -11,14 +12,27 @@ import numpy as np
 
 from fcn_repro.caffe.errors import CaffeError
 
+_single = np.float32
+_ONE = _single(1)
+
+
+def _power(base: float, exponent: float) -> np.float64:
+    return np.float64(base) ** exponent  # NaN, not complex, where there is no real power
+
+
+def _exp(exponent: float) -> np.float32:
+    return _single(np.exp(np.float64(exponent)))
+
+
+# What base_lr is multiplied by.
 POLICIES: dict[str, Callable] = {
-    "fixed": lambda p, iteration, step: p.base_lr,
-    "step": lambda p, iteration, step: p.base_lr * np.float32(p.gamma) ** np.float32(step),
-    "exp": lambda p, iteration, step: p.base_lr * np.float32(p.gamma) ** np.float32(iteration),
-    "inv": lambda p, iteration, step: p.base_lr * (1 + np.float32(p.gamma) * iteration) ** -np.float32(p.power),
-    "multistep": lambda p, iteration, step: p.base_lr * np.float32(p.gamma) ** np.float32(step),
-    "poly": lambda p, iteration, step: p.base_lr * np.float32(1 - iteration / p.max_iter) ** np.float32(p.power),
-    "sigmoid": lambda p, iteration, step: p.base_lr / (1 + np.exp(-np.float32(p.gamma) * (iteration - p.stepsize))),
+    "fixed": lambda p, iteration, step: _ONE,
+    "step": lambda p, iteration, step: _power(p.gamma, step),
+    "exp": lambda p, iteration, step: _power(p.gamma, iteration),
+    "inv": lambda p, iteration, step: _single(_power(_ONE + _single(p.gamma) * _single(iteration), -p.power)),
+    "multistep": lambda p, iteration, step: _power(p.gamma, step),
+    "poly": lambda p, iteration, step: _single(_power(_ONE - _single(iteration) / _single(p.max_iter), p.power)),
+    "sigmoid": lambda p, iteration, step: _ONE / (_ONE + _exp(-_single(p.gamma) * _single(iteration - p.stepsize))),
 }
 
 
@@ -35,8 +49,8 @@ def learning_rate(param, iteration: int, current_step: int) -> float:
         raise CaffeError(f"lr_policy {param.lr_policy!r} has gamma {param.gamma}; expected 0 or more")
     if param.lr_policy in ("step", "sigmoid") and param.stepsize <= 0:
         raise CaffeError(f"lr_policy {param.lr_policy!r} has stepsize {param.stepsize}; expected more than 0")
-    with np.errstate(invalid="ignore", over="ignore"):
-        return float(np.float32(POLICIES[param.lr_policy](param, iteration, current_step)))
+    with np.errstate(all="ignore"):
+        return float(_single(param.base_lr * POLICIES[param.lr_policy](param, iteration, current_step)))
 
 
 def next_step(param, iteration: int, current_step: int) -> int:
