@@ -8,15 +8,27 @@ solver.step(100)
 
 from __future__ import annotations
 
-from fcn_repro.caffe import coord_map
+from fcn_repro.caffe import coord_map, io, pycaffe
 from fcn_repro.caffe.blob import Blob, BlobVec, IntVec
+from fcn_repro.caffe.classifier import Classifier
+from fcn_repro.caffe.detector import Detector
 from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.glog import init_log, log
 from fcn_repro.caffe.layers import layer_type_list
 from fcn_repro.caffe.layers.base import Layer
 from fcn_repro.caffe.mode import set_device, set_mode_cpu, set_mode_gpu
 from fcn_repro.caffe.net import Net
 from fcn_repro.caffe.net_spec import NetSpec, to_proto
 from fcn_repro.caffe.pages import keep_pages
+from fcn_repro.caffe.parallel import (
+    NCCL,
+    has_nccl,
+    set_multiprocess,
+    set_solver_count,
+    set_solver_rank,
+    solver_count,
+    solver_rank,
+)
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.rng import random_state, set_random_seed, set_random_state
 from fcn_repro.caffe.sgd_solvers import (
@@ -28,6 +40,7 @@ from fcn_repro.caffe.sgd_solvers import (
     SGDSolver,
     get_solver,
 )
+from fcn_repro.caffe.timer import Timer
 
 # Last: L and P take the place of the package that holds the layer classes, whose name pycaffe gives to L.
 from fcn_repro.caffe.net_spec import layers, params  # isort: skip

@@ -16,6 +16,7 @@ import numpy as np
 from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import Layer
+from fcn_repro.caffe.layers.memory_data import MemoryData
 
 Arrays = dict[str, np.ndarray]
 
@@ -142,6 +143,18 @@ class NetByName(ABC):
             outs.extend(self.forward(blobs, **batch))
             gradients.extend(self.backward(diffs, **seed))
         return outs.arrays(_length(inputs)), gradients.arrays(_length(inputs))
+
+    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
+        """Let the net's first layer, a MemoryData, read from arrays: float32, data (n, C, H, W) and labels (n).
+
+        Raises   CaffeError where the first layer is no MemoryData or the arrays do not suit it.
+        """
+        source = self.layers[0]
+        if not isinstance(source, MemoryData):
+            raise CaffeError(
+                f"set_input_arrays may only be called if the first layer is MemoryData; it is {source.type}"
+            )
+        source.set_arrays(data, labels)
 
     def _batch(self, arrays: Arrays) -> Iterator[Arrays]:
         """Consecutive slices as long as the net's first blob; the last is filled up with zeros."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from fcn_repro.caffe import rng
+from fcn_repro.caffe import parallel, rng
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.lr_policy import learning_rate, next_step
@@ -43,7 +43,7 @@ class Solver:
         self.param = prototxt.read_solver(solver_file)
         self._check()
         if self.param.random_seed >= 0:
-            rng.set_random_seed(self.param.random_seed)
+            rng.set_random_seed(self.param.random_seed + parallel.solver_rank())
         self.net = Net.from_param(self._train_net_param())
         self.test_nets = [Net.from_param(param) for param in self._test_net_params()]
         for weights in (path for entry in self.param.weights for path in entry.split(",")):
@@ -71,19 +71,18 @@ class Solver:
         shown = time.monotonic(), self.iter
         while self.iter < stop:
             self.net.clear_param_diffs()
-            interval = self.param.test_interval
-            if interval and self.iter % interval == 0 and (self.iter > 0 or self.param.test_initialization):
+            if self._is_due(self.param.test_interval) and (self.iter > 0 or self.param.test_initialization):
                 self.test_all()
             for on_start, _ in self._callbacks:
                 on_start()
             loss = sum(self._forward_backward() for _ in range(self.param.iter_size)) / self.param.iter_size
             self._smooth(loss, start)
-            if self.param.display and self.iter % self.param.display == 0:
+            if self._is_due(self.param.display):
                 shown = self._display(*shown)
             for _, on_gradients_ready in self._callbacks:
                 on_gradients_ready()
             self.apply_update()
-            if self.param.snapshot and self.iter % self.param.snapshot == 0:
+            if self._is_due(self.param.snapshot):
                 self.snapshot()
 
     def solve(self, resume_file: str | Path | None = None) -> None:
@@ -93,9 +92,9 @@ class Solver:
         self.step(self.param.max_iter - self.iter)
         if self.param.snapshot_after_train and not (self.param.snapshot and self.iter % self.param.snapshot == 0):
             self.snapshot()
-        if self.param.display and self.iter % self.param.display == 0:
+        if self._is_due(self.param.display):
             log.info("Iteration %d, loss = %g", self.iter, self.net._forward(0, len(self.net.layers) - 1))
-        if self.param.test_interval and self.iter % self.param.test_interval == 0:
+        if self._is_due(self.param.test_interval):
             self.test_all()
 
     def apply_update(self) -> None:
@@ -105,7 +104,7 @@ class Solver:
         the update. Afterwards a parameter's diff holds its update.
         """
         rate = self.lr
-        if self.param.display and self.iter % self.param.display == 0:
+        if self._is_due(self.param.display):
             log.info("Iteration %d, lr = %g", self.iter, rate)
         self._clip()
         params = self.net.learnable_params
@@ -146,8 +145,10 @@ class Solver:
     def snapshot(self) -> None:
         """Write <prefix>_iter_<iter>.caffemodel and .solverstate (.h5 in HDF5 format), each atomically.
 
-        Raises   OSError as writing does; earlier snapshots stay as they are.
+        Raises   OSError as writing does, earlier snapshots stay as they are; CaffeError in a solver of rank above 0.
         """
+        if not parallel.is_root_solver():
+            raise CaffeError(f"the solver of rank {parallel.solver_rank()} cannot snapshot; only that of rank 0 can")
         suffix = ".h5" if self.param.snapshot_format == caffe_pb2.SolverParameter.HDF5 else ""
         stem = f"{self.param.snapshot_prefix}_iter_{self.iter}"
         model = f"{stem}.caffemodel{suffix}"
@@ -180,6 +181,10 @@ class Solver:
         self.iter, self._current_step = state.iter, state.current_step
 
     # -- parts of a step -----------------------------------------------------------------------------------------
+
+    def _is_due(self, interval: int) -> bool:
+        """Whether it is time, at this iteration, for what the root solver does every `interval`; 0 is never."""
+        return interval > 0 and self.iter % interval == 0 and parallel.is_root_solver()
 
     def _forward_backward(self) -> float:
         last = len(self.net.layers) - 1

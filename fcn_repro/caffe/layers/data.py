@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 import numpy as np
 
+from fcn_repro.caffe import parallel
 from fcn_repro.caffe.data_transformer import decode
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import between
@@ -21,7 +23,8 @@ class Data(ItemSource):
         data    (N, C, H, W) float32, after transform_param
         label   (N), if there is a second top
     Reads    data_param: source, batch_size, backend (LMDB only); transform_param with force_color, force_gray
-    Order    the data base's, byte by byte of the keys: number them with leading zeros
+    Order    the data base's, byte by byte of the keys: number them with leading zeros. In TRAIN, of several solvers
+             each reads the records of its rank
     Raises   CaffeError where the `lmdb` package is missing, or the data base cannot be opened or is empty
     Source   caffe 9b89154 data_layer.cpp
     """
@@ -70,8 +73,11 @@ class Data(ItemSource):
         with environment, environment.begin() as transaction:
             if not transaction.stat()["entries"]:
                 raise self.error(f"has the source {source!r}, an LMDB without records")
+            place = count()
             while True:
                 for _, value in transaction.cursor():
+                    if self.phase == caffe_pb2.TRAIN and not parallel.is_mine(next(place)):
+                        continue
                     datum = caffe_pb2.Datum()
                     datum.ParseFromString(value)
                     yield datum

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 
+from fcn_repro.caffe import parallel
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import Layer
+from fcn_repro.caffe.proto import caffe_pb2
 
 
 def python_layer(param) -> Layer:
@@ -15,7 +17,7 @@ def python_layer(param) -> Layer:
     `setup`, `param_str` and `phase` are set; `self.blobs.add_blob(...)` in setup makes learnable parameters.
 
     Raises   CaffeError naming the layer where the module or the class is missing or is no caffe.Layer; what the module
-             itself raises comes through unchanged.
+             itself raises comes through unchanged. CaffeError where several solvers train in one process.
     Source   caffe 9b89154 python_layer.hpp, layer_factory.cpp
     """
     module_name, class_name = param.python_param.module, param.python_param.layer
@@ -31,6 +33,11 @@ def python_layer(param) -> Layer:
     user_class = getattr(module, class_name, None)
     if not (isinstance(user_class, type) and issubclass(user_class, Layer)):
         raise CaffeError(f"{where}, but {module.__file__} has no class of that name that derives from caffe.Layer")
+    if param.phase == caffe_pb2.TRAIN and parallel.solver_count() > 1 and not parallel.multiprocess():
+        raise CaffeError(
+            f"{where}, which cannot train beside {parallel.solver_count() - 1} other solver(s) of one process; give "
+            "each a process and call caffe.set_multiprocess(True)"
+        )
     layer = user_class(param)
     layer.param_str = param.python_param.param_str
     layer.phase = param.phase

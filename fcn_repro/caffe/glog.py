@@ -1,0 +1,44 @@
+"""Caffe's log, as glog writes it, over Python's logger "caffe".
+
+    I1123 06:10:03.405043 11309 solver.py:226] Iteration 20 (2.5 iter/s, 8s/20 iters), loss = 1.2
+
+Nothing is written until `init_log` is called, or logging is set up otherwise. (glog writes to stderr from the start.)
+Source   caffe 9b89154 _caffe.cpp (InitLog, Log)
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+LEVELS = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)  # glog's 0 to 3
+
+_log = logging.getLogger("caffe")
+_handler = logging.StreamHandler()
+
+
+class GlogFormatter(logging.Formatter):
+    """Severity, month and day, time, process, file and line before each message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        moment = time.strftime("%m%d %H:%M:%S", time.localtime(record.created))
+        micros = int(record.created % 1 * 1_000_000)
+        where = f"{record.process} {record.filename}:{record.lineno}"
+        return f"{record.levelname[0]}{moment}.{micros:06} {where}] {record.getMessage()}"
+
+
+def init_log(level: int = 0, stderr: bool = True) -> None:
+    """Write messages of a level (0 INFO, 1 WARNING, 2 ERROR, 3 FATAL) and above to stderr; without `stderr`, errors.
+
+    GLOG_minloglevel is glog's own and not read here.
+    """
+    _log.setLevel(LEVELS[level])
+    _handler.setLevel(logging.NOTSET if stderr else logging.ERROR)
+    _handler.setFormatter(GlogFormatter())
+    _log.addHandler(_handler)  # once, however often it is called
+
+
+def log(message: str) -> None:
+    """Log a message at level INFO."""
+    _log.info("%s", message, stacklevel=2)

@@ -1,0 +1,226 @@
+"""caffe.io: images and protobuf messages to and from arrays.
+
+An image is (H, W, C) float32 in [0, 1], R G B; a Transformer makes of it what a net takes.
+
+Differs  Images are read by Pillow and resized by scipy instead of scikit-image; both as scikit-image 0.15 and later do,
+         which smooth before they shrink (earlier ones, of Caffe's time, did not).
+Source   caffe 9b89154 python/caffe/io.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from fcn_repro.caffe.proto import caffe_pb2
+
+# -- messages ----------------------------------------------------------------------------------------------------------
+
+
+def blobproto_to_array(blob, return_diff: bool = False) -> np.ndarray:
+    """The data, or the diff, of a BlobProto as float64, shaped as it says; files of 2014 have four legacy dims.
+
+    Raises   ValueError where the numbers do not fill the shape; without a shape there must be one.
+    """
+    legacy = ("num", "channels", "height", "width")
+    dims = [getattr(blob, name) for name in legacy] if any(map(blob.HasField, legacy)) else blob.shape.dim
+    return np.array(blob.diff if return_diff else blob.data, np.float64).reshape(tuple(dims))
+
+
+def array_to_blobproto(arr: np.ndarray, diff: np.ndarray | None = None):
+    """A BlobProto of an array of any shape, and of its diff."""
+    blob = caffe_pb2.BlobProto(data=np.ravel(arr).astype(float))
+    if diff is not None:
+        blob.diff.extend(np.ravel(diff).astype(float))
+    blob.shape.dim.extend(arr.shape)
+    return blob
+
+
+def arraylist_to_blobprotovector_str(arraylist: Iterable[np.ndarray]) -> bytes:
+    """Arrays as a serialised BlobProtoVector."""
+    return caffe_pb2.BlobProtoVector(blobs=map(array_to_blobproto, arraylist)).SerializeToString()
+
+
+def blobprotovector_str_to_arraylist(str: bytes) -> list[np.ndarray]:
+    """The arrays of a serialised BlobProtoVector."""
+    return [blobproto_to_array(blob) for blob in caffe_pb2.BlobProtoVector.FromString(str).blobs]
+
+
+def array_to_datum(arr: np.ndarray, label: int | None = None):
+    """A Datum of a (C, H, W) array: uint8 as bytes, anything else as floats.
+
+    Raises   ValueError for another number of axes.
+    """
+    if arr.ndim != 3:
+        raise ValueError(f"Incorrect array shape. Expected (channels, height, width), found {arr.shape}")
+    datum = caffe_pb2.Datum(label=label)
+    datum.channels, datum.height, datum.width = arr.shape
+    if arr.dtype == np.uint8:
+        datum.data = arr.tobytes()
+    else:
+        datum.float_data.extend(arr.ravel().astype(float))
+    return datum
+
+
+def datum_to_array(datum) -> np.ndarray:
+    """The (C, H, W) array of a Datum: uint8 from bytes, float64 from floats."""
+    numbers = np.frombuffer(datum.data, np.uint8).copy() if datum.data else np.array(datum.float_data, np.float64)
+    return numbers.reshape(datum.channels, datum.height, datum.width)
+
+
+# -- from images to net inputs -----------------------------------------------------------------------------------------
+
+
+class Transformer:
+    """Turns images (H, W, C) into inputs (C, H, W), and back. `inputs` maps the inputs' names to shapes (N, C, H, W).
+
+    What is not set is left out; the order is fixed: resize, transpose, channel_swap, raw_scale, mean, input_scale.
+
+    Raises   Exception, as pycaffe does, for a name that is no input.
+    """
+
+    def __init__(self, inputs: Mapping[str, Sequence[int]]) -> None:
+        self.inputs = inputs
+        self.transpose: dict[str, Sequence[int]] = {}
+        self.channel_swap: dict[str, Sequence[int]] = {}
+        self.raw_scale: dict[str, float] = {}
+        self.mean: dict[str, np.ndarray] = {}
+        self.input_scale: dict[str, float] = {}
+
+    def preprocess(self, in_: str, data: np.ndarray) -> np.ndarray:
+        """The input that an image makes. As in Caffe, a float32 image that needs no resizing is changed in place."""
+        shape = self._shape(in_)
+        result = data.astype(np.float32, copy=False)
+        if result.shape[:2] != shape[2:]:
+            result = resize_image(result, shape[2:])
+        if in_ in self.transpose:
+            result = result.transpose(self.transpose[in_])
+        if in_ in self.channel_swap:
+            result = result[list(self.channel_swap[in_])]
+        if in_ in self.raw_scale:
+            result *= self.raw_scale[in_]
+        if in_ in self.mean:
+            result -= self.mean[in_]
+        if in_ in self.input_scale:
+            result *= self.input_scale[in_]
+        return result
+
+    def deprocess(self, in_: str, data: np.ndarray) -> np.ndarray:
+        """The image that an input was made of, at the input's size."""
+        self._shape(in_)
+        result = data.copy().squeeze()
+        if in_ in self.input_scale:
+            result /= self.input_scale[in_]
+        if in_ in self.mean:
+            result += self.mean[in_]
+        if in_ in self.raw_scale:
+            result /= self.raw_scale[in_]
+        if in_ in self.channel_swap:
+            result = result[np.argsort(self.channel_swap[in_])]
+        if in_ in self.transpose:
+            result = result.transpose(np.argsort(self.transpose[in_]))
+        return result
+
+    def set_transpose(self, in_: str, order: Sequence[int]) -> None:
+        """The order of the axes: (2, 0, 1) makes (C, H, W) of (H, W, C)."""
+        axes = len(self._shape(in_)) - 1
+        if len(order) != axes:
+            raise Exception(f"Transpose order needs to name the input's {axes} axes; found {order}")
+        self.transpose[in_] = order
+
+    def set_channel_swap(self, in_: str, order: Sequence[int]) -> None:
+        """The order of the channels after transposing: (2, 1, 0) makes B G R of R G B."""
+        channels = self._shape(in_)[1]
+        if len(order) != channels:
+            raise Exception(f"Channel swap needs to name the input's {channels} channels; found {order}")
+        self.channel_swap[in_] = order
+
+    def set_raw_scale(self, in_: str, scale: float) -> None:
+        """The factor before the mean is subtracted: 255 for nets that were trained on bytes."""
+        self._shape(in_)
+        self.raw_scale[in_] = scale
+
+    def set_mean(self, in_: str, mean: np.ndarray) -> None:
+        """What to subtract: one number per channel, or an array (C, H, W), resized where its size is another's.
+
+        Raises   ValueError where it has other channels or axes.
+        """
+        _, channels, *size = self._shape(in_)
+        if mean.ndim == 1:
+            mean = mean[:, np.newaxis, np.newaxis]
+        elif mean.ndim == 2:
+            mean = mean[np.newaxis]
+        if mean.ndim != 3:
+            raise ValueError(f"Mean shape invalid: {mean.shape}; expected ({channels},) or {(channels, *size)}")
+        if len(mean) != channels:
+            raise ValueError(f"Mean channels incompatible with input: {len(mean)} and {channels}")
+        if mean.shape[1:] not in ((1, 1), tuple(size)):
+            mean = resize_image(mean.transpose(1, 2, 0), size).transpose(2, 0, 1)
+        self.mean[in_] = mean
+
+    def set_input_scale(self, in_: str, scale: float) -> None:
+        """The factor after the mean is subtracted."""
+        self._shape(in_)
+        self.input_scale[in_] = scale
+
+    def _shape(self, in_: str) -> tuple[int, ...]:
+        if in_ not in self.inputs:
+            raise Exception(f"{in_} is not one of the net inputs: {list(self.inputs)}")
+        return tuple(self.inputs[in_])
+
+
+# -- images ------------------------------------------------------------------------------------------------------------
+
+
+def load_image(filename: str | Path, color: bool = True) -> np.ndarray:
+    """An image file as (H, W, 3), grey ones repeated and alpha dropped; or as (H, W, 1) by luma, without `color`.
+
+    Raises   FileNotFoundError; PIL.UnidentifiedImageError for a file that is no image.
+    """
+    with Image.open(filename) as image:
+        if image.mode.startswith("I"):  # 16 bits
+            pixels = np.float32(np.asarray(image) / 65535)
+        else:
+            grey = image.mode in ("1", "L", "LA")
+            pixels = np.float32(np.asarray(image.convert("L" if grey else "RGB")) / 255)
+    if pixels.ndim == 3:
+        return pixels if color else pixels @ np.float32([[0.2125], [0.7154], [0.0721]])
+    return pixels[:, :, np.newaxis].repeat(3 if color else 1, axis=2)
+
+
+def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1) -> np.ndarray:
+    """An image (H, W, K) of any range at (height, width) `new_dims`, by splines of `interp_order`, as float32.
+
+    With 1 or 3 channels, what lies beyond the border is the image's minimum, so the border fades when it is enlarged.
+    """
+    factors = np.divide((*new_dims, im.shape[2]), im.shape)
+    if im.shape[2] not in (1, 3):
+        return ndimage.zoom(im, factors, order=interp_order).astype(np.float32)
+    low, high = im.min(), im.max()
+    if low == high:
+        return np.full((*new_dims, im.shape[2]), low, np.float32)
+    scaled = (im - low) / (high - low)
+    if (factors < 1).any():
+        scaled = ndimage.gaussian_filter(scaled, np.maximum(0, (1 / factors - 1) / 2), mode="grid-constant")
+    resized = ndimage.zoom(scaled, factors, order=interp_order, mode="grid-constant", grid_mode=True)
+    return (resized.clip(0, 1) * (high - low) + low).astype(np.float32)
+
+
+def oversample(images: Sequence[np.ndarray], crop_dims: Sequence[int]) -> np.ndarray:
+    """Ten crops (height, width) of every image (H, W, K): top left and right, bottom left and right, centre, mirrored.
+
+    Returns (10 N, height, width, K) float32; the five mirrored crops follow the five that they mirror.
+    """
+    height, width = crop_dims
+    bottom, right = np.subtract(images[0].shape[:2], crop_dims)
+    corners = [*product((0, bottom), (0, right)), (bottom // 2, right // 2)]
+    crops = []
+    for image in images:
+        five = [image[y : y + height, x : x + width] for y, x in corners]
+        crops += five + [crop[:, ::-1] for crop in five]
+    return np.array(crops, np.float32)

@@ -1,0 +1,27 @@
+"""caffe.pycaffe: the names of Caffe's compiled module, for scripts that import them from here."""
+
+from __future__ import annotations
+
+from fcn_repro.caffe.net import Net
+from fcn_repro.caffe.parallel import NCCL
+from fcn_repro.caffe.sgd_solvers import (
+    AdaDeltaSolver,
+    AdaGradSolver,
+    AdamSolver,
+    NesterovSolver,
+    RMSPropSolver,
+    SGDSolver,
+)
+from fcn_repro.caffe.timer import Timer
+
+__all__ = [
+    "NCCL",
+    "AdaDeltaSolver",
+    "AdaGradSolver",
+    "AdamSolver",
+    "NesterovSolver",
+    "Net",
+    "RMSPropSolver",
+    "SGDSolver",
+    "Timer",
+]
