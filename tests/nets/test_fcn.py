@@ -1,0 +1,222 @@
+"""Expectations are from the released prototxts or from arithmetic on paper; no offset is computed by coord_map here."""
+
+import ast
+
+import pytest
+from window_arithmetic import DATA, by_name, parameters, walk
+
+from nets import FCNS, build
+
+OFFSETS = {
+    "vgg16-32s": {"score": 19},
+    "vgg16-16s": {"score_pool4c": 5, "score": 27},
+    "vgg16-8s": {"score_pool4c": 5, "score_pool3c": 9, "score": 31},
+    "vgg16-8s-atonce": {"score_pool4c": 5, "score_pool3c": 9, "score": 31},
+    "alexnet-32s": {"score": 18},
+    "googlenet-32s": {"score": 1},
+    "googlenet-16s": {"upscore2c": 0, "score": 1},
+    "googlenet-8s": {"upscore2c": 0, "upscore_inception_4ec": 0, "score": 1},
+}
+KERNELS = {
+    "vgg16-32s": {"upscore": (64, 32)},
+    "vgg16-16s": {"upscore2": (4, 2), "upscore16": (32, 16)},
+    "vgg16-8s": {"upscore2": (4, 2), "upscore_pool4": (4, 2), "upscore8": (16, 8)},
+    "alexnet-32s": {"upscore": (63, 32)},
+    "googlenet-32s": {"upscore": (63, 32)},
+    "googlenet-16s": {"upscore2": (3, 2), "upscore16": (31, 16)},
+    "googlenet-8s": {"upscore2": (3, 2), "upscore_inception_4e": (3, 2), "upscore8": (15, 8)},
+}
+
+
+def train(net: str, normalize: bool = False):
+    return build(net, "train", DATA, normalize)
+
+
+# ---- geometry
+
+
+@pytest.mark.parametrize("net", OFFSETS)
+def test_crop_offsets_follow_from_the_layers(net: str):
+    crops = {layer.name: list(layer.crop_param.offset) for layer in train(net).layer if layer.type == "Crop"}
+    assert crops == {name: [offset] for name, offset in OFFSETS[net].items()}
+
+
+@pytest.mark.parametrize("net", KERNELS)
+def test_upsampling_kernels_follow_from_the_layers(net: str):
+    upsampled = {
+        layer.name: (layer.convolution_param.kernel_size[0], layer.convolution_param.stride[0])
+        for layer in train(net).layer
+        if layer.type == "Deconvolution"
+    }
+    assert upsampled == KERNELS[net]
+
+
+@pytest.mark.parametrize(
+    ("height", "sizes"),
+    [
+        (500, (88, 44, 22, 16)),
+        (375, (72, 36, 18, 12)),
+        (333, (67, 34, 17, 11)),
+        (425, (78, 39, 20, 14)),
+        (560, (95, 48, 24, 18)),
+        (256, (57, 29, 15, 9)),
+        (224, (53, 27, 14, 8)),
+    ],
+)
+def test_vgg_halves_and_rounds_up(height: int, sizes: tuple):
+    planes = walk(train("vgg16-8s"), height)
+    assert tuple(planes[name].cells for name in ("pool3", "pool4", "pool5", "fc7")) == sizes
+
+
+@pytest.mark.parametrize(("height", "cells"), [(500, 16), (375, 12), (256, 9)])
+def test_alexnet_sizes(height: int, cells: int):
+    assert walk(train("alexnet-32s"), height)["fc7"].cells == cells
+
+
+def test_released_8s_net_at_500_by_375():
+    """Widths and heights as real Caffe prints them."""
+    wide, high = (walk(build("vgg16-8s", "deploy", DATA), size) for size in (500, 375))
+    shapes = {name: (wide[name].cells, high[name].cells) for name in wide}
+    assert shapes["conv1_1"] == (698, 573)
+    assert shapes["upscore2"] == shapes["score_pool4c"] == (34, 26)
+    assert shapes["upscore_pool4"] == shapes["score_pool3c"] == (70, 54)
+    assert shapes["upscore8"] == (568, 440)
+    assert shapes["score"] == (500, 375)
+
+
+@pytest.mark.parametrize(
+    ("net", "smallest"),
+    [(net, 31 if net.startswith("googlenet") else 1) for net in FCNS],
+)
+def test_every_size_of_image_is_scored_whole(net: str, smallest: int):
+    message = train(net)
+    for height in range(smallest, 400):
+        assert walk(message, height)["score"].cells == height
+
+
+@pytest.mark.parametrize(
+    ("net", "tap", "field", "stride", "count"),
+    [
+        ("vgg16-32s", "fc7", 404, 32, 134_346_581),
+        ("alexnet-32s", "fc7", 355, 32, 56_954_261),
+        ("googlenet-32s", "inception_5b/output", 715, 32, 5_995_077),
+        ("googlenet-16s", "inception_4e/output", 427, 16, None),
+        ("googlenet-8s", "inception_3b/output", 91, 8, None),
+    ],
+)
+def test_receptive_field_stride_and_parameters(net: str, tap: str, field: int, stride: int, count: int):
+    plane = walk(train(net), 500)[tap]
+    assert (plane.field, plane.jump) == (field, stride)
+    if count:
+        assert sum(parameters(train(net)).values()) == count
+
+
+# ---- what the layers say
+
+
+@pytest.mark.parametrize(
+    ("net", "layers"),
+    [("vgg16-32s", 42), ("vgg16-16s", 46), ("vgg16-8s", 50), ("vgg16-8s-atonce", 52), ("alexnet-32s", 26)],
+)
+def test_layer_counts_are_the_references(net: str, layers: int):
+    assert len(train(net).layer) == layers
+
+
+@pytest.mark.parametrize("net", ["vgg16-32s", "vgg16-16s", "vgg16-8s", "vgg16-8s-atonce", "googlenet-32s"])
+def test_biases_learn_twice_as_fast_and_do_not_decay(net: str):
+    for layer in train(net).layer:
+        if layer.type == "Convolution":
+            assert [(spec.lr_mult, spec.decay_mult) for spec in layer.param] == [(1, 1), (2, 0)], layer.name
+
+
+def test_alexnets_own_layers_have_no_multipliers():
+    with_params = [layer.name for layer in train("alexnet-32s").layer if layer.type == "Convolution" and layer.param]
+    assert with_params == ["score_fr"]
+
+
+@pytest.mark.parametrize("net", FCNS)
+def test_upsampling_is_frozen_and_has_no_bias(net: str):
+    for layer in train(net).layer:
+        if layer.type == "Deconvolution":
+            assert [spec.lr_mult for spec in layer.param] == [0]
+            assert not layer.convolution_param.bias_term
+            assert layer.convolution_param.group == 1
+            assert layer.convolution_param.num_output == 21
+
+
+@pytest.mark.parametrize("net", FCNS)
+def test_no_layer_has_a_filler_so_scores_start_at_zero(net: str):
+    for layer in train(net).layer:
+        assert not layer.convolution_param.HasField("weight_filler")
+
+
+def test_at_once_tames_the_skips():
+    layers = by_name(train("vgg16-8s-atonce"))
+    for tap, value in (("pool4", 0.01), ("pool3", 0.0001)):
+        scale = layers[f"scale_{tap}"]
+        assert scale.scale_param.filler.value == pytest.approx(value)
+        assert (scale.scale_param.filler.type, scale.scale_param.bias_term) == ("constant", False)
+        assert [spec.lr_mult for spec in scale.param] == [0]
+        assert list(layers[f"score_{tap}"].bottom) == [f"scale_{tap}"]
+
+
+def test_loss_is_summed_or_averaged_as_told():
+    summed, averaged = (by_name(train("alexnet-32s", normalize))["loss"].loss_param for normalize in (False, True))
+    assert (summed.normalize, averaged.normalize) == (False, True)
+    assert summed.ignore_label == averaged.ignore_label == 255
+
+
+def test_mini_nets_are_vgg_but_for_their_width():
+    narrow, full = train("vgg16-mini-8s"), train("vgg16-8s")
+    ratios = set()
+    for small, large in zip(narrow.layer, full.layer, strict=True):
+        if large.type == "Convolution" and not large.name.startswith("score"):
+            ratios.add(large.convolution_param.num_output / small.convolution_param.num_output)
+            small.convolution_param.num_output = large.convolution_param.num_output
+    assert narrow == full
+    assert len(ratios) == 1 and ratios.pop() > 1
+
+
+# ---- phases
+
+
+def test_data_layers_are_the_data_sets_own():
+    for phase, layer in (("train", "SBDDSegDataLayer"), ("val", "VOCSegDataLayer")):
+        data = build("vgg16-8s", phase, DATA).layer[0]
+        assert (data.name, *data.top) == ("data", "data", "label")
+        assert (data.python_param.module, data.python_param.layer) == ("voc_layers", layer)
+        assert ast.literal_eval(data.python_param.param_str) == getattr(DATA, phase).params
+
+
+@pytest.mark.parametrize("net", FCNS)
+def test_deploy_is_the_trained_net_without_data_dropout_and_loss(net: str):
+    deploy, full = build(net, "deploy", DATA), train(net)
+    assert (deploy.layer[0].type, deploy.layer[0].name, *deploy.layer[0].top) == ("Input", "input", "data")
+    assert list(deploy.layer[0].input_param.shape[0].dim) == [1, 3, 500, 500]
+    assert list(deploy.layer[1:]) == [
+        layer for layer in full.layer[1:] if layer.type not in ("Dropout", "SoftmaxWithLoss")
+    ]
+    assert deploy.layer[-1].name == "score"
+
+
+def test_a_data_set_without_void_ignores_no_label():
+    data = type(DATA)(**{**vars(DATA), "void": None})
+    assert not by_name(build("vgg16-32s", "train", data))["loss"].loss_param.HasField("ignore_label")
+
+
+# ---- refusals
+
+
+def test_refuses_an_unknown_net_and_lists_the_known():
+    with pytest.raises(ValueError, match="no net 'vgg16-4s'; there are vgg16-32s, vgg16-16s"):
+        build("vgg16-4s", "train", DATA)
+
+
+def test_refuses_an_unknown_phase():
+    with pytest.raises(ValueError, match="no phase 'test'; there are train, val, deploy"):
+        build("vgg16-8s", "test", DATA)
+
+
+def test_refuses_an_fcn_without_data():
+    with pytest.raises(ValueError, match="the net 'vgg16-8s' needs a data set"):
+        build("vgg16-8s", "deploy")
