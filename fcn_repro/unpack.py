@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import lzma
 import os
+import re
 import shutil
 import tarfile
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, Callable, Iterator, Mapping, NamedTuple
+from typing import IO, Callable, Iterator, Mapping, NamedTuple, Sequence
 
 from fcn_repro.errors import DataError
 from fcn_repro.progress import Progress
@@ -34,41 +35,53 @@ def unpack(archive: Path, places: Mapping[str, Path], limit_bytes: int = LIMIT_B
     """Write the members of an archive that `places` names to where it says.
 
     A key that ends in "/" is a folder, whose files go to the same names under the place; any other key is one file.
+    A key that begins with "*/" is looked for at the top and within any one folder.
     A file that is there with the size it has in the archive is left alone, and each is written whole or not at all:
     so unpacking can be interrupted, goes on where it was, and mends what was removed.
 
     Raises   DataError when the archive is damaged or lacks one of `places`, and when one of those members is not a
              plain file, would leave its place, or takes the total over `limit_bytes`.
     """
+    patterns = {key: _pattern(key) for key in places}
     lacking, total = set(places), 0
     megabytes = archive.stat().st_size // MB
     with _members(archive) as members, Progress(megabytes, f"unpack {archive.name}", unit="MB") as progress:
         for member in members:
             progress.advance(member.end // MB - progress.done)
-            prefix = _prefix(member.name, places)
-            if prefix is None or member.kind == "folder":
+            key, parts = _match(member.name, patterns)
+            if key is None or member.kind == "folder":
                 continue
-            target = _target(archive, member, prefix, places[prefix])
+            _check_plain(archive, member, parts)
+            target = places[key].joinpath(*parts)
             total += member.size
             if total > limit_bytes:
                 raise DataError(f"{archive}: unpacks to more than {limit_bytes} bytes; expected less")
-            lacking.discard(prefix)
+            lacking.discard(key)
             if not (target.is_file() and target.stat().st_size == member.size):
                 _write(member, target)
     if lacking:
         raise DataError(f"{archive}: holds no {sorted(lacking)[0]}; expected {', '.join(sorted(places))}")
 
 
-def _prefix(name: str, places: Mapping[str, Path]) -> str | None:
-    return next((key for key in places if name == key or (key.endswith("/") and name.startswith(key))), None)
+def _pattern(key: str) -> re.Pattern[str]:
+    """The member names that a key of `places` stands for; group 1 is the name within the folder."""
+    anywhere = "(?:[^/]+/)?" if key.startswith("*/") else ""
+    return re.compile(anywhere + re.escape(key[2:] if anywhere else key) + ("(.*)" if key.endswith("/") else ""), re.S)
 
 
-def _target(archive: Path, member: Member, prefix: str, place: Path) -> Path:
-    parts = member.name[len(prefix) :].split("/") if prefix.endswith("/") else []
+def _match(name: str, patterns: Mapping[str, re.Pattern[str]]) -> tuple[str | None, list[str]]:
+    """The key that a member falls under, if any, and where it lies within that folder."""
+    for key, pattern in patterns.items():
+        found = pattern.fullmatch(name)
+        if found:
+            return key, found.group(1).split("/") if key.endswith("/") else []
+    return None, []
+
+
+def _check_plain(archive: Path, member: Member, parts: Sequence[str]) -> None:
     if member.kind != "file" or "\\" in member.name or {"", ".", ".."} & set(parts):
         found = "leaves its folder" if member.kind == "file" else "is a link or a device"
         raise DataError(f"{archive}: member {member.name!r} {found}; expected plain files only. Nothing more unpacked")
-    return place.joinpath(*parts)
 
 
 def _write(member: Member, target: Path) -> None:

@@ -51,6 +51,14 @@ def test_puts_chosen_folders_and_files_where_it_is_told_and_nothing_else(archive
     assert tree(out) == {"x/1.txt": b"one", "x/deep/2.txt": b"two" * 9, "renamed": b"3"}
 
 
+def test_looks_for_a_starred_key_at_the_top_and_within_any_one_folder(archive, tmp_path):
+    unpack(archive, {"*/a/": tmp_path / "x", "*/b/": tmp_path / "y"})
+    assert tree(tmp_path / "x") == {"1.txt": b"one", "deep/2.txt": b"two" * 9}
+    assert tree(tmp_path / "y") == {"1.txt": b"4"}
+    with pytest.raises(DataError, match=r"holds no \*/deep/"):
+        unpack(archive, {"*/deep/": tmp_path / "z"})
+
+
 def test_names_a_place_that_the_archive_lacks(archive, tmp_path):
     with pytest.raises(DataError, match="archive: holds no top/img/; expected top/a/, top/img/"):
         unpack(archive, {"top/a/": tmp_path / "x", "top/img/": tmp_path / "y"})

@@ -21,10 +21,12 @@ from fcn_repro.errors import DataError
 from fcn_repro.fetch import fetch, sources
 from tools import program
 
+ARCHIVES = {facts.name: facts.archives for facts in DATASETS.values()}
+
 
 def known(name: str) -> str:
     try:
-        names = [*DATASETS, *sources()]
+        names = [*ARCHIVES, *sources()]
     except DataError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     if name not in names:
@@ -34,7 +36,7 @@ def known(name: str) -> str:
 
 def main(options: argparse.Namespace) -> None:
     for name in options.names:
-        for source in DATASETS[name].archives if name in DATASETS else [name]:
+        for source in ARCHIVES.get(name, [name]):
             print(fetch(source))
     if not options.names:
         for row in sources().values():

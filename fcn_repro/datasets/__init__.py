@@ -7,14 +7,32 @@ from __future__ import annotations
 
 import sys
 
-from fcn_repro.datasets import voc
+from fcn_repro.datasets import nyud, pascal_context, siftflow, voc
 from fcn_repro.datasets.base import DataSet
 
-DATASETS = {facts.name: facts for facts in (voc.VOC,)}
+DATASETS = {
+    "voc": voc.VOC,
+    "nyud-color": nyud.facts("color"),
+    "nyud-hha": nyud.facts("hha"),
+    "nyud-color-d": nyud.facts("color", "depth"),
+    "nyud-color-hha": nyud.facts("color", "hha"),
+    "siftflow": siftflow.SIFTFLOW,
+    "pascalcontext": pascal_context.PASCAL_CONTEXT,
+}
 
-PREPARE = {"voc": voc.prepare}
+PREPARE = {
+    "voc": voc.prepare,
+    "nyud": nyud.prepare,
+    "siftflow": siftflow.prepare,
+    "pascalcontext": pascal_context.prepare,
+}
 
-MODULES = {"voc_layers": voc}
+MODULES = {
+    "voc_layers": voc,
+    "nyud_layers": nyud,
+    "siftflow_layers": siftflow,
+    "pascalcontext_layers": pascal_context,
+}
 
 
 def register() -> None:

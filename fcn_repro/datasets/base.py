@@ -55,7 +55,7 @@ class DataSet:
 def to_blob(image_rgb: np.ndarray, mean_bgr: Sequence[float]) -> np.ndarray:
     """A photograph as the nets take it: (H, W, 3) uint8, R G B, becomes (3, H, W) float32, B G R, minus the mean.
 
-    The mean is subtracted in double precision and rounded once, as the reference does.
+    The mean is subtracted in its own precision, in double for plain numbers, and rounded once, as the reference does.
     """
     image_bgr = np.array(image_rgb, dtype=np.float32)[:, :, ::-1]
     image_bgr -= np.array(mean_bgr)
@@ -65,11 +65,11 @@ def to_blob(image_rgb: np.ndarray, mean_bgr: Sequence[float]) -> np.ndarray:
 class SegDataLayer(caffe.Layer):
     """One image and its label per forward; the net is reshaped to every image.
 
-    A subclass states `facts`, `top_names` and the param_str keys it needs (`required`), and says where the split's
-    list is (`list_file`) and what one item consists of (`load`).
+    A subclass states `facts`, `top_names` and the param_str keys it needs (`required`) or takes (`optional`), and
+    says where the split's list is (`list_file`) and what one item consists of (`load`).
 
     Tops        one per array that `load` returns, (1, C, H, W) each
-    param_str   a dict literal: the `required` keys, and optionally
+    param_str   a dict literal: the required keys, and optionally
                 randomize (True)  draw images at random; never done for a split without "train" in its name
                 seed (None)       of this layer's own generator; None takes one from the operating system
     Order       random: uniform draws with replacement, the same as the reference's under Python 2.
@@ -81,6 +81,7 @@ class SegDataLayer(caffe.Layer):
     facts: DataSet
     top_names: tuple[str, ...] = ("data", "label")
     required: tuple[str, ...] = ("split",)
+    optional: Mapping[str, object] = {"randomize": True, "seed": None}
 
     def list_file(self) -> Path:
         """The list of the split's image ids."""
@@ -92,12 +93,10 @@ class SegDataLayer(caffe.Layer):
 
     def setup(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
         """Read param_str and the split's list; pick the first item."""
-        if len(bottom) or len(top) != len(self.top_names):
-            expected = f"no bottoms and {len(self.top_names)} tops: {', '.join(self.top_names)}"
-            raise ValueError(
-                f"{type(self).__name__} has {len(bottom)} bottoms and {len(top)} tops; expected {expected}"
-            )
         self.options = self._parse(self.param_str)
+        if len(bottom) or len(top) != len(self.top_names):
+            found = f"{type(self).__name__} has {len(bottom)} bottoms and {len(top)} tops"
+            raise ValueError(f"{found}; expected no bottoms and {len(self.top_names)} tops: {', '.join(self.top_names)}")
         self.randomize = self.options["randomize"] and "train" in self.options["split"]
         self.random = random.Random(self.options["seed"])
         with self._naming_the_remedy():
@@ -144,12 +143,11 @@ class SegDataLayer(caffe.Layer):
         return int(self.random.random() * len(self.items))
 
     def _parse(self, param_str: str) -> dict:
-        defaults = {"randomize": True, "seed": None}
         try:
-            options = {**defaults, **ast.literal_eval(param_str)}
+            options = {**self.optional, **ast.literal_eval(param_str)}
         except (SyntaxError, ValueError, TypeError) as error:
             raise ValueError(f"{type(self).__name__}: param_str is {param_str!r}; expected a dict literal") from error
-        expected = {*defaults, *self.required}
+        expected = {*self.optional, *self.required}
         if set(options) != expected:
             faults = [f"lacks {key}" for key in sorted(expected - set(options))]
             faults += [f"has an unknown key {key}" for key in sorted(set(options) - expected)]

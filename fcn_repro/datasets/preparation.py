@@ -29,6 +29,13 @@ def unpacked(
     return reading.read_list(list_file)
 
 
+def list_alone(source: str, list_file: Path, expected: int) -> Sequence[str]:
+    """The ids in a split's list that comes as a file of its own, brought to its place; refused at another length."""
+    items = reading.read_list(list_file if list_file.is_file() else fetch(source))
+    write_list(list_file, items, expected)
+    return items
+
+
 def check_count(list_file: Path, items: Sequence[str], expected: int) -> int:
     """The number of images in a split; refused if it is not the one known."""
     if len(items) != expected:
@@ -41,6 +48,7 @@ def write_list(list_file: Path, items: Sequence[str], expected: int) -> int:
     check_count(list_file, items, expected)
     text = "".join(f"{item}\n" for item in items)
     if not list_file.is_file() or list_file.read_text(encoding="utf-8") != text:
+        list_file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(list_file) as file:
             file.write(text)
     return expected

@@ -71,14 +71,38 @@ def read_mat(path: Path, *fields: str) -> np.ndarray:
     return value
 
 
+def read_depth(path: Path) -> np.ndarray:
+    """Depth as a PNG of one channel holds it: (H, W), whole numbers of up to 16 or 32 bits."""
+    depth, mode = _read_image(path)
+    if depth.ndim != 2 or mode in ("P", "1"):
+        raise DataError(f"{path}: image of mode {mode}; expected depth, one channel of whole numbers")
+    return depth
+
+
 def check_label(label_hw: np.ndarray, path: Path, image_hw: Sequence[int], allowed: Sequence[int]) -> None:
     """Refuse a label map that is not the size of its image, or holds values that are not allowed."""
     if label_hw.shape != tuple(image_hw):
         raise DataError(f"{path}: label map of {_size(label_hw.shape)}; expected its image's {_size(image_hw)}")
+    check_values(label_hw, path, allowed)
+
+
+def check_same_size(hw: Sequence[int], path: Path, expected_hw: Sequence[int], as_in: Path) -> None:
+    """Refuse a file whose picture is not the size of another's."""
+    if tuple(hw) != tuple(expected_hw):
+        raise DataError(f"{path}: {_size(hw)}; expected {_size(expected_hw)}, as in {as_in}")
+
+
+def check_values(label_hw: np.ndarray, path: Path, allowed: Sequence[int]) -> None:
+    """Refuse a label map that holds values that are not allowed."""
     strange = np.setdiff1d(label_hw, allowed)
     if strange.size:
         found = ", ".join(f"{value:g}" for value in strange[:8])
         raise DataError(f"{path}: label value {found}; expected {_ranges(allowed)}")
+
+
+def from_one(label_hw: np.ndarray) -> np.ndarray:
+    """Labels that count from 1, 0 being void, as labels that count from 0, 255 being void: uint8."""
+    return label_hw.astype(np.uint8) - np.uint8(1)
 
 
 def unreadable(path: Path, what: str, error: BaseException) -> DataError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,9 @@ import pytest
 import scipy.io
 from PIL import Image
 
+from fcn_repro import fetch
+
+REPOSITORY = Path(__file__).parent.parent.parent
 SIZES = {"2007_000033": (20, 30), "2007_000042": (30, 20), "2007_000061": (25, 25)}  # id: height, width
 
 
@@ -74,6 +79,28 @@ def sbdd_dir(tmp_path: Path) -> Path:
     for split in ("train", "val"):
         write_list(root / f"{split}.txt", list(SIZES))
     return root
+
+
+@pytest.fixture
+def enter_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Goes into an empty repository whose catalogues expect the files of a mirror, and asks that mirror alone."""
+
+    def enter(mirror: Path) -> None:
+        (tmp_path / "repository" / "data").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path / "repository")
+        monkeypatch.setenv("MIRROR", str(mirror))
+        for path in fetch.CATALOGUES:
+            with open(str(REPOSITORY / path), encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+            for row in rows:
+                stand_in = mirror / row["file"]
+                row["digest"] = "md5:" + hashlib.md5(stand_in.read_bytes()).hexdigest() if stand_in.exists() else ""
+            with open(str(path), "w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
+
+    return enter
 
 
 @pytest.fixture

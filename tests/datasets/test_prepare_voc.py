@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import hashlib
 import os
 import shutil
 import subprocess
@@ -13,13 +11,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from conftest import SIZES, write_list
+from conftest import REPOSITORY, SIZES, write_list
 
 from fcn_repro import fetch
 from fcn_repro.datasets import DATASETS, voc
 from fcn_repro.errors import DataError
 
-REPOSITORY = Path(__file__).parent.parent.parent
 FACTS = dataclasses.replace(DATASETS["voc"], splits={"train": 1, "seg11valid": 2})
 TRAINED_ON = "2007_000042"
 LIST = Path("data/pascal/VOC2011/ImageSets/Segmentation/seg11valid.txt")
@@ -49,23 +46,8 @@ def mirror(tmp_path, voc_dir, sbdd_dir):
 
 
 @pytest.fixture
-def repository(tmp_path, mirror, monkeypatch):
-    """An empty repository, in which archives of these stand-ins' digests are expected."""
-    root = tmp_path / "repository"
-    (root / "data").mkdir(parents=True)
-    monkeypatch.chdir(root)
-    monkeypatch.setenv("MIRROR", str(mirror))
-    for path in fetch.CATALOGUES:
-        with open(str(REPOSITORY / path), encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        for row in rows:
-            stand_in = mirror / row["file"]
-            row["digest"] = "md5:" + hashlib.md5(stand_in.read_bytes()).hexdigest() if stand_in.exists() else ""
-        with open(str(path), "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-    return root
+def repository(mirror, enter_repository):
+    enter_repository(mirror)
 
 
 def test_lays_out_both_trees_and_derives_seg11valid(repository):
