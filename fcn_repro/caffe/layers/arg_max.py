@@ -54,6 +54,6 @@ class ArgMax(Layer):
 
 def _largest(x: Tensor, axis: int, count: int) -> tuple[Tensor, Tensor]:
     """The `count` largest values along an axis and their indices as floats; the larger index first among equals."""
-    values, from_the_end = x.flip(axis).sort(axis, descending=True, stable=True)
+    values, from_the_end = x.flip(axis).sort(dim=axis, descending=True, stable=True)
     indices = x.shape[axis] - 1 - from_the_end
     return values.narrow(axis, 0, count).contiguous(), indices.narrow(axis, 0, count).to(x.dtype)

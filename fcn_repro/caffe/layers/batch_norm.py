@@ -13,7 +13,7 @@ class BatchNorm(Layer):
     """(x - mean) / sqrt(variance + eps) per channel, over the batch or from statistics gathered before.
 
     Shapes
-        bottom[0]   (N, C, ...), or (N), which counts as one channel; top[0] the same; may be in place
+        bottom[0]   (N, C, ...); top[0] the same; may be in place
         blobs       [0] sum of means (C)   [1] sum of variances (C)   [2] sum of their weights (1)
                     every forward over the batch multiplies all three by moving_average_fraction and adds its own;
                     the statistics are [0] / [2] and [1] / [2], and 0 where [2] is 0
@@ -31,7 +31,9 @@ class BatchNorm(Layer):
         param = self.param.batch_norm_param
         is_test = self.phase == caffe_pb2.TEST
         self._uses_global = param.use_global_stats if param.HasField("use_global_stats") else is_test
-        self._channels = bottom[0][1] if len(bottom[0]) > 1 else 1
+        if len(bottom[0]) < 2:
+            raise self.error(f"needs a bottom with at least 2 axes (N, C), not {list(bottom[0])}")
+        self._channels = bottom[0][1]
         for shape in ((self._channels,), (self._channels,), (1,)):
             self.add_blob(shape, caffe_pb2.FillerParameter())
         for index, spec in enumerate(self.param.param):
@@ -42,7 +44,7 @@ class BatchNorm(Layer):
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         """The bottom's shape; its channels must stay as many as at first."""
-        if len(bottom[0]) > 1 and bottom[0][1] != self._channels:
+        if bottom[0][1:2] != (self._channels,):
             raise self.error(f"was set up for {self._channels} channels and got a bottom of shape {list(bottom[0])}")
         return [bottom[0]]
 

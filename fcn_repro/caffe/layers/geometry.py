@@ -25,9 +25,13 @@ class Window:
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
 
     def convolved(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        """Sizes after a convolution: rounded down (C division, so towards zero)."""
+        """Sizes after a convolution: rounded down, so below 1 where the kernel exceeds the padded bottom.
+
+        Differs  C divides towards zero, so Caffe makes a top of 1 where less than a stride is missing to the kernel,
+                 out of zeros that it takes from beyond the bottom.
+        """
         spans = zip(size, self.pad, self.extent, self.stride, strict=True)
-        return tuple(int((n + 2 * p - e) / s) + 1 for n, p, e, s in spans)
+        return tuple((n + 2 * p - e) // s + 1 for n, p, e, s in spans)
 
     def deconvolved(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """Sizes after a deconvolution: the convolution's bottom that this top could have come from."""

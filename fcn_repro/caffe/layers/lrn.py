@@ -55,5 +55,6 @@ class LRN(Layer):
         """The mean over the window, which counts zeros beyond the border."""
         n = self.param.lrn_param.local_size
         if self._across:
-            return F.avg_pool3d(x.unsqueeze(1), (n, 1, 1), stride=1, padding=(n // 2, 0, 0)).squeeze(1)
+            padded = F.pad(x, (0, 0, 0, 0, n // 2, n // 2))  # torch pads no window that exceeds the channels
+            return F.avg_pool3d(padded.unsqueeze(1), (n, 1, 1), stride=1).squeeze(1)
         return F.avg_pool2d(x, n, stride=1, padding=n // 2)

@@ -11,7 +11,7 @@ from fcn_repro.caffe.synced_memory import Shape
 class MVN(Layer):
     """Mean and variance normalisation of every map, or of every image, on its own.
 
-    Shapes   bottom[0] (N, C, ...) with at most 4 axes; top[0] the same
+    Shapes   bottom[0] (N, C, ...) with at most 4 axes; top[0] the same, filled up to 4 axes with ones
     Reads    mvn_param: normalize_variance, across_channels, eps
     Differs  eps is added to the standard deviation, not to the variance
     Source   caffe 9b89154 mvn_layer.cpp
@@ -20,10 +20,10 @@ class MVN(Layer):
     bottoms = tops = exactly(1)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The bottom's shape."""
+        """The bottom's shape with 4 axes."""
         if len(bottom[0]) > 4:
             raise self.error(f"needs a bottom of at most 4 axes, not {list(bottom[0])}")
-        return [bottom[0]]
+        return [(bottom[0] + (1,) * 3)[:4]]
 
     def compute(self, *bottom: Tensor) -> Tensor:
         """Subtract the mean, divide by the deviation."""
@@ -32,7 +32,7 @@ class MVN(Layer):
         if self.param.mvn_param.normalize_variance:
             self._deviation = y.square().mean(1, keepdim=True).sqrt() + self.param.mvn_param.eps
             y = y / self._deviation
-        return y.view(bottom[0].shape)
+        return y.view(self.top_shapes(tuple(bottom[0].shape))[0])
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
         """Through x, the mean and the deviation."""
@@ -40,7 +40,7 @@ class MVN(Layer):
         dx = dy - dy.mean(1, keepdim=True)
         if self.param.mvn_param.normalize_variance:
             dx = (dx - y * (dy * y).mean(1, keepdim=True)) / self._deviation
-        return [dx.view(top_diff[0].shape)]
+        return [dx.view(bottom[0].shape)]
 
     def _rows(self, x: Tensor) -> Tensor:
         """One row for each mean."""

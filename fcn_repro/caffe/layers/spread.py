@@ -51,4 +51,4 @@ class SpreadLayer(Layer):
 
     def gathered(self, per_element: Tensor, operand: Tensor) -> Tensor:
         """The sum over the elements that each element of the operand was combined with."""
-        return (per_element.sum(self._others) if self._others else per_element).view(operand.shape)
+        return (per_element.sum(self._others) if self._others else per_element.clone()).view(operand.shape)
