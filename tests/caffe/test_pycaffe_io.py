@@ -1,0 +1,191 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcn_repro.caffe import io
+from fcn_repro.caffe.proto import caffe_pb2
+
+RNG = np.random.RandomState(1)
+
+# ---- messages
+
+
+def test_a_blob_of_2014_has_four_dims():
+    blob = caffe_pb2.BlobProto(data=range(6), num=1, channels=1, height=2, width=3)
+    blob.shape.dim.extend([6])
+    np.testing.assert_array_equal(io.blobproto_to_array(blob), np.arange(6.0).reshape(1, 1, 2, 3))
+
+
+def test_a_blob_has_the_shape_it_says():
+    blob = caffe_pb2.BlobProto(data=range(6))
+    blob.shape.dim.extend([3, 2])
+    array = io.blobproto_to_array(blob)
+    assert (array.shape, array.dtype) == ((3, 2), np.float64)
+
+
+def test_a_blob_without_shape_is_one_number():
+    assert io.blobproto_to_array(caffe_pb2.BlobProto(data=[3])) == 3
+    with pytest.raises(ValueError, match="reshape"):
+        io.blobproto_to_array(caffe_pb2.BlobProto(data=[3, 4]))
+
+
+@pytest.mark.parametrize("array", [np.float32(4), np.arange(6).reshape(1, 2, 3), RNG.rand(2, 2) > 0.5])
+def test_arrays_come_back_from_blobs(array):
+    array = np.asarray(array)
+    blob = io.array_to_blobproto(array, diff=-1.0 * array)
+    np.testing.assert_array_equal(io.blobproto_to_array(blob), array)
+    np.testing.assert_array_equal(io.blobproto_to_array(blob, return_diff=True), -1.0 * array)
+
+
+def test_lists_of_arrays_come_back_from_bytes():
+    arrays = [np.zeros((2, 1)), np.ones(3)]
+    back = io.blobprotovector_str_to_arraylist(io.arraylist_to_blobprotovector_str(arrays))
+    assert [array.tolist() for array in back] == [array.tolist() for array in arrays]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_images_come_back_from_datums(dtype):
+    image = (RNG.rand(3, 4, 5) * 255).astype(dtype)
+    datum = io.array_to_datum(image, label=0)
+    assert bool(datum.data) == (dtype == np.uint8)
+    assert datum.HasField("label")
+    back = io.datum_to_array(datum)
+    assert back.dtype == (np.uint8 if dtype == np.uint8 else np.float64)
+    np.testing.assert_array_equal(back, image)
+
+
+def test_a_datum_has_no_label_unless_given():
+    assert not io.array_to_datum(np.ones((1, 1, 1))).HasField("label")
+
+
+def test_a_datum_has_three_axes():
+    with pytest.raises(ValueError, match="Incorrect array shape"):
+        io.array_to_datum(np.ones((2, 2)))
+
+
+# ---- Transformer
+
+
+@pytest.fixture
+def transformer():
+    t = io.Transformer({"data": (1, 3, 4, 5)})
+    t.set_transpose("data", (2, 0, 1))
+    t.set_channel_swap("data", (2, 1, 0))
+    t.set_raw_scale("data", 255)
+    t.set_mean("data", np.array([104.0, 117.0, 123.0]))
+    t.set_input_scale("data", 0.5)
+    return t
+
+
+def test_inputs_are_transposed_swapped_scaled_centred_and_scaled(transformer):
+    image = RNG.rand(4, 5, 3)
+    expected = (image.transpose(2, 0, 1)[::-1] * 255 - np.array([104.0, 117, 123])[:, None, None]) / 2
+    found = transformer.preprocess("data", image)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_deprocess_undoes_preprocess(transformer):
+    image = RNG.rand(4, 5, 3)
+    back = transformer.deprocess("data", transformer.preprocess("data", image)[np.newaxis])
+    np.testing.assert_allclose(back, image, atol=1e-6)
+
+
+def test_images_are_resized_to_the_input(transformer):
+    assert transformer.preprocess("data", RNG.rand(9, 7, 3)).shape == (3, 4, 5)
+
+
+def test_a_float32_image_of_the_right_size_is_changed_in_place():
+    t = io.Transformer({"data": (1, 3, 4, 5)})
+    t.set_raw_scale("data", 255)
+    image = np.ones((4, 5, 3), np.float32)
+    t.preprocess("data", image)
+    assert (image == 255).all()
+
+
+def test_a_mean_is_per_channel_or_an_image(transformer):
+    image = RNG.rand(3, 4, 5)
+    transformer.set_mean("data", image)
+    np.testing.assert_array_equal(transformer.mean["data"], image)
+    transformer.set_mean("data", RNG.rand(3, 8, 8))
+    assert transformer.mean["data"].shape == (3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "complaint"),
+    [
+        (lambda t: t.preprocess("image", np.ones((4, 5, 3))), Exception, "image is not one of the net inputs"),
+        (lambda t: t.deprocess("image", np.ones((3, 4, 5))), Exception, "image is not one of the net inputs"),
+        (lambda t: t.set_raw_scale("image", 2), Exception, "image is not one of the net inputs"),
+        (lambda t: t.set_input_scale("image", 2), Exception, "image is not one of the net inputs"),
+        (lambda t: t.set_transpose("data", (1, 0)), Exception, "Transpose order needs to name the input's 3 axes"),
+        (lambda t: t.set_channel_swap("data", (1, 0)), Exception, "Channel swap needs to name the input's 3 channels"),
+        (lambda t: t.set_mean("data", np.ones(4)), ValueError, "Mean channels incompatible with input: 4 and 3"),
+        (lambda t: t.set_mean("data", np.ones((1, 3, 4, 5))), ValueError, "Mean shape invalid"),
+    ],
+)
+def test_refuses_what_does_not_fit_the_input(transformer, call, error, complaint):
+    with pytest.raises(error, match=complaint):
+        call(transformer)
+
+
+# ---- images
+
+
+def test_colour_images_are_rgb_from_0_to_1(tmp_path):
+    Image.fromarray(np.uint8([[[255, 0, 51], [0, 0, 0]]])).save(tmp_path / "a.png")
+    image = io.load_image(tmp_path / "a.png")
+    assert (image.dtype, image.shape) == (np.float32, (1, 2, 3))
+    np.testing.assert_allclose(image[0, 0], [1, 0, 0.2], rtol=1e-6)
+
+
+def test_grey_images_are_repeated_and_alpha_is_dropped(tmp_path):
+    Image.fromarray(np.uint8([[51, 255]])).save(tmp_path / "grey.png")
+    np.testing.assert_allclose(io.load_image(tmp_path / "grey.png"), [[[0.2] * 3, [1] * 3]], rtol=1e-6)
+    Image.fromarray(np.uint8([[[255, 0, 51, 7]]])).save(tmp_path / "alpha.png")
+    np.testing.assert_allclose(io.load_image(tmp_path / "alpha.png"), [[[1, 0, 0.2]]], rtol=1e-6)
+
+
+def test_sixteen_bits_are_scaled_too(tmp_path):
+    Image.fromarray(np.uint16([[65535, 13107]])).save(tmp_path / "deep.png")
+    np.testing.assert_allclose(io.load_image(tmp_path / "deep.png", color=False), [[[1], [0.2]]], rtol=1e-6)
+
+
+def test_without_colour_an_image_has_one_channel(tmp_path):
+    Image.fromarray(np.uint8([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]])).save(tmp_path / "a.png")
+    luma = io.load_image(tmp_path / "a.png", color=False)
+    np.testing.assert_allclose(luma, [[[0.2125], [0.7154], [0.0721]]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_resizing_keeps_type_channels_and_range(channels):
+    image = RNG.rand(10, 12, channels) * 255
+    for size in ((5, 6), (20, 13)):
+        resized = io.resize_image(image, size)
+        assert (resized.shape, resized.dtype) == ((*size, channels), np.float32)
+        assert image.min() - 1 <= resized.min() <= resized.max() <= image.max() + 1
+
+
+def test_a_constant_image_stays_so():
+    assert (io.resize_image(np.full((4, 4, 3), 7.0), (9, 2)) == 7).all()
+
+
+def test_the_size_it_has_leaves_an_image_alone():
+    image = RNG.rand(5, 7, 3)
+    np.testing.assert_allclose(io.resize_image(image, (5, 7)), image, rtol=1e-6)
+
+
+def test_halving_averages_neighbours_after_smoothing():
+    image = np.zeros((8, 8, 1))
+    image[:, 4:] = 1
+    row = io.resize_image(image, (4, 4))[1, :, 0]
+    assert row[0] < row[1] < 0.5 < row[2]
+
+
+def test_crops_are_corners_then_centre_then_their_mirrors():
+    image = np.arange(5 * 6, dtype=np.float32).reshape(5, 6, 1)
+    crops = io.oversample([image, -image], (3, 3))
+    assert crops.shape == (20, 3, 3, 1)
+    assert crops[:5, 0, 0, 0].tolist() == [0, 3, 12, 15, 7]  # top left pixels
+    np.testing.assert_array_equal(crops[5:10], crops[:5, :, ::-1])
+    np.testing.assert_array_equal(crops[10:], -crops[:10])

@@ -1,0 +1,135 @@
+import logging
+import re
+import threading
+import time
+
+import pytest
+
+from fcn_repro import caffe
+from fcn_repro.caffe.glog import GlogFormatter
+
+NAMES = """
+    Net SGDSolver NesterovSolver AdaGradSolver RMSPropSolver AdaDeltaSolver AdamSolver get_solver NCCL has_nccl
+    solver_count set_solver_count solver_rank set_solver_rank set_multiprocess Timer init_log log __version__
+    set_mode_cpu set_mode_gpu set_device set_random_seed Layer layer_type_list TRAIN TEST Classifier Detector
+    layers params NetSpec to_proto io proto coord_map pycaffe net_spec classifier detector
+"""
+
+
+@pytest.mark.parametrize("name", NAMES.split())
+def test_has_the_name_that_pycaffe_has(name):
+    assert hasattr(caffe, name)
+
+
+def test_phases_are_numbers():
+    assert (caffe.TRAIN, caffe.TEST) == (0, 1)
+    assert caffe.proto.caffe_pb2.Phase.Value("TEST") == caffe.TEST
+
+
+def test_pycaffe_names_the_same_classes():
+    assert caffe.pycaffe.Net is caffe.Net
+    assert caffe.pycaffe.AdamSolver is caffe.AdamSolver
+
+
+def test_layer_types_are_listed_in_alphabetical_order():
+    types = caffe.layer_type_list()
+    assert {"Data", "Convolution", "InnerProduct", "Python"} <= set(types)
+    assert types == sorted(types)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_refuses_a_seed_of_more_than_32_bits(seed):
+    with pytest.raises(caffe.CaffeError, match="32-bit"):
+        caffe.set_random_seed(seed)
+
+
+# ---- several solvers
+
+
+def test_one_solver_is_the_default():
+    assert (caffe.solver_count(), caffe.solver_rank()) == (1, 0)
+
+
+def test_each_thread_has_its_own_rank():
+    seen = []
+
+    def train():
+        caffe.set_solver_count(2)
+        caffe.set_solver_rank(1)
+        seen.append((caffe.solver_count(), caffe.solver_rank()))
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert seen == [(2, 1)]
+    assert (caffe.solver_count(), caffe.solver_rank()) == (1, 0)
+
+
+def test_nccl_is_not_offered():
+    assert not caffe.has_nccl()
+    assert not hasattr(caffe.NCCL, "new_uid")
+    assert not hasattr(caffe.NCCL(None, "uid"), "bcast")
+
+
+# ---- Timer
+
+
+def test_a_timer_measures_from_start_to_stop():
+    timer = caffe.Timer()
+    assert timer.ms == 0
+    timer.start()
+    time.sleep(0.02)
+    timer.stop()
+    measured = timer.ms
+    assert 20 <= measured < 2000
+    time.sleep(0.01)
+    timer.stop()
+    assert timer.ms == measured
+
+
+def test_reading_a_timer_stops_it():
+    timer = caffe.Timer()
+    timer.start()
+    timer.start()
+    assert timer.ms == timer.ms > 0
+
+
+# ---- the log
+
+
+@pytest.fixture
+def caffe_log():
+    log = logging.getLogger("caffe")
+    level, handlers = log.level, list(log.handlers)
+    yield log
+    log.setLevel(level)
+    log.handlers[:] = handlers
+
+
+def test_lines_are_glogs(caffe_log):
+    record = logging.LogRecord("caffe", logging.WARNING, "/engine/solver.py", 12, "%s is %d", ("iter", 3), None)
+    line = GlogFormatter().format(record)
+    assert re.fullmatch(r"W\d{4} \d\d:\d\d:\d\d\.\d{6} \d+ solver\.py:12\] iter is 3", line)
+
+
+def test_init_log_sets_the_lowest_level(caffe_log, caplog):
+    caffe.init_log()
+    caffe.log("first")
+    caffe.init_log(1)
+    caffe.log("second")
+    caffe.init_log(0, True)
+    caffe.log("third")
+    assert [record.getMessage() for record in caplog.records] == ["first", "third"]
+    assert caplog.records[0].filename == "test_pycaffe_module.py"
+
+
+def test_init_log_may_be_called_again(caffe_log):
+    before = len(caffe_log.handlers)
+    caffe.init_log()
+    caffe.init_log()
+    assert len(caffe_log.handlers) == before + 1
+
+
+def test_without_stderr_only_errors_are_written(caffe_log):
+    caffe.init_log(0, False)
+    assert caffe_log.handlers[-1].level == logging.ERROR

@@ -1,0 +1,169 @@
+import sys
+
+import numpy as np
+import pytest
+
+from fcn_repro import caffe
+from tests.caffe import python_layers
+from tests.caffe.small_net import small_net, write
+
+RNG = np.random.RandomState(1)
+
+
+HERE = python_layers.__name__
+
+
+def python(layer, bottom="", top="top", param_str="", more="", module=HERE) -> str:
+    bottom = f'bottom: "{bottom}"' if bottom else ""
+    return f"""
+        layer {{ name: "{top}" type: "Python" {bottom} top: "{top}" {more} python_param {{
+          module: "{module}" layer: "{layer}" param_str: "{param_str}" }} }}"""
+
+
+INPUT = """
+    force_backward: true
+    layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 10 dim: 9 dim: 8 } } }"""
+CHAIN = INPUT + python("Times", "data", "a", "10") + python("Times", "a", "b", "2") + python("Times", "b", "c", "0.5")
+
+
+@pytest.fixture
+def net(tmp_path):
+    return small_net(tmp_path, CHAIN)
+
+
+def test_forward_runs_the_users_code(net):
+    net.blobs["data"].data[...] = 8
+    assert (net.forward()["c"] == 80).all()
+    assert (net.blobs["b"].data == 160).all()
+
+
+def test_backward_runs_the_users_code(net):
+    net.forward()
+    net.blobs["c"].diff[...] = 7
+    assert (net.backward(diffs=["b"])["data"] == 70).all()
+    assert net.layer_dict["a"].propagate_down == [True]
+
+
+def test_reshape_is_called_at_set_up_and_before_every_forward(net):
+    net.forward()
+    net.reshape()
+    net.forward()
+    net.backward()
+    assert net.layer_dict["b"].calls == [
+        "setup", "reshape", "reshape", "forward", "reshape", "reshape", "forward", "backward"
+    ]  # fmt: skip
+
+
+def test_sizes_propagate_through_python_layers(net):
+    net.blobs["data"].reshape(4, 3)
+    net.forward()
+    assert [list(net.blobs[name].shape) for name in "abc"] == [[4, 3]] * 3
+
+
+def test_layers_are_the_users_own_objects(net):
+    layer = net.layers[1]
+    assert type(layer) is python_layers.Times
+    assert (layer.factor, layer.param_str, layer.type) == (10, "10", "Python")
+
+
+@pytest.mark.parametrize("method", ["setup", "reshape"])
+def test_what_set_up_raises_reaches_the_caller(tmp_path, method):
+    with pytest.raises(ZeroDivisionError, match=f"in {method}"):
+        small_net(tmp_path, python("Raises", param_str=method))
+
+
+@pytest.mark.parametrize("method", ["forward", "backward"])
+def test_what_a_run_raises_reaches_the_caller(tmp_path, method):
+    net = small_net(tmp_path, INPUT + python("Raises", "data", param_str=method))
+    with pytest.raises(ZeroDivisionError, match=f"in {method}"):
+        net.backward(**net.forward())
+
+
+def test_parameters_of_a_python_layer_learn_are_saved_and_shared(tmp_path):
+    net = small_net(tmp_path, INPUT + python("Weighted", "data"))
+    assert net.params["top"][0].data.tolist() == [[0, 0, 0]]
+    net.forward()
+    net.backward()
+    assert net.layers[1].blobs[0].diff.tolist() == [[1, 1, 1]]
+    net.layers[1].blobs[0].data[...] = 5
+    assert net.params["top"][0].data.tolist() == [[5, 5, 5]]
+
+    net.save(str(tmp_path / "w.caffemodel"))
+    net.layers[1].blobs[0].data[...] = 6
+    net.copy_from(str(tmp_path / "w.caffemodel"))
+    assert net.params["top"][0].data.tolist() == [[5, 5, 5]]
+
+    other = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    other.share_with(net)
+    net.layers[1].blobs[0].data[...] = 7
+    assert other.params["top"][0].data.tolist() == [[7, 7, 7]]
+
+
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
+def test_a_layer_knows_its_phase(tmp_path, phase):
+    net = small_net(tmp_path, python("Phase", top="phase"), phase)
+    assert net.forward()["phase"] == phase
+
+
+def test_a_python_loss_weighs_what_its_loss_weight_says(tmp_path):
+    weighed = python("SquaredLoss", "data", "loss", more="loss_weight: 3")
+    net = small_net(tmp_path, INPUT + weighed + python("SquaredLoss", "data", "free"))
+    data = net.blobs["data"].data
+    data[...] = RNG.standard_normal(data.shape)
+    assert net._forward(0, len(net.layers) - 1) == pytest.approx(1.5 * (data**2).sum(), rel=1e-5)
+    np.testing.assert_allclose(net.backward()["data"], 3 * data, rtol=1e-6)
+    assert (net.blob_loss_weights["loss"], net.blob_loss_weights["free"]) == (3, 0)
+
+
+def test_a_users_attributes_may_have_any_name(tmp_path):
+    net = small_net(tmp_path, python("NamedLikeOurs"))
+    assert net.forward()["top"].tolist() == [2]
+    net.save(str(tmp_path / "w.caffemodel"))
+    net.copy_from(str(tmp_path / "w.caffemodel"))
+    assert net.layers[0].tops == ["data", "label"]
+
+
+def test_param_str_is_empty_unless_given(tmp_path):
+    text = python("Phase").replace('param_str: ""', "")
+    assert "param_str" not in text
+    assert small_net(tmp_path, text).layers[0].param_str == ""
+
+
+def test_modules_are_found_on_sys_path(tmp_path, monkeypatch):
+    (tmp_path / "users_own.py").write_text(
+        "from fcn_repro import caffe\n"
+        "class Three(caffe.Layer):\n"
+        "    def setup(self, bottom, top): pass\n"
+        "    def reshape(self, bottom, top): top[0].reshape(1)\n"
+        "    def forward(self, bottom, top): top[0].data[...] = 3\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert small_net(tmp_path, python("Three", module="users_own")).forward()["top"] == [3]
+    sys.modules.pop("users_own")
+
+
+@pytest.mark.parametrize(
+    ("module", "layer", "complaint"),
+    [
+        ("nowhere_to_be_found", "Times", "no module 'nowhere_to_be_found' is on sys.path; set PYTHONPATH"),
+        (HERE, "Twice", "has no class of that name"),
+        (HERE, "NOT_A_LAYER", "has no class of that name that derives from caffe.Layer"),
+    ],
+)
+def test_refuses_what_is_no_layer(tmp_path, module, layer, complaint):
+    with pytest.raises(caffe.CaffeError, match=complaint):
+        small_net(tmp_path, python(layer, module=module))
+
+
+def test_does_not_train_beside_other_solvers_of_one_process(tmp_path):
+    path = write(tmp_path, CHAIN)
+    caffe.set_solver_count(2)
+    try:
+        with pytest.raises(caffe.CaffeError, match="cannot train beside 1 other solver"):
+            caffe.Net(path, caffe.TRAIN)
+        caffe.Net(path, caffe.TEST)
+        caffe.set_multiprocess(True)
+        caffe.Net(path, caffe.TRAIN)
+    finally:
+        caffe.set_solver_count(1)
+        caffe.set_multiprocess(False)
