@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from google.protobuf import text_format
 
 from fcn_repro.engine import caffe
@@ -38,7 +37,7 @@ class Head:
     def loss_per_pixel(self, net: caffe.Net) -> float:
         """Mean cross entropy, in nats, over the pixels that count in the last forward."""
         label = net.blobs[self.label].data
-        counted = label.size if self.ignore_label is None else np.count_nonzero(label != self.ignore_label)
+        counted = label.size if self.ignore_label is None else int((label != self.ignore_label).sum())
         divisor = {"VALID": counted, "FULL": label.size, "BATCH_SIZE": label.shape[0], "NONE": 1}[self.normalization]
         return float(net.blobs[self.loss].data.flat[0]) * max(divisor, 1) / max(counted, 1)
 

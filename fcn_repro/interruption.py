@@ -8,6 +8,10 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Interrupted(Exception):
+    """A job was asked to stop and did, with everything kept; the message says how to go on."""
+
+
 class Interruption:
     """While entered, the first signal only sets `requested`; a second one ends the program as usual.
 

@@ -24,7 +24,7 @@ from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.folder import RunFolder, Snapshot
 from fcn_repro.heads import heads
-from fcn_repro.interruption import Interruption
+from fcn_repro.interruption import Interrupted, Interruption
 from fcn_repro.learning_curve import LearningCurve
 from fcn_repro.progress import Progress
 from fcn_repro.score import headline, read_score, seg_tests, sha256, write_score
@@ -32,10 +32,6 @@ from fcn_repro.score import headline, read_score, seg_tests, sha256, write_score
 STRETCH = 20  # iterations per row of the learning curve, as the reference's `display`
 
 logger = logging.getLogger(__name__)
-
-
-class Interrupted(Exception):
-    """The run was asked to stop and did, with everything kept; the message says how to go on."""
 
 
 @dataclass(frozen=True)

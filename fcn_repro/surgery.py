@@ -83,10 +83,16 @@ def convolutionalise(classifier: Path, weights: Path, convolutional: Path, out: 
             f"{convolutional}: {weights} has no weights for {' '.join(report.untouched)}; "
             f"its layers are {' '.join(net.params)}"
         )
-    partial = out.with_name(f".{out.name}.part")
-    new_net.save(str(partial))
-    os.replace(partial, out)
+    save(new_net, out)
     return report
+
+
+def save(net: caffe.Net, out: Path) -> None:
+    """Write a net's weights as a caffemodel, whole or not at all on either engine."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.part")
+    net.save(str(partial))
+    os.replace(partial, out)
 
 
 def upsample_filt(size: int) -> np.ndarray:

@@ -11,9 +11,10 @@ from fcn_repro import resume, solve
 from fcn_repro.diagnosis import Diverged
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
+from fcn_repro.interruption import Interrupted
 from fcn_repro.learning_curve import read
 from fcn_repro.score import headline, read_score
-from fcn_repro.solve import Interrupted, Recipe, Training
+from fcn_repro.solve import Recipe, Training
 from tests.tiny_run import write_run, write_voc
 
 RECIPE = Recipe(rounds=2, steps=8, init=None)

@@ -8,7 +8,7 @@ import sys
 from typing import Callable
 
 from fcn_repro.errors import DataError
-from fcn_repro.solve import Interrupted
+from fcn_repro.interruption import Interrupted
 
 OK, OTHER, MISSING, STOPPED = 0, 1, 3, 130  # 2, bad arguments, is argparse's
 

@@ -6,8 +6,9 @@ To add one: a file here with its facts, layers and `prepare`, then a row in each
 from __future__ import annotations
 
 import sys
+from typing import Callable, Mapping
 
-from fcn_repro.datasets import nyud, pascal_context, siftflow, voc
+from fcn_repro.datasets import nyud, pascal_context, siftflow, smoke, voc
 from fcn_repro.datasets.base import DataSet
 
 DATASETS = {
@@ -18,13 +19,15 @@ DATASETS = {
     "nyud-color-hha": nyud.facts("color", "hha"),
     "siftflow": siftflow.SIFTFLOW,
     "pascalcontext": pascal_context.PASCAL_CONTEXT,
+    "smoke": smoke.SMOKE,
 }
 
-PREPARE = {
+PREPARE: Mapping[str, Callable[[], Mapping[str, int]]] = {
     "voc": voc.prepare,
     "nyud": nyud.prepare,
     "siftflow": siftflow.prepare,
     "pascalcontext": pascal_context.prepare,
+    "smoke": smoke.prepare,
 }
 
 MODULES = {
