@@ -12,7 +12,6 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import IO
 
 from fcn_repro.errors import DataError
 from fcn_repro.progress import Progress
@@ -95,7 +94,7 @@ def _start(response: http.client.HTTPResponse, have: int) -> int:
     return have
 
 
-def _receive(response: IO[bytes], part: Path, start: int, url: str) -> None:
+def _receive(response: http.client.HTTPResponse, part: Path, start: int, url: str) -> None:
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else None
     if total and total - start > shutil.disk_usage(str(part.parent)).free:

@@ -10,8 +10,9 @@ import shutil
 import tarfile
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
-from typing import IO, Callable, Iterator, Mapping, NamedTuple, Sequence
+from typing import IO, Callable, Iterator, Mapping, NamedTuple, Sequence, cast
 
 from fcn_repro.errors import DataError
 from fcn_repro.progress import Progress
@@ -19,6 +20,8 @@ from fcn_repro.progress import Progress
 MB = 1 << 20
 LIMIT_BYTES = 16 << 30  # unpacked; the largest archive that we know unpacks to less than 3 GB
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
+
+Opener = Callable[[], IO[bytes]]
 
 
 class Member(NamedTuple):
@@ -28,7 +31,7 @@ class Member(NamedTuple):
     kind: str  # file, folder or other: a link, a device
     size: int
     end: int  # how much of the archive has been gone through, in bytes
-    open: Callable[[], IO[bytes]]
+    open: Opener
 
 
 def unpack(archive: Path, places: Mapping[str, Path], limit_bytes: int = LIMIT_BYTES) -> None:
@@ -113,7 +116,7 @@ def _tar_members(raw: IO[bytes]) -> Iterator[Member]:
         for info in tar:
             kind = "file" if info.isfile() else "folder" if info.isdir() else "other"
             name = info.name[2:] if info.name.startswith("./") else info.name
-            yield Member(name, kind, info.size, raw.tell(), lambda info=info: tar.extractfile(info))
+            yield Member(name, kind, info.size, raw.tell(), cast(Opener, partial(tar.extractfile, info)))
 
 
 def _zip_members(raw: IO[bytes]) -> Iterator[Member]:
@@ -123,4 +126,4 @@ def _zip_members(raw: IO[bytes]) -> Iterator[Member]:
             end += info.compress_size
             unix_type = info.external_attr >> 28  # the top bits of st_mode: 8 is a plain file, 0 was not noted
             kind = "folder" if info.is_dir() else "file" if unix_type in (0, 8) else "other"
-            yield Member(info.filename, kind, info.file_size, end, lambda info=info: archive.open(info))
+            yield Member(info.filename, kind, info.file_size, end, partial(archive.open, info))

@@ -52,7 +52,7 @@ class DataSet:
         return f"Remove the file if it is there, then run: make data-{self.name}"
 
 
-def to_blob(image_rgb: np.ndarray, mean_bgr: Sequence[float]) -> np.ndarray:
+def to_blob(image_rgb: np.ndarray, mean_bgr: Sequence[float] | np.ndarray) -> np.ndarray:
     """A photograph as the nets take it: (H, W, 3) uint8, R G B, becomes (3, H, W) float32, B G R, minus the mean.
 
     The mean is subtracted in its own precision, in double for plain numbers, and rounded once, as the reference does.
@@ -79,6 +79,7 @@ class SegDataLayer(caffe.Layer):
     """
 
     facts: DataSet
+    param_str: str  # Caffe sets it before setup
     top_names: tuple[str, ...] = ("data", "label")
     required: tuple[str, ...] = ("split",)
     optional: Mapping[str, object] = {"randomize": True, "seed": None}
@@ -96,7 +97,9 @@ class SegDataLayer(caffe.Layer):
         self.options = self._parse(self.param_str)
         if len(bottom) or len(top) != len(self.top_names):
             found = f"{type(self).__name__} has {len(bottom)} bottoms and {len(top)} tops"
-            raise ValueError(f"{found}; expected no bottoms and {len(self.top_names)} tops: {', '.join(self.top_names)}")
+            raise ValueError(
+                f"{found}; expected no bottoms and {len(self.top_names)} tops: {', '.join(self.top_names)}"
+            )
         self.randomize = self.options["randomize"] and "train" in self.options["split"]
         self.random = random.Random(self.options["seed"])
         with self._naming_the_remedy():

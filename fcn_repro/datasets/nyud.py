@@ -13,7 +13,7 @@ Source      reference 1305c73 nyud_layers.py
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
@@ -31,6 +31,7 @@ CLASS_NAMES = (
 MEAN_COLOR = (116.190, 97.203, 92.318)
 MEAN_HHA = (132.431, 94.076, 118.477)  # disparity, height, angle: in the file's order, which is not changed
 MEAN_LOG_DEPTH = 7.844  # about 2.55 m, in log millimetres
+TOPS = ("color", "depth", "hha", "label")
 
 NYUD_DIR = Path("data/nyud")
 LISTED = {"train": 381, "val": 414, "test": 654}  # images in the lists that the reference ships
@@ -70,10 +71,13 @@ class NYUDSegDataLayer(SegDataLayer):
     required = ("nyud_dir", "split", "tops")
     optional = {**SegDataLayer.optional, "mean": MEAN_COLOR}
 
-    @property
-    def top_names(self) -> tuple[str, ...]:
-        """The tops that param_str asks for."""
-        return tuple(self.options["tops"])
+    def setup(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
+        """Learn from param_str which tops there are; then as ever."""
+        self.top_names = tuple(self._parse(self.param_str)["tops"])
+        strange = sorted(set(self.top_names) - set(TOPS))
+        if strange:
+            raise ValueError(f"{type(self).__name__}: no top {strange[0]!r}; expected some of {', '.join(TOPS)}")
+        super().setup(bottom, top)
 
     def list_file(self) -> Path:
         """SPLIT.txt."""
@@ -83,9 +87,6 @@ class NYUDSegDataLayer(SegDataLayer):
         """data/images, data/depth, data/hha and segmentation of img_ITEM, as far as they are tops."""
         files = nyud_files(Path(self.options["nyud_dir"]), item)
         readers = {"color": self._color, "depth": _depth, "hha": _hha, "label": _label}
-        strange = [top for top in self.top_names if top not in readers]
-        if strange:
-            raise ValueError(f"{type(self).__name__}: no top {strange[0]!r}; expected some of {', '.join(readers)}")
         arrays = [readers[top](files[top]) for top in self.top_names]
         for top, array in zip(self.top_names, arrays):
             reading.check_same_size(array.shape[1:], files[top], arrays[0].shape[1:], files[self.top_names[0]])

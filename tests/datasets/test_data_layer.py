@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import SIZES, label, write_label_png, write_list, write_picture
+from trees import SIZES, label, write_label_png, write_list, write_picture
 
 from fcn_repro.errors import DataError
 

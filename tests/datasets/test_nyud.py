@@ -7,8 +7,8 @@ import tarfile
 import numpy as np
 import pytest
 import scipy.io
-from conftest import write_list
 from PIL import Image
+from trees import write_list
 
 from fcn_repro.datasets import DATASETS, nyud
 from fcn_repro.errors import DataError

@@ -8,7 +8,7 @@ import tarfile
 import numpy as np
 import pytest
 import scipy.io
-from conftest import write_list, write_picture
+from trees import write_list, write_picture
 
 from fcn_repro.datasets import pascal_context
 from fcn_repro.datasets.pascal_context import FULL_LIST, PASCAL_CONTEXT, TASK, to_task

@@ -11,12 +11,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, SIZES, write_list
+from trees import SIZES, write_list
 
 from fcn_repro import fetch
 from fcn_repro.datasets import DATASETS, voc
 from fcn_repro.errors import DataError
 
+REPOSITORY = Path(__file__).parent.parent.parent
 FACTS = dataclasses.replace(DATASETS["voc"], splits={"train": 1, "seg11valid": 2})
 TRAINED_ON = "2007_000042"
 LIST = Path("data/pascal/VOC2011/ImageSets/Segmentation/seg11valid.txt")

@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
-from conftest import write_label_mat
 from PIL import Image
+from trees import write_label_mat
 
 from fcn_repro.datasets import reading
 from fcn_repro.errors import DataError

@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 import scipy.io
-from conftest import write_list
 from PIL import Image
+from trees import write_list
 
 from fcn_repro.datasets import siftflow
 from fcn_repro.errors import DataError

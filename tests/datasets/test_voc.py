@@ -6,8 +6,8 @@ import random
 
 import numpy as np
 import pytest
-from conftest import SIZES, label, write_label_mat, write_label_png, write_list
 from PIL import Image
+from trees import SIZES, label, write_label_mat, write_label_png, write_list
 
 from fcn_repro.datasets import DATASETS
 from fcn_repro.errors import DataError
