@@ -18,6 +18,7 @@ from nets.vgg16 import MINI_WIDTH, vgg16
 
 PADDED = Style(pad=100)  # every size of image survives five poolings and fc6
 MINI = replace(PADDED, width=MINI_WIDTH)
+UNUSED = 255  # the label that the reference's losses ignore even where no pixel has it
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ def fcn(net: Fcn, phase: str, data: Data, normalize: bool) -> Any:
     taps = net.trunk(n, replace(net.style, dropout=not deploy))
     _head(n, taps, net.skips, len(data.class_names))
     if not deploy:
-        ignore = {} if data.void is None else dict(ignore_label=data.void)
-        n.loss = L.SoftmaxWithLoss(n.score, n.label, loss_param=dict(normalize=normalize, **ignore))
+        void = UNUSED if data.void is None else data.void
+        n.loss = L.SoftmaxWithLoss(n.score, n.label, loss_param=dict(normalize=normalize, ignore_label=void))
     return n.to_proto()
 
 

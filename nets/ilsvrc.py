@@ -94,13 +94,7 @@ CLASSIFIERS = {
     ),
     "mini-vgg16": Classifier(vgg16, FC8, _mini_fillers, 224, style=Style(dense=True, width=MINI_WIDTH)),
 }
-# The weights that FCNs start from -> the classifier whose weights they are.
-CONVOLUTIONAL = {
-    "vgg16-fcn": "vgg16",
-    "alexnet-fcn": "caffenet",
-    "googlenet-fcn": "googlenet",
-    "mini-vgg16-fcn": "mini-vgg16",
-}
+CONVOLUTIONAL = {f"{name}-fcn": name for name in CLASSIFIERS}
 
 
 def classifier(net: Classifier, phase: str, data: Data | Ilsvrc2012) -> Any:

@@ -1,0 +1,134 @@
+"""The table of runs: what differs from one to the next, in one row each.
+
+    python3 -m solvers.experiments            the names of all runs
+    python3 -m solvers.experiments --rules    which weights each run waits for, as rules for make
+
+To add a run: a row. Its name is its make target, its folder under build/ and its name on every command line.
+
+Source   reference 1305c73: solver.prototxt and solve.py of every directory; CVPR paper, section 4.1 (FCN-GoogLeNet)
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Iterator
+
+# Classifiers with released weights; data/weights.csv says where they are. `vgg16-fcn` is `vgg16` as convolutions.
+RELEASED = ("vgg16", "caffenet", "googlenet")
+CONVOLUTIONAL = "-fcn"
+
+
+@dataclass(frozen=True)
+class Regime:
+    """How gradients become updates: over how many images they are summed, and what the loss is divided by."""
+
+    momentum: float
+    iter_size: int
+    normalize: bool
+    weight_decay: float = 5e-4
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run.
+
+    name         also its folder under build/
+    net          a row of `nets`
+    data         a row of `fcn_repro.datasets`
+    init         the run, or the convolutional classifier, whose weights it starts from; None: what the fillers make
+    regime       how it learns
+    base_lr      learning rate, the same from beginning to end
+    iterations   (rounds, iterations per round): what is run; after each round the net is scored
+    max_iter     what the solver's file says; Caffe's `step`, by which the rounds are run, does not look at it
+    snapshot     iterations between two snapshots that the solver writes by itself
+    """
+
+    name: str
+    net: str
+    data: str
+    init: str | None
+    regime: Regime
+    base_lr: float
+    iterations: tuple[int, int]
+    max_iter: int
+    snapshot: int
+
+
+def table(*rows: Experiment) -> dict[str, Experiment]:
+    """The rows by name.
+
+    Raises   ValueError for two rows of one name, an `init` that is neither a row nor a convolutional classifier, and
+             runs that start from each other's weights.
+    """
+    by_name: dict[str, Experiment] = {}
+    for row in rows:
+        if row.name in by_name:
+            raise ValueError(f"two experiments are called {row.name!r}")
+        by_name[row.name] = row
+    for row in rows:
+        _check_init(row, by_name)
+    return by_name
+
+
+def _check_init(row: Experiment, by_name: dict[str, Experiment]) -> None:
+    chain = [row.name]
+    while row.init is not None:
+        source = classifier_of(row.init)
+        if source in RELEASED:
+            return
+        if (source or row.init) not in by_name:
+            known = ", ".join([name + CONVOLUTIONAL for name in RELEASED] + list(by_name))
+            raise ValueError(f"{row.name}: unknown init {row.init!r}; there are {known}")
+        row = by_name[source or row.init]
+        chain.append(row.name)
+        if row.name in chain[:-1]:
+            raise ValueError(f"experiments that start from each other: {' <- '.join(chain)}")
+
+
+def classifier_of(init: str) -> str | None:
+    """The classifier that a convolutional one takes its weights from: vgg16 for vgg16-fcn; None for a run's name."""
+    return init[: -len(CONVOLUTIONAL)] if init.endswith(CONVOLUTIONAL) else None
+
+
+HEAVY = Regime(momentum=0.99, iter_size=1, normalize=False)  # summed loss, one image per update
+ACCUMULATED = Regime(momentum=0.9, iter_size=20, normalize=True)  # mean loss, twenty images per update
+# Mean loss, one batch or image per update: what small images and few iterations allow.
+MINI = Regime(momentum=0.9, iter_size=1, normalize=True)
+
+# fmt: off
+EXPERIMENTS = table(
+    #          name                 net                data            init              regime       base_lr  iterations    max_iter  snapshot
+    Experiment("voc-fcn32s",        "vgg16-32s",       "voc",          "vgg16-fcn",      HEAVY,       1e-10,   (25, 4_000),  100_000,   4_000),
+    Experiment("voc-fcn16s",        "vgg16-16s",       "voc",          "voc-fcn32s",     HEAVY,       1e-12,   (25, 4_000),  100_000,   4_000),
+    Experiment("voc-fcn8s",         "vgg16-8s",        "voc",          "voc-fcn16s",     HEAVY,       1e-14,   (25, 4_000),  100_000,   4_000),
+    Experiment("voc-fcn8s-atonce",  "vgg16-8s-atonce", "voc",          "vgg16-fcn",      HEAVY,       1e-10,   (75, 4_000),  300_000,   4_000),
+    Experiment("voc-fcn-alexnet",   "alexnet-32s",     "voc",          "caffenet-fcn",   ACCUMULATED, 1e-4,    (25, 4_000),  100_000,   4_000),
+    # Never released: the paper's rate, momentum and batch, the length of the other runs.
+    Experiment("voc-fcn-googlenet", "googlenet-32s",   "voc",          "googlenet-fcn",  ACCUMULATED, 5e-5,    (25, 4_000),  100_000,   4_000),
+
+    Experiment("mini-vgg16",        "mini-vgg16",      "mini-objects", None,             MINI,        1e-2,    (4, 250),     1_000,     250),
+    Experiment("mini-fcn32s",       "vgg16-mini-32s",  "mini",         "mini-vgg16-fcn", MINI,        1e-3,    (4, 250),     1_000,     250),
+    Experiment("mini-fcn16s",       "vgg16-mini-16s",  "mini",         "mini-fcn32s",    MINI,        1e-4,    (4, 250),     1_000,     250),
+    Experiment("mini-fcn8s",        "vgg16-mini-8s",   "mini",         "mini-fcn16s",    MINI,        1e-5,    (4, 250),     1_000,     250),
+)
+# fmt: on
+
+
+def rules() -> Iterator[str]:
+    """GNU make rules without recipes: which weights a run needs, and which run a converted classifier needs."""
+    for row in EXPERIMENTS.values():
+        if row.init is None:
+            continue
+        source = classifier_of(row.init)
+        weights = f"build/{row.init}.caffemodel" if source else f"build/{row.init}/final.caffemodel"
+        yield f"build/{row.name}/final.caffemodel: {weights}"
+        if source in EXPERIMENTS:
+            yield f"{weights}: build/{source}/final.caffemodel"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] not in ([], ["--rules"]):
+        sys.stderr.write(f"{__doc__}\nfound: {' '.join(sys.argv[1:])}\n")
+        sys.exit(2)
+    sys.stdout.write("".join(f"{line}\n" for line in (rules() if sys.argv[1:] else EXPERIMENTS)))

@@ -1,0 +1,35 @@
+"""What a solver is told: the columns of an experiment's row, and what all experiments share.
+
+Source   reference 1305c73, solver.prototxt of every directory.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fcn_repro.engine import caffe
+from solvers.experiments import Experiment
+
+NEVER = 999_999_999  # Caffe's own test would mix images of different sizes; scoring is ours, between rounds
+
+
+def solver(row: Experiment, train_net: Path, test_net: Path, test_iter: int, snapshot_prefix: Path) -> Any:
+    """The SolverParameter of an experiment; `test_iter` is the number of images in the scored split."""
+    return caffe.proto.caffe_pb2.SolverParameter(
+        train_net=str(train_net),
+        test_net=[str(test_net)],
+        test_iter=[test_iter],
+        test_interval=NEVER,
+        test_initialization=False,
+        base_lr=row.base_lr,
+        lr_policy="fixed",
+        momentum=row.regime.momentum,
+        weight_decay=row.regime.weight_decay,
+        iter_size=row.regime.iter_size,
+        max_iter=row.max_iter,
+        display=20,
+        average_loss=20,
+        snapshot=row.snapshot,
+        snapshot_prefix=str(snapshot_prefix),
+    )

@@ -1,0 +1,110 @@
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from fcn_repro.datasets import DATASETS
+from nets import NETS
+from solvers.experiments import ACCUMULATED, EXPERIMENTS, HEAVY, Experiment, classifier_of, rules, table
+
+# The reference's solver.prototxt and solve.py: net, start, base_lr, rounds, iterations per round, max_iter, snapshot.
+REFERENCE = {
+    "voc-fcn32s": ("vgg16-fcn", 1e-10, (25, 4000), 100_000, 4000),
+    "voc-fcn16s": ("voc-fcn32s", 1e-12, (25, 4000), 100_000, 4000),
+    "voc-fcn8s": ("voc-fcn16s", 1e-14, (25, 4000), 100_000, 4000),
+    "voc-fcn8s-atonce": ("vgg16-fcn", 1e-10, (75, 4000), 300_000, 4000),
+    "voc-fcn-alexnet": ("caffenet-fcn", 1e-4, (25, 4000), 100_000, 4000),
+}
+
+ROW = Experiment("a", "vgg16-32s", "voc", "vgg16-fcn", HEAVY, 1e-10, (1, 1), 1, 1)
+
+
+def row(name: str, init: str) -> Experiment:
+    return dataclasses.replace(ROW, name=name, init=init)
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_rows_are_the_references(name: str):
+    row = EXPERIMENTS[name]
+    assert (row.init, row.base_lr, row.iterations, row.max_iter, row.snapshot) == REFERENCE[name]
+    assert row.regime == (ACCUMULATED if name == "voc-fcn-alexnet" else HEAVY)
+
+
+def test_there_are_two_regimes_in_the_reference():
+    assert dataclasses.astuple(HEAVY) == (0.99, 1, False, 5e-4)
+    assert dataclasses.astuple(ACCUMULATED) == (0.9, 20, True, 5e-4)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_row_names_a_net_and_a_data_set_that_exist(name: str):
+    row = EXPERIMENTS[name]
+    assert row.net in NETS
+    assert row.data in DATASETS
+    if row.init is not None:
+        assert row.init in EXPERIMENTS or row.init in NETS
+
+
+def test_googlenet_learns_by_the_papers_numbers():
+    row = EXPERIMENTS["voc-fcn-googlenet"]
+    assert (row.base_lr, row.regime.momentum, row.regime.iter_size) == (5e-5, 0.9, 20)
+    images_seen, sbd_train = row.iterations[0] * row.iterations[1] * 20, 8498
+    assert images_seen / sbd_train >= 175  # epochs
+
+
+# ---- the table refuses
+
+
+def test_refuses_two_rows_of_one_name():
+    with pytest.raises(ValueError, match="two experiments are called 'a'"):
+        table(ROW, ROW)
+
+
+@pytest.mark.parametrize("init", ["vgg19-fcn", "voc-fcn64s"])
+def test_refuses_an_unknown_init_and_lists_the_known(init: str):
+    with pytest.raises(ValueError, match=f"a: unknown init '{init}'; there are vgg16-fcn, caffenet-fcn, .*, a"):
+        table(row("a", init))
+
+
+def test_refuses_runs_that_start_from_each_other():
+    with pytest.raises(ValueError, match="start from each other: a <- b <- c <- a"):
+        table(row("a", "b"), row("b", "c"), row("c", "a"))
+    with pytest.raises(ValueError, match="start from each other: a <- a"):
+        table(row("a", "a-fcn"))
+
+
+def test_accepts_a_chain_that_begins_with_fillers():
+    assert list(table(row("b", "a-fcn"), dataclasses.replace(ROW, init=None))) == ["b", "a"]
+
+
+# ---- the command line
+
+
+def test_a_convolutional_classifier_is_told_from_a_run():
+    assert classifier_of("vgg16-fcn") == "vgg16"
+    assert classifier_of("voc-fcn32s") is None
+
+
+def test_rules_chain_the_stages():
+    lines = list(rules())
+    assert "build/voc-fcn32s/final.caffemodel: build/vgg16-fcn.caffemodel" in lines
+    assert "build/voc-fcn8s/final.caffemodel: build/voc-fcn16s/final.caffemodel" in lines
+    assert "build/mini-fcn32s/final.caffemodel: build/mini-vgg16-fcn.caffemodel" in lines
+    assert "build/mini-vgg16-fcn.caffemodel: build/mini-vgg16/final.caffemodel" in lines
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    """With no packages in sight: make asks for the names before anything is installed."""
+    command = [sys.executable, "-S", "-m", "solvers.experiments", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_prints_names_and_rules_with_the_standard_library_alone():
+    assert run().stdout.split() == list(EXPERIMENTS)
+    assert run("--rules").stdout.splitlines() == list(rules())
+
+
+def test_refuses_other_arguments():
+    refused = run("--rule")
+    assert refused.returncode == 2
+    assert "found: --rule" in refused.stderr

@@ -1,0 +1,53 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+
+from fcn_repro.engine import caffe
+from solvers.experiments import EXPERIMENTS
+from solvers.prototxt import solver
+
+# base_lr, momentum, iter_size, max_iter of the reference's files; the rest is the same in all five.
+REFERENCE = {
+    "voc-fcn32s": (1e-10, 0.99, 1, 100_000),
+    "voc-fcn16s": (1e-12, 0.99, 1, 100_000),
+    "voc-fcn8s": (1e-14, 0.99, 1, 100_000),
+    "voc-fcn8s-atonce": (1e-10, 0.99, 1, 300_000),
+    "voc-fcn-alexnet": (1e-4, 0.9, 20, 100_000),
+}
+
+
+def written(name: str):
+    folder = Path("build", name)
+    return solver(
+        EXPERIMENTS[name], folder / "train.prototxt", folder / "val.prototxt", 736, folder / "snapshot" / "train"
+    )
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_is_the_references_solver_with_our_paths(name: str):
+    base_lr, momentum, iter_size, max_iter = REFERENCE[name]
+    expected = f"""
+        train_net: "build/{name}/train.prototxt"
+        test_net: "build/{name}/val.prototxt"
+        test_iter: 736
+        test_interval: 999999999
+        base_lr: {base_lr}
+        display: 20
+        max_iter: {max_iter}
+        lr_policy: "fixed"
+        momentum: {momentum}
+        weight_decay: 0.0005
+        snapshot: 4000
+        snapshot_prefix: "build/{name}/snapshot/train"
+        test_initialization: false
+        average_loss: 20
+        iter_size: {iter_size}"""
+    assert written(name) == text_format.Parse(expected, caffe.proto.caffe_pb2.SolverParameter())
+
+
+def test_says_nothing_of_the_length_that_is_run():
+    """`max_iter` and the rounds are two numbers in the reference, and differ in ten of its fifteen runs."""
+    row = dataclasses.replace(EXPERIMENTS["voc-fcn8s"], iterations=(50, 8000), max_iter=300_000)
+    assert solver(row, Path("t"), Path("v"), 1, Path("s")).max_iter == 300_000
