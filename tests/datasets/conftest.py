@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,12 @@ def sbdd_dir(tmp_path: Path) -> Path:
     for split in ("train", "val"):
         write_list(root / f"{split}.txt", list(SIZES))
     return root
+
+
+@pytest.fixture
+def repository_path() -> dict[str, str]:
+    """An environment in which programs of the repository run from any working directory."""
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 import subprocess
 import sys
@@ -126,8 +125,7 @@ def test_seg11valid_is_vocs_val_without_what_sbd_trains_on_in_vocs_order():
 
 
 @pytest.mark.parametrize("tool", ["fetch", "prepare"])
-def test_the_tools_exit_with_3_and_no_traceback_when_an_archive_cannot_be_had(tmp_path, tool):
-    environment = {**os.environ, "MIRROR": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+def test_the_tools_exit_with_3_and_no_traceback_when_an_archive_cannot_be_had(tmp_path, tool, repository_path):
     shutil.copytree(
         str(REPOSITORY / "data"),
         str(tmp_path / "data"),
@@ -136,7 +134,7 @@ def test_the_tools_exit_with_3_and_no_traceback_when_an_archive_cannot_be_had(tm
     run = subprocess.run(
         [sys.executable, "-m", f"tools.{tool}", "voc"],
         cwd=str(tmp_path),
-        env=environment,
+        env={**repository_path, "MIRROR": str(tmp_path)},
         stderr=subprocess.PIPE,
         text=True,
     )
