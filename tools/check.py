@@ -26,11 +26,10 @@ def main(options: argparse.Namespace) -> None:
         found = inspect(facts.train if split == "train" else facts.val)
         print(f"{split}: {found.images} images, {len(found.faults)} of them faulty")
         for i, pixels in enumerate(found.pixels):
-            names = {**dict(enumerate(facts.class_names if i == 0 else ())), facts.void: "void"}
+            names = facts.class_names if i == 0 else ()  # a second label map has classes of its own
             for label in pixels.nonzero()[0]:
-                print(
-                    f"  {label:3} {names.get(label, ''):16} {100 * pixels[label] / pixels.sum():6.2f} % of all pixels"
-                )
+                name = "void" if label == facts.void else names[label] if label < len(names) else ""
+                print(f"  {label:3} {name:16} {100 * pixels[label] / pixels.sum():6.2f} % of the pixels")
         faults += found.faults
     if faults:
         raise DataError("\n".join([*faults, facts.remedy]))
