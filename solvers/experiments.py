@@ -1,7 +1,7 @@
 """The table of runs: what differs from one to the next, in one row each.
 
     python3 -m solvers.experiments            the names of all runs
-    python3 -m solvers.experiments --rules    which weights each run waits for, as rules for make
+    python3 -m solvers.experiments --rules    what each run waits for, as rules for make
 
 To add a run: a row. Its name is its make target, its folder under build/ and its name on every command line.
 
@@ -116,15 +116,16 @@ EXPERIMENTS = table(
 
 
 def rules() -> Iterator[str]:
-    """GNU make rules without recipes: which weights a run needs, and which run a converted classifier needs."""
+    """GNU make rules without recipes: the data and the weights that each target waits for.
+
+    No target is a file: every program on the way knows whether its work is done.
+    """
     for row in EXPERIMENTS.values():
-        if row.init is None:
-            continue
-        source = classifier_of(row.init)
-        weights = f"build/{row.init}.caffemodel" if source else f"build/{row.init}/final.caffemodel"
-        yield f"build/{row.name}/final.caffemodel: {weights}"
-        if source in EXPERIMENTS:
-            yield f"{weights}: build/{source}/final.caffemodel"
+        yield f"{row.name}: {' '.join([f'data-{row.data}', *([row.init] if row.init else [])])}"
+    for init in sorted({row.init for row in EXPERIMENTS.values() if row.init}):
+        source = classifier_of(init)
+        if source:
+            yield f"{init}: {source if source in EXPERIMENTS else f'weights-{source}'}"
 
 
 if __name__ == "__main__":

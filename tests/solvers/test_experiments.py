@@ -87,10 +87,11 @@ def test_a_convolutional_classifier_is_told_from_a_run():
 
 def test_rules_chain_the_stages():
     lines = list(rules())
-    assert "build/voc-fcn32s/final.caffemodel: build/vgg16-fcn.caffemodel" in lines
-    assert "build/voc-fcn8s/final.caffemodel: build/voc-fcn16s/final.caffemodel" in lines
-    assert "build/mini-fcn32s/final.caffemodel: build/mini-vgg16-fcn.caffemodel" in lines
-    assert "build/mini-vgg16-fcn.caffemodel: build/mini-vgg16/final.caffemodel" in lines
+    assert "voc-fcn32s: data-voc vgg16-fcn" in lines
+    assert "vgg16-fcn: weights-vgg16" in lines
+    assert "voc-fcn8s: data-voc voc-fcn16s" in lines
+    assert "mini-fcn32s: data-mini mini-vgg16-fcn" in lines
+    assert "mini-vgg16-fcn: mini-vgg16" in lines
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:

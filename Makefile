@@ -1,0 +1,106 @@
+# `make help` lists what there is. Every target does its own set-up, is skipped when done, and goes on where it was
+# interrupted.
+
+PYTHON ?= python3
+ENGINE ?= torch
+CAFFE_PYTHON ?= python
+EXPERIMENT ?= voc-fcn8s
+export ENGINE MIRROR CAFFE_PYTHON
+
+VENV := .venv
+READY := $(VENV)/.ready
+ifeq ($(ENGINE),bvlc)
+  RUN := $(CAFFE_PYTHON)
+  NEEDS :=
+else
+  RUN := $(VENV)/bin/python
+  NEEDS := $(READY)
+endif
+
+# The table of runs is plain Python, so make can read it before anything is installed.
+EXPERIMENTS := $(shell $(PYTHON) -m solvers.experiments)
+CLASSIFIERS := vgg16 caffenet googlenet mini-vgg16
+SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup test test-caffe lint format nets draw explain compare smoke-voc mini-seeds
+.PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
+
+## set-up and checks
+setup: $(READY) ## make .venv with all that is needed (other targets do so by themselves)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "$(PYTHON) is $$($(PYTHON) --version), and Python 3.10 or newer is needed: make PYTHON=python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+test: $(READY) ## run the tests
+	$(VENV)/bin/python -m pytest
+
+test-caffe: $(READY) ## compare with real Caffe, layer by layer and run by run (CAFFE_PYTHON=... or one it builds)
+	$(VENV)/bin/python -m pytest tests/oracle --override-ini addopts=-q
+
+lint: $(READY) ## check style, formatting and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(READY) ## put the code into its one format
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+## nets
+nets: $(NEEDS) ## write the prototxts of every experiment and classifier to build/
+	$(RUN) -m tools.emit --all
+
+$(EXPERIMENTS:%=nets/%): nets/%: $(NEEDS) ## write one experiment's prototxts
+	$(RUN) -m tools.emit $*
+
+draw: $(NEEDS) ## draw EXPERIMENT=voc-fcn8s as SVG and PNG
+	$(RUN) -m tools.draw $(EXPERIMENT)
+
+explain: $(NEEDS) ## show where EXPERIMENT=voc-fcn8s gets its sizes, offsets and receptive fields from
+	$(RUN) -m tools.explain $(EXPERIMENT)
+
+## experiments
+data-%: $(NEEDS) ## fetch and prepare a data set, for example data-voc
+	$(RUN) -m tools.prepare $*
+
+weights-%: $(NEEDS) ## fetch released weights, for example weights-vgg16
+	$(RUN) -m tools.fetch $*
+
+$(CLASSIFIERS:%=%-fcn): %-fcn: $(NEEDS) ## convolutionalise a classifier, for example vgg16-fcn
+	$(RUN) -m tools.emit $* $@
+	$(RUN) -m tools.convolutionalise $*
+
+$(EXPERIMENTS): $(NEEDS) # fetch, convolutionalise, train stage by stage, score
+	$(RUN) -m tools.emit $@
+	$(RUN) -m tools.solve $@ $(SOLVE)
+
+compare: $(NEEDS) ## put every score found under build/ beside the paper's tables
+	$(RUN) -m tools.compare
+
+smoke-voc: $(NEEDS) ## full-width nets on a few real photographs: do they run, learn and score?
+	$(RUN) -m tools.smoke
+
+build/rules.mk: solvers/experiments.py
+	@mkdir -p build
+	@$(PYTHON) -m solvers.experiments --rules > $@
+-include build/rules.mk
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^## / { print "\n" substr($$0, 4) } /^[^\t#.].*:.*## / { \
+	  name = $$1; if (name ~ /nets/ && name ~ /EXPERIMENTS/) name = "nets/EXPERIMENT"; \
+	  sub(/^\$$\(CLASSIFIERS.*/, "CLASSIFIER-fcn", name); printf "  %-18s %s\n", name, $$2 }' Makefile
+	@echo "  EXPERIMENT         fetch, convolutionalise, train stage by stage and score; an experiment is one of:"
+	@echo "                    " $(EXPERIMENTS) | fold -s -w 100 | sed '2,$$s/^/                     /'
+	@echo
+	@echo "options"
+	@echo "  ENGINE=bvlc CAFFE_PYTHON=python   run on real pycaffe (environment.yml) instead of our engine"
+	@echo "  GPU=0, GPU=-1                     a GPU by number, or the CPU; by default a GPU if there is one"
+	@echo "  ITERATIONS=100                    shorten a training run; its results are marked as shortened"
+	@echo "  MIRROR=file:///archives           where downloads are looked for instead of their own hosts"
+	@echo "  PYTHON=python3.11                 what makes .venv"
