@@ -92,9 +92,9 @@ build/rules.mk: solvers/experiments.py
 -include build/rules.mk
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^## / { print "\n" substr($$0, 4) } /^[^\t#.].*:.*## / { \
-	  name = $$1; if (name ~ /nets/ && name ~ /EXPERIMENTS/) name = "nets/EXPERIMENT"; \
-	  sub(/^\$$\(CLASSIFIERS.*/, "CLASSIFIER-fcn", name); printf "  %-18s %s\n", name, $$2 }' Makefile
+	@awk -F ':.*## ' '/^## / { print "\n" substr($$0, 4) } /^[^\t#.].*:.*## / { name = $$1; \
+	  if (name == "$$(EXPERIMENTS") name = "nets/EXPERIMENT"; \
+	  if (name == "$$(CLASSIFIERS") name = "CLASSIFIER-fcn"; printf "  %-18s %s\n", name, $$2 }' Makefile
 	@echo "  EXPERIMENT         fetch, convolutionalise, train stage by stage and score; an experiment is one of:"
 	@echo "                    " $(EXPERIMENTS) | fold -s -w 100 | sed '2,$$s/^/                     /'
 	@echo
