@@ -71,11 +71,6 @@ class LossWatch:
         return f"{facts}averaged over pixels (normalize: true): the reference takes 1e-4 with momentum 0.9."
 
 
-def layers_of_zeros(net: caffe.Net) -> list[str]:
-    """The layers that should have been given weights and have none: all but the score layers, which start at zero."""
-    return [name for name, blobs in net.params.items() if not name.startswith("score") and not np.any(blobs[0].data)]
-
-
 def lone_prediction(score: Score) -> str | None:
     """Say so if every pixel of a split was predicted to be of one class."""
     predicted = np.flatnonzero(score.hist.sum(0))

@@ -68,6 +68,10 @@ class RunFolder:
         """The score of `final`, with everything needed to repeat it."""
         return self.path / "score.json"
 
+    def score_of(self, name: str) -> Path:
+        """The score of weights from elsewhere, called `name`."""
+        return self.path / f"{name}.score.json"
+
     @property
     def final(self) -> Path:
         """The weights that the run hands on: the next stage starts from them."""

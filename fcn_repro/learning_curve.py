@@ -6,7 +6,8 @@ import csv
 from pathlib import Path
 
 from fcn_repro.atomic import replacing
-from fcn_repro.score import METRICS, Score
+from fcn_repro.metrics import METRICS
+from fcn_repro.score import Score
 
 COLUMNS = (
     "iteration",  # updates made

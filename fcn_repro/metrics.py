@@ -78,3 +78,11 @@ def _mean(values: np.ndarray) -> float:
     """Mean of the numbers among `values`; NaN where there is none."""
     numbers = values[~np.isnan(values)]
     return float(numbers.mean()) if numbers.size else float("nan")
+
+
+METRICS = {
+    "pixel_accuracy": pixel_accuracy,
+    "mean_accuracy": mean_accuracy,
+    "mean_iu": mean_iu,
+    "fw_iu": fw_iu,
+}

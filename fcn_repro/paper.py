@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Mapping
 
 from fcn_repro.folder import BUILD
-from fcn_repro.score import headline, read_score
+from fcn_repro.report import headline, read_report
 
 FOLDER = Path("data/paper")
 
@@ -51,7 +51,7 @@ def tables(folder: Path = FOLDER) -> list[Table]:
 
 def measured(build: Path = BUILD) -> list[dict]:
     """Every score report under `build`: of finished runs (score.json) and of other weights (NAME.score.json)."""
-    return [read_score(path) for path in sorted([*build.glob("*/score.json"), *build.glob("*/*.score.json")])]
+    return [read_report(path) for path in sorted([*build.glob("*/score.json"), *build.glob("*/*.score.json")])]
 
 
 def value_of(report: Mapping[str, dict], metric: str) -> float | None:

@@ -8,17 +8,16 @@ Source   reference 1305c73, solve.py of every directory
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Sequence
 
 from google.protobuf import text_format
 
-from fcn_repro import datasets, diagnosis, resume, surgery
+from fcn_repro import datasets, diagnosis, engine, resume, surgery
 from fcn_repro.atomic import replacing
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
@@ -27,7 +26,8 @@ from fcn_repro.heads import heads
 from fcn_repro.interruption import Interrupted, Interruption
 from fcn_repro.learning_curve import LearningCurve
 from fcn_repro.progress import Progress
-from fcn_repro.score import headline, read_score, seg_tests, sha256, write_score
+from fcn_repro.report import build_report, headline, read_report, sha256, write_report
+from fcn_repro.score import seg_tests
 
 STRETCH = 20  # iterations per row of the learning curve, as the reference's `display`
 
@@ -41,7 +41,7 @@ class Recipe:
     rounds: int
     steps: int  # iterations per round
     init: Path | None  # the weights to start from; None: what the fillers make
-    class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by score blob
+    class_names: Sequence[Sequence[str]] = ()  # of each head in order
 
     @property
     def iterations(self) -> int:
@@ -72,7 +72,9 @@ def solve(folder: RunFolder, recipe: Recipe, iterations: int | None = None, devi
 
 def is_done(folder: RunFolder, iterations: int) -> bool:
     """Whether the folder has final weights that were trained for that long or longer."""
-    return folder.final.exists() and folder.score.exists() and read_score(folder.score)["trained"] >= iterations
+    if not (folder.final.exists() and folder.score.exists()):
+        return False
+    return (read_report(folder.score)["trained"] or 0) >= iterations
 
 
 def initialise(net: caffe.Net, init: Path | None) -> None:
@@ -91,12 +93,7 @@ def initialise(net: caffe.Net, init: Path | None) -> None:
                 "convolutionalise them first (python -m tools.convolutionalise --help)."
             ) from error
     surgery.interp(net, surgery.upsampling_layers(net))
-    empty = diagnosis.layers_of_zeros(net)
-    if empty:
-        raise DataError(
-            f"{init}: no weights for {' '.join(empty)}, which hold only zeros now, so nothing could reach the score "
-            "layers. Expected a file with layers of these names."
-        )
+    surgery.check_weights(net, init)
 
 
 def _target(init: Path) -> str:
@@ -179,9 +176,10 @@ class Training:
             "shortened": self.shortened,
             "split": layer.options["split"],
             "images": len(layer.items),
+            "engine": engine.name,
             "device": self.device,
         }
-        write_score(self.here.score, facts, scores, self.recipe.class_names)
+        write_report(self.here.score, build_report(facts, scores, self.recipe.class_names))
         score = next(iter(scores.values()))
         self.curve.add_score(self.solver.iter, score)
         finding = diagnosis.lone_prediction(score)
@@ -194,13 +192,12 @@ class Training:
         best = self._best()
         with open(best.weights, "rb") as source, replacing(self.folder.final, "wb") as target:
             shutil.copyfileobj(source, target, 1 << 24)
-        report = read_score(best.score)
+        report = read_report(best.score)
         report["trained"] = self.solver.iter
         report["chosen"] = f"the best mean IU on {report['split']} among the rounds' ends"
         for name, path in ("weights", self.folder.final), ("init", self.recipe.init):
             report[name] = {"file": str(path), "sha256": sha256(path)} if path else None
-        with replacing(self.folder.score) as file:
-            json.dump(report, file, indent=1)
+        write_report(self.folder.score, report)
 
     def _train_stretch(self, end: int, interruption: Interruption, progress: Progress) -> None:
         """Step to iteration `end` unless interrupted; the mean losses on the way become a row of the curve."""
@@ -235,7 +232,7 @@ class Training:
     def _best(self) -> Snapshot | None:
         """The complete snapshot with the highest mean IU, the earliest of equals; None before the first score."""
         scored = [it for it in self.folder.snapshots() if it.score.exists() and resume.is_complete(it)]
-        return max(scored, key=lambda it: headline(read_score(it.score))["mean_iu"] or 0, default=None)
+        return max(scored, key=lambda it: headline(read_report(it.score))["mean_iu"] or 0, default=None)
 
     def _interrupted(self) -> Interrupted:
         return Interrupted(

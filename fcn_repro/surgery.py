@@ -17,6 +17,7 @@ from typing import Sequence
 import numpy as np
 
 from fcn_repro.engine import caffe
+from fcn_repro.errors import DataError
 
 
 @dataclass
@@ -93,6 +94,31 @@ def save(net: caffe.Net, out: Path) -> None:
     partial = out.with_name(f".{out.name}.part")
     net.save(str(partial))
     os.replace(partial, out)
+
+
+def load(prototxt: Path, weights: Path) -> caffe.Net:
+    """A net in the TEST phase with its weights, every layer of it.
+
+    Raises   DataError when the file is missing, or leaves a layer below the scores without weights.
+    """
+    if not weights.exists():
+        raise DataError(f"{weights}: missing; expected the weights of {prototxt}")
+    net = caffe.Net(str(prototxt), str(weights), caffe.TEST)
+    check_weights(net, weights)
+    return net
+
+
+def check_weights(net: caffe.Net, weights: Path | None) -> None:
+    """Refuse a net with a layer of nothing but zeros, save score layers, which start so: `weights` lacked that layer.
+
+    Raises   DataError naming the layers; nothing could get past them.
+    """
+    zeros = [name for name, blobs in net.params.items() if not name.startswith("score") and not blobs[0].data.any()]
+    if zeros:
+        raise DataError(
+            f"{weights}: no weights for {' '.join(zeros)}, which hold only zeros, so nothing could reach the score "
+            "layers. Expected a file with layers of these names."
+        )
 
 
 def upsample_filt(size: int) -> np.ndarray:

@@ -69,12 +69,3 @@ def test_predicting_one_class_everywhere_is_named():
 
 def test_predicting_two_classes_is_nothing_to_speak_of():
     assert diagnosis.lone_prediction(Score(np.diag([1, 1, 0]), 0.0)) is None
-
-
-def test_layers_of_zeros_are_named_but_score_layers_may_start_at_zero(tmp_path):
-    conv = """layer {{ name: "{0}" type: "Convolution" bottom: "data" top: "{0}"
-      convolution_param {{ num_output: 2 kernel_size: 1 {1} }} }}"""
-    net = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 1, 2, 2] } } }'
-    net += conv.format("fc6", "") + conv.format("score_fr", "") + conv.format("fc7", 'weight_filler { type: "xavier" }')
-    (tmp_path / "net.prototxt").write_text(net)
-    assert diagnosis.layers_of_zeros(caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)) == ["fc6"]

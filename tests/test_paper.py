@@ -3,8 +3,10 @@ import csv
 import numpy as np
 import pytest
 
+from fcn_repro.metrics import METRICS
 from fcn_repro.paper import FOLDER, measured, tables, value_of
-from fcn_repro.score import METRICS, Score, write_score
+from fcn_repro.report import build_report, write_report
+from fcn_repro.score import Score
 
 SURE = {"CVPR", "v2", "README", "WK", "ABS", "SPK", "PWC", "ISS", "THEIRS", "MEM"}
 TABLES = {table.table: table for table in tables()}
@@ -83,7 +85,7 @@ def test_values_are_in_percent_and_geometry_is_the_second_heads(tmp_path):
         "score_geo": Score(np.array([[9, 1], [0, 0]]), 0.0),
     }
     (tmp_path / "siftflow").mkdir()
-    write_score(tmp_path / "siftflow" / "score.json", {"experiment": "siftflow"}, scores, {})
+    write_report(tmp_path / "siftflow" / "score.json", build_report({"experiment": "siftflow"}, scores, []))
     (report,) = measured(tmp_path)
     assert value_of(report, "pixel_accuracy") == pytest.approx(75)
     assert value_of(report, "geometric_accuracy") == pytest.approx(90)
@@ -93,5 +95,5 @@ def test_values_are_in_percent_and_geometry_is_the_second_heads(tmp_path):
 def test_scores_of_other_weights_are_found_beside_those_of_the_run(tmp_path):
     (tmp_path / "voc-fcn8s").mkdir()
     for name in ("score.json", "fcn8s-heavy-pascal.score.json"):
-        write_score(tmp_path / "voc-fcn8s" / name, {"weights": name}, {}, {})
+        write_report(tmp_path / "voc-fcn8s" / name, build_report({"weights": name}, {}, []))
     assert [report["weights"] for report in measured(tmp_path)] == ["fcn8s-heavy-pascal.score.json", "score.json"]

@@ -13,7 +13,7 @@ from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.interruption import Interrupted
 from fcn_repro.learning_curve import read
-from fcn_repro.score import headline, read_score
+from fcn_repro.report import headline, read_report
 from fcn_repro.solve import Recipe, Training
 from tests.tiny_run import write_run, write_voc
 
@@ -47,7 +47,7 @@ def assert_same_run(one, other):
         [(row["iteration"], row["mean_iu"]) for row in read(folder.log) if row["mean_iu"]] for folder in (one, other)
     ]
     assert curves[0] == curves[1]
-    assert headline(read_score(one.score)) == headline(read_score(other.score))
+    assert headline(read_report(one.score)) == headline(read_report(other.score))
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def folder(tmp_path, voc):
 
 def test_a_run_leaves_weights_score_and_learning_curve(tmp_path):
     folder = write_run(tmp_path)
-    solve.solve(folder, Recipe(2, 30, None, {"score": [f"class {i}" for i in range(21)]}), device="cpu")
-    report = read_score(folder.score)
+    solve.solve(folder, Recipe(2, 30, None, [[f"class {i}" for i in range(21)]]), device="cpu")
+    report = read_report(folder.score)
     assert (report["experiment"], report["split"], report["images"], report["device"]) == ("tiny", "val", 4, "cpu")
     assert (report["trained"], report["recipe"], report["shortened"]) == (60, 60, False)
     assert report["weights"]["file"] == str(folder.final)
@@ -88,8 +88,8 @@ def test_a_run_leaves_weights_score_and_learning_curve(tmp_path):
 def test_final_weights_are_those_of_the_best_round(tmp_path):
     folder = write_run(tmp_path)
     solve.solve(folder, RECIPE)
-    report = read_score(folder.score)
-    by_round = {it: headline(read_score(folder.snapshot(it).score))["mean_iu"] for it in (8, 16)}
+    report = read_report(folder.score)
+    by_round = {it: headline(read_report(folder.snapshot(it).score))["mean_iu"] for it in (8, 16)}
     assert by_round[report["iteration"]] == max(by_round.values())
     assert folder.final.read_bytes() == folder.snapshot(report["iteration"]).weights.read_bytes()
 
@@ -109,10 +109,10 @@ def test_a_finished_run_is_left_alone(uninterrupted, monkeypatch):
 
 def test_a_shortened_run_says_so_and_can_be_trained_to_its_full_length_later(folder, uninterrupted):
     solve.solve(folder, RECIPE, iterations=5)
-    assert read_score(folder.score)["shortened"] is True
+    assert read_report(folder.score)["shortened"] is True
     assert read(folder.log)[-1]["shortened"] == "yes"
     solve.solve(folder, RECIPE)
-    assert read_score(folder.score)["shortened"] is False
+    assert read_report(folder.score)["shortened"] is False
     expected, found = weights(uninterrupted), weights(folder)
     assert all(np.array_equal(expected[key], found[key]) for key in expected)
 

@@ -3,6 +3,7 @@ import pytest
 
 from fcn_repro import surgery
 from fcn_repro.engine import caffe
+from fcn_repro.errors import DataError
 
 CLASSIFIER = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 6 dim: 6 } } }
@@ -136,6 +137,30 @@ def test_convolutionalising_refuses_to_leave_a_layer_without_weights(net, tmp_pa
             tmp_path / "fcn.caffemodel",
         )
     assert not (tmp_path / "fcn.caffemodel").exists()
+
+
+# --- loading
+
+
+def test_a_loaded_net_has_the_files_weights(net, tmp_path):
+    saved = net(convolution(2, 3, name="fc6"), "net.prototxt")
+    surgery.save(saved, tmp_path / "new" / "net.caffemodel")
+    loaded = surgery.load(tmp_path / "net.prototxt", tmp_path / "new" / "net.caffemodel")
+    assert np.array_equal(loaded.params["fc6"][0].data, saved.params["fc6"][0].data)
+
+
+def test_loading_refuses_a_layer_that_is_left_at_zero_but_a_score_layer_may_be(net, tmp_path):
+    surgery.save(net(convolution(2, 3, name="fc7")), tmp_path / "net.caffemodel")
+    for name in ("fc6", "score_fr"):
+        (tmp_path / f"{name}.prototxt").write_text(convolution(2, 3, name=name).replace("gaussian", "constant"))
+    with pytest.raises(DataError, match="net.caffemodel: no weights for fc6,"):
+        surgery.load(tmp_path / "fc6.prototxt", tmp_path / "net.caffemodel")
+    surgery.load(tmp_path / "score_fr.prototxt", tmp_path / "net.caffemodel")
+
+
+def test_loading_names_a_missing_file(tmp_path):
+    with pytest.raises(DataError, match="net.caffemodel: missing"):
+        surgery.load(tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
 
 
 # --- interpolation

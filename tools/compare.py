@@ -15,8 +15,8 @@ import argparse
 import sys
 from typing import Mapping, Sequence
 
+from fcn_repro.metrics import METRICS
 from fcn_repro.paper import Cell, Table, measured, tables, value_of
-from fcn_repro.score import METRICS
 from tools import program
 
 LABEL, CELL = 36, 11  # widths in characters

@@ -25,3 +25,16 @@ def run(main: Callable[[argparse.Namespace], None], options: argparse.Namespace)
     except KeyboardInterrupt:
         return STOPPED
     return OK
+
+
+def add_gpu(parser: argparse.ArgumentParser) -> None:
+    """Give a program the option that `fcn_repro.device.choose` takes."""
+    help = "a GPU by number, or -1 for the CPU; left out: GPU 0 if there is one"
+    parser.add_argument("--gpu", type=int, metavar="N", help=help)
+
+
+def positive(text: str) -> int:
+    """A count given on the command line."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count; expected 1, 2, ...")
+    return int(text)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from fcn_repro import paper
-from fcn_repro.score import Score, write_score
+from fcn_repro.report import build_report, write_report
+from fcn_repro.score import Score
 from tools import compare
 
 HIST = np.array([[90, 10], [20, 80]])  # mean IU (90/120 + 80/110) / 2
@@ -21,7 +22,7 @@ def printed(tmp_path, monkeypatch, capsys):
             (tmp_path / experiment).mkdir()
             facts = {"experiment": experiment, "trained": 100, "recipe": 100, "shortened": False, **facts}
             facts = {"split": "seg11valid", "images": 736, **facts}
-            write_score(tmp_path / experiment / "score.json", facts, {"score": Score(HIST, 0.0)}, {})
+            write_report(tmp_path / experiment / "score.json", build_report(facts, {"score": Score(HIST, 0.0)}, []))
         monkeypatch.setattr(compare, "measured", lambda: paper.measured(tmp_path))
         compare.main(argparse.Namespace())
         return capsys.readouterr().out.splitlines()

@@ -1,0 +1,106 @@
+"""score.json: a score, and all that is needed to know what was scored and to score it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import subprocess
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Mapping, Sequence
+
+from fcn_repro import metrics
+from fcn_repro.atomic import replacing
+
+if TYPE_CHECKING:  # reading a report needs no engine
+    from fcn_repro.score import Score
+
+
+def build_report(
+    facts: Mapping[str, object], scores: Mapping[str, Score], class_names: Sequence[Sequence[str]]
+) -> dict:
+    """`facts` about the run, this checkout's commit, and a score per head.
+
+    `class_names` has the names for each head in order; where there are none, classes are numbered. Metrics are
+    fractions from 0 to 1, null where undefined; `mean_iu_reference` is explained in `fcn_repro.metrics`.
+    """
+    named = zip_longest(scores.items(), class_names[: len(scores)], fillvalue=())
+    cells = {head: _cells(score, names) for (head, score), names in named}
+    return {**facts, "commit": commit(), "scores": cells}
+
+
+def write_report(path: Path, report: Mapping[str, object]) -> None:
+    """Write a report whole or not at all."""
+    with replacing(path) as file:
+        json.dump(report, file, indent=1)
+
+
+def read_report(path: Path) -> dict:
+    """What was written."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def headline(report: Mapping[str, dict]) -> dict:
+    """The score of a report's first head; nets have but one, save SIFT Flow's, whose second is geometry."""
+    return next(iter(report["scores"].values()))
+
+
+def summary(report: Mapping[str, dict]) -> str:
+    """A line per head: the four metrics in percent."""
+    return "\n".join(
+        f"{report['experiment']} {head}, {report['images']} images of {report['split']}: "
+        + ", ".join(f"{metric.replace('_', ' ')} {_percent(score[metric])}" for metric in metrics.METRICS)
+        for head, score in report["scores"].items()
+    )
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def commit() -> str | None:
+    """The git commit of this checkout, with "+" if files differ from it; None outside a repository."""
+    describe = [
+        "git",
+        "-C",
+        str(Path(__file__).parent),
+        "describe",
+        "--always",
+        "--abbrev=40",
+        "--exclude=*",
+        "--dirty=+",
+    ]
+    try:
+        git = subprocess.run(describe, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return git.stdout.strip()
+
+
+def _cells(score: Score, names: Sequence[str]) -> dict:
+    names = names or [str(i) for i in range(len(score.hist))]
+    accuracy, iu = metrics.class_accuracy(score.hist), metrics.class_iu(score.hist)
+    return {
+        **{metric: _number(score[metric]) for metric in metrics.METRICS},
+        "mean_iu_reference": _number(metrics.mean_iu_reference(score.hist)),
+        "loss": _number(score.loss),
+        "classes": [
+            {"name": name, "accuracy": _number(a), "iu": _number(u)} for name, a, u in zip(names, accuracy, iu)
+        ],
+        "histogram": score.hist.tolist(),
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _percent(fraction: float | None) -> str:
+    return "undefined" if fraction is None else f"{100 * fraction:.2f}"

@@ -1,0 +1,67 @@
+"""Score weights on an experiment's validation split: its own final weights, or any others of the same net.
+
+    python -m tools.score voc-fcn8s
+    python -m tools.score voc-fcn8s --weights data/downloads/fcn8s-heavy-pascal.caffemodel --pictures
+
+Reads    build/<experiment>/val.prototxt, the weights, the split's images and labels
+Writes   build/<experiment>/score.json, or NAME.score.json for weights of another NAME; with --images, which scores a
+         part of the split, nothing; with --pictures, build/<experiment>/pictures/NAME/
+Exit     0 scored · 2 bad arguments · 3 data or weights missing
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from fcn_repro import datasets, device, engine, surgery
+from fcn_repro.folder import RunFolder
+from fcn_repro.heads import heads
+from fcn_repro.report import build_report, read_report, sha256, summary, write_report
+from fcn_repro.score import seg_tests
+from solvers.experiments import EXPERIMENTS, Experiment
+from tools import program
+
+
+def main(options: argparse.Namespace) -> None:
+    row, folder = EXPERIMENTS[options.experiment], RunFolder(options.experiment)
+    weights = options.weights or folder.final
+    where = device.choose(options.gpu)
+    datasets.register()
+    net = surgery.load(folder.val, weights)
+    pictures = folder.pictures / weights.stem if options.pictures else None
+    scores = seg_tests(net, heads(folder.val), options.images, pictures)
+    path = folder.score if weights == folder.final else folder.score_of(weights.stem)
+    layer = net.layers[0]
+    facts = {
+        **_known(path, row, {"file": str(weights), "sha256": sha256(weights)}),
+        "split": layer.options["split"],
+        "images": options.images or len(layer.items),
+        "engine": engine.name,
+        "device": where,
+    }
+    report = build_report(facts, scores, [datasets.DATASETS[row.data].class_names])
+    print(summary(report))
+    if options.images is None:
+        write_report(path, report)
+
+
+def _known(path: Path, row: Experiment, weights: dict) -> dict:
+    """What is known of how these weights came to be: what an earlier report says, if they are the same."""
+    before = read_report(path) if path.exists() else {}
+    if before.get("weights") == weights:
+        return before
+    rounds, steps = row.iterations
+    unknown = {"iteration": None, "trained": None, "recipe": rounds * steps, "shortened": False}
+    return {"experiment": row.name, **unknown, "weights": weights}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment", choices=EXPERIMENTS)
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="score these in place of the final ones")
+    parser.add_argument("--images", type=program.positive, metavar="N", help="only the first N of the split")
+    parser.add_argument("--pictures", action="store_true", help="keep the predicted label maps")
+    program.add_gpu(parser)
+    sys.exit(program.run(main, parser.parse_args()))

@@ -1,0 +1,48 @@
+"""Train one experiment, or go on with it where it was, and score it after every round.
+
+    python -m tools.solve voc-fcn8s
+    python -m tools.solve voc-fcn8s --iterations 100      a shortened run; its results say so
+
+Ctrl-C finishes the step, writes a snapshot and stops; the same command goes on from there, to the bit.
+
+Reads    build/<experiment>/{train,val,solver}.prototxt, the weights its row starts from, the data set
+Writes   build/<experiment>/snapshot/, log.csv, final.caffemodel, score.json
+Exit     0 trained · 1 diverged, or another fault · 2 bad arguments · 3 data or weights missing · 130 stopped
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from fcn_repro import device
+from fcn_repro.datasets import DATASETS
+from fcn_repro.folder import RunFolder, converted
+from fcn_repro.report import read_report, summary
+from fcn_repro.solve import Recipe, solve
+from solvers.experiments import EXPERIMENTS, classifier_of
+from tools import program
+
+
+def main(options: argparse.Namespace) -> None:
+    row, folder = EXPERIMENTS[options.experiment], RunFolder(options.experiment)
+    rounds, steps = row.iterations
+    recipe = Recipe(rounds, steps, weights(row.init), [DATASETS[row.data].class_names])
+    solve(folder, recipe, options.iterations, device.choose(options.gpu))
+    print(summary(read_report(folder.score)))
+
+
+def weights(init: str | None) -> Path | None:
+    """The file that a row's `init` means: a convolutionalised classifier, or what another experiment handed on."""
+    if init is None:
+        return None
+    return converted(init) if classifier_of(init) else RunFolder(init).final
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment", choices=EXPERIMENTS)
+    parser.add_argument("--iterations", type=program.positive, metavar="N", help="train for N instead of the row's")
+    program.add_gpu(parser)
+    sys.exit(program.run(main, parser.parse_args()))
