@@ -14,7 +14,8 @@ from PIL import Image
 from fcn_repro.caffe import rng
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.host_generator import HostGenerator
-from fcn_repro.caffe.proto import caffe_pb2, caffemodel
+from fcn_repro.caffe.proto import caffe_pb2
+from fcn_repro.caffe.proto.stored_blob import from_proto
 
 
 class DataTransformer:
@@ -111,5 +112,5 @@ def _read_mean(path: str) -> np.ndarray:
         proto.ParseFromString(Path(path).read_bytes())
     except OSError as error:
         raise CaffeError(f"Could not open file {path}") from error
-    mean = caffemodel.from_proto(proto, path)
+    mean = from_proto(proto, path)
     return mean.data.reshape(mean.shape[-3:])

@@ -6,21 +6,22 @@ Source   caffe 9b89154 net.cpp and _caffe.cpp
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
 
-from fcn_repro.caffe import hdf5_weights
+from fcn_repro.caffe import binary_weights, hdf5_weights
 from fcn_repro.caffe.backward_plan import BackwardStep, prune
 from fcn_repro.caffe.blob import Blob
-from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.errors import CaffeError, naming
 from fcn_repro.caffe.insert_splits import with_splits
 from fcn_repro.caffe.layers import create_layer
 from fcn_repro.caffe.layers.base import Layer
 from fcn_repro.caffe.net_by_name import NetByName
 from fcn_repro.caffe.net_state import filtered_layers
-from fcn_repro.caffe.proto import caffe_pb2, caffemodel, prototxt
+from fcn_repro.caffe.parameters import LearnableParam, Parameters
+from fcn_repro.caffe.proto import caffe_pb2, prototxt
 
 AUTOMATIC = "(automatic)"
 
@@ -54,7 +55,8 @@ class Net(NetByName):
         param.state.phase = phase
         param.state.level = level
         param.state.stage.extend(stages or ())
-        self._build(param)
+        with naming(network_file):
+            self._build(param)
         if weights is not None:
             self.copy_from(weights)
 
@@ -71,7 +73,7 @@ class Net(NetByName):
         self.name: str = param.name
         self.layers: list[Layer] = []
         self._layer_names: list[str] = []
-        self._layer_params: list = []
+        self.layer_params: list = []
         self._blobs: list[Blob] = []
         self._blob_names: list[str] = []
         self._inputs: list[int] = []
@@ -80,7 +82,7 @@ class Net(NetByName):
         self._loss_weights: list[list[float]] = []
         self._plan: list[BackwardStep] = []
         self._callbacks: dict[str, list[Callback]] = {when: [] for when in _CALLBACKS}
-        self._params = _Parameters()
+        self._params = Parameters()
         available: dict[str, Blob] = {}
         needs_gradient: set[int] = set()  # ids of blobs
         for layer_param in with_splits(filtered_layers(param)):
@@ -100,7 +102,7 @@ class Net(NetByName):
                 f"for {len(param.bottom)} bottoms; expected none or one each"
             )
         layer = create_layer(param)
-        bottom = [_taken(available, name, param) for name in param.bottom]
+        bottom = [available.pop(name) for name in param.bottom]
         top = self._make_tops(layer, bottom, available)
         if param.type == "Input":
             self._inputs += self._ids(top)
@@ -119,7 +121,7 @@ class Net(NetByName):
         self._plan.append(BackwardStep(list(param.bottom), top_names, any(weights), runs, wanted))
         self.layers.append(layer)
         self._layer_names.append(param.name)
-        self._layer_params.append(param)
+        self.layer_params.append(param)
         self._bottoms.append(bottom)
         self._tops.append(top)
         self._loss_weights.append(weights)
@@ -132,7 +134,8 @@ class Net(NetByName):
                 blob = bottom[index]
             elif name in self._blob_names:
                 raise layer.error(
-                    f"makes the top {name!r}, which another layer made already; only in-place use may repeat it"
+                    f"makes the top {name!r}, which another layer made already; only a layer that works in place may "
+                    "repeat its bottom's name, and it must be the first reader of that bottom"
                 )
             else:
                 blob = self._new_blob(name)
@@ -231,6 +234,10 @@ class Net(NetByName):
         """Every parameter once, in layer order, with its multipliers."""
         return self._params.owners
 
+    def layer_named(self, name: str) -> Layer | None:
+        """The first layer of that name, which is the one that weights are copied to."""
+        return next((layer for known, layer in zip(self._layer_names, self.layers, strict=True) if known == name), None)
+
     def is_shared(self, blob: Blob) -> bool:
         """Whether a parameter blob uses the memory of an earlier layer's, by the name in its ParamSpec."""
         return self._params.is_shared(blob)
@@ -245,13 +252,14 @@ class Net(NetByName):
 
         Raises   CaffeError naming the layer where blob counts or shapes differ.
         """
-        for name, source in other._named_layers():
-            target = self._layer_named(name)
-            if target is None:
-                continue
-            _require_equal_blobs(target, [blob.dims for blob in source.blobs], "the other net")
-            for mine, theirs in zip(target.blobs, source.blobs, strict=True):
-                mine.share_data(theirs)
+        pairs = []
+        for name, source in zip(other._layer_names, other.layers, strict=True):
+            target = self.layer_named(name)
+            if target is not None:
+                _require_equal_blobs(target, source)
+                pairs += zip(target.blobs, source.blobs, strict=True)
+        for mine, theirs in pairs:
+            mine.share_data(theirs)
 
     def copy_from(self, path: str | Path) -> None:
         """Load weights by layer name from a .caffemodel or HDF5 file, told apart by content.
@@ -260,42 +268,12 @@ class Net(NetByName):
 
         Raises   CaffeError naming file, layer and both shapes where a layer of the same name does not fit.
         """
-        if hdf5_weights.is_hdf5(path):
-            hdf5_weights.load(self, path)
-            return
-        for stored in caffemodel.read(path):
-            target = self._layer_named(stored.name)
-            if target is None:
-                continue
-            if len(stored.blobs) != len(target.blobs):
-                raise target.error(
-                    f"has {len(target.blobs)} blobs and {len(stored.blobs)} in {path}; rename it to leave it out"
-                )
-            for index, (blob, source) in enumerate(zip(target.blobs, stored.blobs, strict=True)):
-                if not source.fits(blob.dims):
-                    raise target.error(
-                        f"has a blob {index} of shape {list(blob.dims)} and {list(source.shape)} in {path}; "
-                        "rename the layer to learn it anew, or transplant the weights (tools.convolutionalise, "
-                        "fcn_repro.surgery.transplant) to reshape them"
-                    )
-                blob.data[...] = source.data.reshape(blob.dims)
-                if source.diff is not None:
-                    blob.diff[...] = source.diff.reshape(blob.dims)
+        weights = hdf5_weights if hdf5_weights.is_hdf5(path) else binary_weights
+        weights.load(self, path)
 
     def save(self, path: str | Path, with_diff: bool = False) -> None:
         """Write all layers and their weights as a .caffemodel, atomically."""
-
-        def stored(blob: Blob) -> caffemodel.StoredBlob:
-            return caffemodel.StoredBlob(blob.dims, False, blob.data, blob.diff if with_diff else None)
-
-        def layers() -> Iterator[tuple[bytes, list[caffemodel.StoredBlob]]]:
-            for layer, param in zip(self.layers, self._layer_params, strict=True):
-                header = caffe_pb2.LayerParameter()
-                header.CopyFrom(param)
-                header.ClearField("blobs")
-                yield header.SerializeToString(), [stored(blob) for blob in layer.blobs]
-
-        caffemodel.write(path, self.name, layers())
+        binary_weights.save(self, path, with_diff)
 
     def save_hdf5(self, path: str | Path, with_diff: bool = False) -> None:
         """Write the weights as HDF5, atomically: /data/<layer>/<index>."""
@@ -326,13 +304,6 @@ class Net(NetByName):
 
     # -- small parts ---------------------------------------------------------------------------------------------
 
-    def _named_layers(self) -> Iterator[tuple[str, Layer]]:
-        return zip(self._layer_names, self.layers, strict=True)
-
-    def _layer_named(self, name: str) -> Layer | None:
-        """The first layer of that name."""
-        return next((layer for known, layer in self._named_layers() if known == name), None)
-
     def _call_back(self, when: str, index: int) -> None:
         for callback in self._callbacks[when]:
             callback(index)
@@ -341,91 +312,9 @@ class Net(NetByName):
 _CALLBACKS = ("before_forward", "after_forward", "before_backward", "after_backward")
 
 
-class LearnableParam:
-    """A parameter blob as the solver sees it: once, however many layers share it."""
-
-    def __init__(self, layer: Layer, index: int, spec) -> None:
-        self.layer = layer
-        self.index = index
-        self.blob: Blob = layer.blobs[index]
-        self._spec = caffe_pb2.ParamSpec()
-        self._spec.CopyFrom(spec)
-
-    @property
-    def lr_mult(self) -> float:
-        """Factor on the solver's rate; 1 unless given."""
-        return self._spec.lr_mult
-
-    @property
-    def decay_mult(self) -> float:
-        """Factor on the solver's weight decay; 1 unless given."""
-        return self._spec.decay_mult
-
-    def join(self, layer: Layer, index: int, spec) -> None:
-        """Let another layer's blob share this parameter; multipliers that it gives must not contradict.
-
-        Raises   CaffeError where the shapes (share_mode STRICT) or counts (PERMISSIVE) or multipliers differ.
-        """
-        blob = layer.blobs[index]
-        permissive = spec.share_mode == caffe_pb2.ParamSpec.PERMISSIVE
-        if (blob.count != self.blob.count) if permissive else (blob.dims != self.blob.dims):
-            raise layer.error(
-                f"shares the param {spec.name!r} with layer {self.layer.param.name!r}, but their shapes are "
-                f"{list(blob.dims)} and {list(self.blob.dims)}"
-            )
-        for name in ("lr_mult", "decay_mult"):
-            if not spec.HasField(name):
-                continue
-            if self._spec.HasField(name) and getattr(self._spec, name) != getattr(spec, name):
-                raise layer.error(
-                    f"gives the shared param {spec.name!r} the {name} {getattr(spec, name)}; "
-                    f"it has {getattr(self._spec, name)} already"
-                )
-            setattr(self._spec, name, getattr(spec, name))
-
-
-class _Parameters:
-    """A net's parameter blobs: who owns one and who shares it by name."""
-
-    def __init__(self) -> None:
-        self.owners: list[LearnableParam] = []
-        self._by_name: dict[str, LearnableParam] = {}
-        self._sharers: list[tuple[Blob, Blob]] = []
-
-    def add(self, layer: Layer, specs: list) -> None:
-        """Register a layer's blobs."""
-        for index, spec in enumerate(specs):
-            owner = self._by_name.get(spec.name) if spec.name else None
-            if owner is not None:
-                owner.join(layer, index, spec)
-                self._sharers.append((layer.blobs[index], owner.blob))
-                continue
-            param = LearnableParam(layer, index, spec)
-            self.owners.append(param)
-            if spec.name:
-                self._by_name[spec.name] = param
-
-    def share(self) -> None:
-        """Point every sharer at its owner's memory."""
-        for sharer, owner in self._sharers:
-            sharer.share_data(owner)
-            sharer.share_diff(owner)
-
-    def is_shared(self, blob: Blob) -> bool:
-        """Whether `blob` uses another layer's memory."""
-        return any(sharer is blob for sharer, _ in self._sharers)
-
-
-def _taken(available: dict[str, Blob], name: str, param) -> Blob:
-    if name not in available:
-        raise CaffeError(
-            f"layer {param.name!r} ({param.type}) reads the bottom {name!r}, which an earlier layer has used up "
-            "or overwritten in place; put the in-place layer right behind the blob's producer"
+def _require_equal_blobs(mine: Layer, theirs: Layer) -> None:
+    shapes, other_shapes = ([list(blob.dims) for blob in layer.blobs] for layer in (mine, theirs))
+    if shapes != other_shapes:
+        raise mine.error(
+            f"has blobs of shapes {shapes} here and {other_shapes} in the net whose weights it should share"
         )
-    return available.pop(name)
-
-
-def _require_equal_blobs(layer: Layer, shapes: list[tuple[int, ...]], where: str) -> None:
-    mine = [blob.dims for blob in layer.blobs]
-    if mine != shapes:
-        raise layer.error(f"has blobs of shapes {[list(s) for s in mine]} and {[list(s) for s in shapes]} in {where}")

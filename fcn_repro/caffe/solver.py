@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from fcn_repro.caffe import parallel, rng
+from fcn_repro.caffe import parallel, rng, solver_nets
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.lr_policy import learning_rate, next_step
-from fcn_repro.caffe.net import LearnableParam, Net
+from fcn_repro.caffe.net import Net
+from fcn_repro.caffe.parameters import LearnableParam
 from fcn_repro.caffe.proto import caffe_pb2, prototxt, solverstate
-from fcn_repro.caffe.proto.wire import StoredBlob
+from fcn_repro.caffe.proto.stored_blob import StoredBlob
 
 log = logging.getLogger("caffe")
 
@@ -44,8 +45,8 @@ class Solver:
         self._check()
         if self.param.random_seed >= 0:
             rng.set_random_seed(self.param.random_seed + parallel.solver_rank())
-        self.net = Net.from_param(self._train_net_param())
-        self.test_nets = [Net.from_param(param) for param in self._test_net_params()]
+        self.net = solver_nets.train_net(self.param)
+        self.test_nets = solver_nets.test_nets(self.param)
         for weights in (path for entry in self.param.weights for path in entry.split(",")):
             for net in (self.net, *self.test_nets):
                 net.copy_from(weights.strip())
@@ -169,15 +170,16 @@ class Solver:
                 f"{state_file} holds {len(state.history)} history blobs and this solver has {len(self.history)}; "
                 "it belongs to another net or solver type"
             )
-        if state.learned_net:
-            self.net.copy_from(state.learned_net)
         for blob, stored in zip(self.history, state.history, strict=True):
             if stored.data.size != blob.count:
                 raise CaffeError(
-                    f"{state_file}: a history of shape {list(stored.shape)} for a blob of {list(blob.dims)}"
+                    f"{stored.where}: {stored.data.size} values for a parameter of shape {list(blob.dims)}; "
+                    "it belongs to another net"
                 )
-            if stored.data.any() or not blob.is_blank:
-                blob.data[...] = stored.data.reshape(blob.dims)
+        if state.learned_net:
+            self.net.copy_from(state.learned_net)
+        for blob, stored in zip(self.history, state.history, strict=True):
+            stored.copy_to(blob)
         self.iter, self._current_step = state.iter, state.current_step
 
     # -- parts of a step -----------------------------------------------------------------------------------------
@@ -260,44 +262,6 @@ class Solver:
             raise CaffeError(
                 f"snapshot_prefix {self.param.snapshot_prefix!r} lies in no existing folder; make it: mkdir -p {folder}"
             )
-
-    def _train_net_param(self):
-        param = self.param
-        given = [f for f in ("net", "net_param", "train_net", "train_net_param") if param.HasField(f)]
-        if len(given) != 1:
-            raise CaffeError(
-                f"a solver names its train net once, by net or train_net (or inline); found {given or 'none'}"
-            )
-        return _with_state(getattr(param, given[0]), caffe_pb2.TRAIN, param.train_state)
-
-    def _test_net_params(self) -> list:
-        param = self.param
-        sources = [*param.test_net_param, *param.test_net]
-        generic = next((f for f in ("net_param", "net") if param.HasField(f)), None)
-        passes = len(param.test_iter)
-        if generic is None and passes != len(sources):
-            raise CaffeError(f"test_iter is given {passes} times for {len(sources)} test nets; expected one each")
-        if passes < len(sources):
-            raise CaffeError(f"test_iter is given {passes} times for at least {len(sources)} test nets")
-        if generic is not None:
-            sources += [getattr(param, generic)] * (passes - len(sources))
-        if sources and param.test_interval <= 0:
-            raise CaffeError(f"test_interval is {param.test_interval}; with a test net it must be more than 0")
-        if len(param.test_state) not in (0, len(sources)):
-            raise CaffeError(f"test_state is given {len(param.test_state)} times for {len(sources)} test nets")
-        states = list(param.test_state) or [caffe_pb2.NetState()] * len(sources)
-        return [_with_state(source, caffe_pb2.TEST, state) for source, state in zip(sources, states, strict=True)]
-
-
-def _with_state(source, phase: int, state):
-    """A NetParameter from a path or an inline message, its state merged as Caffe does: phase, its own, the solver's."""
-    param = caffe_pb2.NetParameter()
-    param.CopyFrom(prototxt.read_net(source) if isinstance(source, str) else source)
-    merged = caffe_pb2.NetState(phase=phase)
-    merged.MergeFrom(param.state)
-    merged.MergeFrom(state)
-    param.state.CopyFrom(merged)
-    return param
 
 
 def _log_outputs(what: str, net: Net, values: dict[str, np.ndarray]) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from fcn_repro.caffe import fillers
 from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.errors import CaffeError
-from fcn_repro.caffe.proto import caffemodel
+from fcn_repro.caffe.proto import stored_blob
 from fcn_repro.caffe.synced_memory import Shape
 
 
@@ -148,10 +147,11 @@ class Layer:
         blob = Blob(shape)
         index = len(self.blobs)
         if index < len(self.param.blobs):
-            preset = caffemodel.from_proto(self.param.blobs[index])
+            preset = stored_blob.from_proto(self.param.blobs[index], f"layer {self.param.name!r}, blob {index}")
             if not preset.fits(shape):
                 raise self.error(f"brings a blob {index} of shape {list(preset.shape)}; it must be {list(shape)}")
-            blob.store(torch.from_numpy(preset.data.reshape(shape)))
+            preset.require_whole()
+            preset.copy_to(blob)
         else:
             blob.store(fillers.fill(filler, shape))
         self.blobs.append(blob)

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fcn_repro.atomic import replacing
-from fcn_repro.caffe.proto.wire import BYTES, Field, Reader, StoredBlob, blob_pieces, key, size_of, tagged, varint
+from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.proto.stored_blob import StoredBlob, blob_pieces, read_blob
+from fcn_repro.caffe.proto.wire import BYTES, Field, Reader, key, size_of, tagged, varint
 
 
 @dataclass
@@ -27,15 +29,17 @@ def read(path: str | Path) -> list[StoredLayer]:
     The numbers are mapped from the file, not copied. Unknown fields are passed over, as protobuf does.
 
     Raises   RuntimeError("Could not open file ...") as pycaffe does; CaffeError naming the file and the place where it
-             is truncated or is no NetParameter.
+             is truncated or is no NetParameter, and for a file without layers.
     """
-    reader = Reader(path)
+    reader = Reader(path, ".caffemodel")
     layers = []
     for part in reader.message():
         if part.wire == BYTES and part.number == 100:
             layers.append(_layer(reader, part, name=1, blobs=7))
         elif part.wire == BYTES and part.number == 2:
             layers.append(_v1_layer(reader, part))
+    if not layers:
+        raise CaffeError(f"{path} holds no layers; is it a .caffemodel?")
     return layers
 
 
@@ -61,9 +65,9 @@ def _v1_layer(reader: Reader, message: Field) -> StoredLayer:
 
 def _layer(reader: Reader, message: Field, name: int, blobs: int) -> StoredLayer:
     parts = [part for part in reader.inside(message) if part.wire == BYTES]
-    layer = StoredLayer("".join(reader.text(part) for part in parts if part.number == name))
+    layer = StoredLayer(next((reader.text(part) for part in reversed(parts) if part.number == name), ""))
     for part in parts:
         if part.number == blobs:
             where = f"{reader.path}: layer {layer.name!r}, blob {len(layer.blobs)}"
-            layer.blobs.append(reader.blob(part, where))
+            layer.blobs.append(read_blob(reader, part, where))
     return layer

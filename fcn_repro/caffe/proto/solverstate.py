@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 
 from fcn_repro.atomic import replacing
-from fcn_repro.caffe.errors import CaffeError
-from fcn_repro.caffe.proto.wire import BYTES, VARINT, Reader, StoredBlob, blob_pieces, key, size_of, tagged, varint
+from fcn_repro.caffe.proto import hdf5_file
+from fcn_repro.caffe.proto.stored_blob import StoredBlob, blob_pieces, read_blob
+from fcn_repro.caffe.proto.wire import BYTES, VARINT, Reader, key, size_of, tagged, varint
 
 
 @dataclass
@@ -33,14 +34,14 @@ def read(path: str | Path) -> SolverState:
     """
     if str(path).endswith(".h5"):
         return _read_hdf5(path)
-    reader, state = Reader(path), SolverState()
+    reader, state = Reader(path, ".solverstate"), SolverState()
     for part in reader.message():
         if part.number == 1 and part.wire == VARINT:
             state.iter = part.value
         elif part.number == 2 and part.wire == BYTES:
             state.learned_net = reader.text(part)
         elif part.number == 3 and part.wire == BYTES:
-            state.history.append(reader.blob(part, f"{path}: history {len(state.history)}"))
+            state.history.append(read_blob(reader, part, f"{path}: history {len(state.history)}"))
         elif part.number == 4 and part.wire == VARINT:
             state.current_step = part.value
     return state
@@ -60,19 +61,20 @@ def write(path: str | Path, state: SolverState) -> None:
 
 
 def _read_hdf5(path: str | Path) -> SolverState:
-    try:
-        with h5py.File(path, "r") as file:
-            history = [file["history"][str(index)] for index in range(len(file["history"]))]
-            return SolverState(
-                iter=int(np.ravel(file["iter"][()])[0]),
-                learned_net=_text(file["learned_net"][()]) if "learned_net" in file else "",
-                current_step=int(np.ravel(file["current_step"][()])[0]),
-                history=[StoredBlob(d.shape, False, d[()].astype(np.float32).reshape(-1)) for d in history],
-            )
-    except FileNotFoundError as error:
-        raise CaffeError(f"Could not open file {path}") from error
-    except (OSError, KeyError) as error:
-        raise CaffeError(f"{path} is no solver state in HDF5: {error}") from error
+    with hdf5_file.reading(path, "solver state") as file:
+        history = hdf5_file.group(file, "history")
+        return SolverState(
+            iter=hdf5_file.integer(file, "iter"),
+            learned_net=_text(file["learned_net"][()]) if "learned_net" in file else "",
+            current_step=hdf5_file.integer(file, "current_step"),
+            history=[_read_history(history, index) for index in range(len(history))],
+        )
+
+
+def _read_history(history: h5py.Group, index: int) -> StoredBlob:
+    values = hdf5_file.numbers(history, str(index))
+    where = f"{history.file.filename}: history {index}"
+    return StoredBlob(values.shape, False, values[()].astype(np.float32).reshape(-1), where=where)
 
 
 def _write_hdf5(path: str | Path, state: SolverState) -> None:

@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+
+from fcn_repro.caffe.blob import Blob
+from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.proto import caffe_pb2
+from fcn_repro.caffe.proto.stored_blob import _STEP, StoredBlob, blob_pieces, from_proto, read_blob
+from fcn_repro.caffe.proto.wire import FIXED32, Reader, key, tagged
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """The StoredBlob that a serialised BlobProto is read as."""
+
+    def read(content: bytes) -> StoredBlob:
+        path = tmp_path / "blob"
+        path.write_bytes(tagged(1, content))
+        reader = Reader(path, ".caffemodel")
+        return read_blob(reader, next(reader.message()), "layer 'x', blob 0")
+
+    return read
+
+
+def packed(values: list[float], dtype: str) -> bytes:
+    return np.array(values, dtype).tobytes()
+
+
+# ---- shapes
+
+
+@pytest.mark.parametrize(
+    ("num", "channels", "height", "width", "dims", "fits"),
+    [
+        (1, 1, 3, 2, (3, 2), True),
+        (1, 1, 3, 2, (1, 3, 2), True),
+        (1, 1, 3, 2, (1, 1, 3, 2), True),
+        (1, 1, 3, 2, (1, 1, 1, 3, 2), False),  # more than four axes
+        (1, 1, 3, 2, (2, 3), False),
+        (1, 1, 3, 2, (6,), False),
+        (1, 1, 1, 5, (5,), True),
+        (1, 1, 1, 1, (), True),
+        (1, 4, 3, 2, (3, 2), False),
+        (5, 4, 3, 2, (5, 4, 3, 2), True),
+        (0, 1, 3, 2, (3, 2), False),
+    ],
+)
+def test_an_old_shape_fits_what_it_equals_after_padding_with_ones_on_the_left(num, channels, height, width, dims, fits):
+    proto = caffe_pb2.BlobProto(num=num, channels=channels, height=height, width=width)
+    assert from_proto(proto).fits(dims) is fits
+
+
+def test_a_shape_fits_what_it_equals():
+    blob = from_proto(caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[1, 1, 3, 2])))
+    assert blob.fits((1, 1, 3, 2)) and not blob.fits((3, 2))
+
+
+@pytest.mark.parametrize("name", ["num", "channels", "height", "width"])
+def test_one_legacy_dim_makes_the_shape_legacy(stored, name):
+    proto = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2]), data=[1, 2], **{name: 2})
+    expected = tuple(2 if axis == name else 0 for axis in ("num", "channels", "height", "width"))
+    for blob in (from_proto(proto), stored(proto.SerializeToString())):
+        assert (blob.legacy, blob.shape) == (True, expected)
+
+
+def test_a_blob_without_axes_has_one_value(stored):
+    blob = stored(b"".join(blob_pieces(StoredBlob((), False, np.float32([7])))))
+    assert blob.fits(())
+    assert blob.data.tolist() == [7]
+
+
+# ---- values
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        tagged(5, packed([1, 2, 3, 4], "<f4")),
+        tagged(5, packed([1, 2], "<f4")) + tagged(5, b"") + tagged(5, packed([3, 4], "<f4")),
+        b"".join(key(5, FIXED32) + packed([n], "<f4") for n in (1, 2, 3, 4)),
+        tagged(5, packed([1], "<f4")) + key(5, FIXED32) + packed([2], "<f4") + tagged(5, packed([3, 4], "<f4")),
+        tagged(8, packed([1, 2, 3, 4], "<f8")),
+        tagged(8, packed([1, 2, 3, 4], "<f8")) + tagged(5, packed([9, 9, 9, 9], "<f4")),  # doubles win
+        tagged(8, b"") + tagged(5, packed([1, 2, 3, 4], "<f4")),  # but not if there are none
+        tagged(15, b"a field of the future") + tagged(5, packed([1, 2, 3, 4], "<f4")),
+    ],
+    ids=["packed", "in chunks", "one by one", "mixed", "doubles", "both", "empty doubles", "unknown field"],
+)
+def test_values_are_read_as_protobuf_reads_them(stored, content):
+    blob = stored(content + tagged(7, tagged(1, bytes([2, 2]))))
+    assert (blob.shape, blob.data.dtype, blob.data.tolist()) == ((2, 2), np.float32, [1, 2, 3, 4])
+    whole = from_proto(caffe_pb2.BlobProto.FromString(content))
+    assert (whole.data.dtype, whole.data.tolist()) == (np.float32, [1, 2, 3, 4])
+
+
+def test_a_double_beyond_float32_is_infinite(stored):
+    proto = caffe_pb2.BlobProto(double_data=[1e300, -1e300], shape=caffe_pb2.BlobShape(dim=[2]))
+    for blob in (from_proto(proto), stored(proto.SerializeToString())):
+        assert blob.data.tolist() == [np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("name", ["diff", "double_diff"])
+def test_the_gradient_is_read_where_there_is_one(stored, name):
+    shape = caffe_pb2.BlobShape(dim=[2])
+    proto = caffe_pb2.BlobProto(shape=shape, data=[1, 2], **{name: [3, 4]})
+    for blob in (from_proto(proto), stored(proto.SerializeToString())):
+        target = Blob((2,))
+        blob.copy_to(target)
+        assert target.data.tolist() == [1, 2] and target.diff.tolist() == [3, 4]
+
+
+def test_without_a_gradient_the_diff_stays(stored):
+    target = Blob((2,))
+    target.diff[...] = 5
+    stored(caffe_pb2.BlobProto(data=[1, 2]).SerializeToString()).copy_to(target)
+    assert target.data.tolist() == [1, 2] and target.diff.tolist() == [5, 5]
+
+
+def test_a_view_that_is_held_shows_what_is_copied(stored):
+    target = Blob((2, 1))
+    view = target.data
+    stored(caffe_pb2.BlobProto(data=[1, 2]).SerializeToString()).copy_to(target)
+    assert view.tolist() == [[1], [2]]
+
+
+def test_the_file_is_forgotten_step_by_step():
+    copied = []
+    values = np.arange(2 * _STEP + 5, dtype=np.float32)
+    target = Blob(values.shape)
+    view = target.data
+    blob = StoredBlob(values.shape, False, values, forget=lambda: copied.append(int(np.count_nonzero(view)) + 1))
+    blob.copy_to(target)
+    assert copied == [_STEP, 2 * _STEP, 2 * _STEP + 5]
+    assert (view == values).all()
+
+
+def test_what_is_written_is_a_blob_proto():
+    data, diff = np.arange(6, dtype=np.float32).reshape(2, 3), np.ones((2, 3), np.float32)
+    proto = caffe_pb2.BlobProto.FromString(b"".join(blob_pieces(StoredBlob((2, 3), False, data, diff))))
+    assert list(proto.shape.dim) == [2, 3]
+    assert list(proto.data) == list(range(6)) and list(proto.diff) == [1] * 6
+    assert not proto.HasField("num")
+
+
+# ---- damage
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        (dict(data=[1, 2, 3]), r"layer 'x', blob 0: 3 values for the shape \[2, 2\]; the file is damaged"),
+        (dict(), r"0 values for the shape \[2, 2\]"),
+        (dict(data=[1] * 4, diff=[1] * 5), r"5 values for the shape \[2, 2\]"),
+    ],
+)
+def test_refuses_another_number_of_values_than_the_shape_says(stored, fields, complaint):
+    proto = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2, 2]), **fields)
+    with pytest.raises(CaffeError, match=complaint):
+        stored(proto.SerializeToString()).require_whole()
+
+
+def test_refuses_more_axes_than_a_blob_can_have(stored):
+    proto = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2**62] * 1_000_000))
+    with pytest.raises(CaffeError, match="layer 'x', blob 0: a shape of more than 32 axes; the file is damaged"):
+        stored(proto.SerializeToString())
+
+
+def test_shows_a_shape_that_is_nonsense(stored):
+    blob = stored(caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[-1, 2**40])).SerializeToString())
+    with pytest.raises(CaffeError, match=r"0 values for the shape \[-1, 1099511627776\]"):
+        blob.require_whole()
