@@ -1,0 +1,44 @@
+"""Run somebody's pycaffe script, unchanged, on this project's engine: there, `import caffe` is fcn_repro.caffe.
+
+    python -m tools.pycaffe SCRIPT [ARGUMENTS]
+
+The script finds what `python SCRIPT` would show it: its arguments, its own folder first on sys.path, __name__, and the
+working directory as it is. Set PYTHONPATH for the modules of its Python layers. GLOG_minloglevel=1 hides the solver's
+log, as for Caffe. With ENGINE=bvlc, `import caffe` is real pycaffe.
+
+Exit     the script's own · 2 bad arguments, or no such script
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import runpy
+import sys
+
+from fcn_repro import engine
+
+# What scripts import of pycaffe. Each gets its name there, so that no module is loaded a second time under it.
+MODULES = ("", ".classifier", ".coord_map", ".detector", ".io", ".net_spec", ".proto", ".proto.caffe_pb2", ".pycaffe")
+
+
+def main(script: str, arguments: list[str]) -> None:
+    """Run the script; what it raises, SystemExit included, comes through."""
+    if engine.name == "torch":
+        for module in MODULES:
+            sys.modules["caffe" + module] = importlib.import_module(engine.ENGINES["torch"] + module)
+    engine.caffe.init_log(int(os.environ.get("GLOG_minloglevel", "0")))
+    sys.argv[:] = [script, *arguments]
+    sys.path[0] = os.path.dirname(os.path.realpath(script))
+    runpy.run_path(script, run_name="__main__")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("script", help="a Python file")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the script finds in sys.argv")
+    options = parser.parse_args()
+    if not os.path.isfile(options.script):
+        parser.error(f"there is no script {options.script!r} in {os.getcwd()}")
+    main(options.script, options.arguments)
