@@ -171,8 +171,11 @@ class Blob:
         self._diff = other._diff
 
     def _checked(self, tensor: Tensor) -> Tensor:
-        if tensor.shape != self._dims:
-            raise CaffeError(f"a tensor of shape {list(tensor.shape)} was stored in a blob of shape {self.shape}")
+        if tensor.shape != self._dims or tensor.dtype != self._dtype:
+            raise CaffeError(
+                f"a {tensor.dtype} tensor of shape {list(tensor.shape)} was stored in a {self._dtype} blob "
+                f"of shape {self.shape}"
+            )
         return tensor
 
     def _require_equal_count(self, other: Blob) -> None:

@@ -42,7 +42,7 @@ class SyncedMemory:
         """The buffer as a tensor of `shape` on `device`; changing it in place changes the buffer."""
         tensor = self._with_elements(math.prod(shape), device)
         if tensor.device != device:
-            tensor = self._newest = tensor.to(device)
+            tensor = self._newest = self._mirrored(tensor) if device.type == "cpu" else tensor.to(device)
         if tensor.shape == shape:
             return tensor
         return self._flat(tensor)[: math.prod(shape)].view(shape)
@@ -50,26 +50,27 @@ class SyncedMemory:
     def write(self, tensor: Tensor) -> None:
         """Make `tensor` the content. The caller gives the tensor up: it may become the buffer itself."""
         host = self._host if self._is_watched else None
-        if host is None or tensor.is_cuda or tensor.numel() > host.numel():
-            self._newest = tensor
+        if host is not None and not tensor.is_cuda and tensor.numel() <= host.numel():
+            host[: tensor.numel()].copy_(tensor.reshape(-1))
+            self._newest = host
             return
-        host[: tensor.numel()].copy_(tensor.reshape(-1))
-        self._newest = host
+        self._newest = tensor
+        if host is None or not tensor.is_cuda:
+            self._look_at(None)
 
     def view(self, shape: Shape) -> np.ndarray:
         """A live, writable numpy array of `shape` on the host copy of the buffer."""
         count = math.prod(shape)
         newest = self._with_elements(count, torch.device("cpu"))
         if newest.is_cuda:
-            if self._host is None or self._host.numel() < newest.numel():
-                self._look_at(torch.empty(newest.numel(), dtype=newest.dtype, pin_memory=True))
-            self._host[: newest.numel()].copy_(newest.reshape(-1))
+            newest = self._mirrored(newest)
         elif newest is not self._host:
-            self._look_at(self._flat(newest))
-        self._newest = self._host
+            newest = self._flat(newest)
+            self._look_at(newest)
+        self._newest = newest
         window = self._window() if self._window is not None else None
         if window is None:
-            window = self._host.numpy()
+            window = newest.numpy()
             self._window = weakref.ref(window)
         return window[:count].reshape(shape)
 
@@ -79,13 +80,21 @@ class SyncedMemory:
             self._newest.zero_()
         else:
             self._newest = None
+            self._look_at(None)
 
     @property
     def _is_watched(self) -> bool:
         """Whether anybody holds a view."""
         return self._window is not None and self._window() is not None
 
-    def _look_at(self, host: Tensor) -> None:
+    def _mirrored(self, tensor: Tensor) -> Tensor:
+        """The host copy, brought up to date with `tensor`, which is on a GPU; views that are held show it."""
+        if self._host is None or self._host.numel() < tensor.numel():
+            self._look_at(torch.empty(tensor.numel(), dtype=tensor.dtype, pin_memory=True))
+        self._host[: tensor.numel()].copy_(tensor.reshape(-1))
+        return self._host
+
+    def _look_at(self, host: Tensor | None) -> None:
         self._host, self._window = host, None
 
     def _with_elements(self, count: int, device: torch.device) -> Tensor:
