@@ -9,12 +9,12 @@ Source   caffe 9b89154 _caffe.cpp (InitLog, Log)
 from __future__ import annotations
 
 import logging
+import sys
 import time
 
 LEVELS = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)  # glog's 0 to 3
 
 _log = logging.getLogger("caffe")
-_handler = logging.StreamHandler()
 
 
 class GlogFormatter(logging.Formatter):
@@ -28,6 +28,17 @@ class GlogFormatter(logging.Formatter):
         return f"{record.levelname[0]}{moment}.{micros:06} {where}] {record.getMessage()}"
 
 
+class StderrHandler(logging.Handler):
+    """Writes to what sys.stderr is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        sys.stderr.write(f"{self.format(record)}\n")
+
+
+_handler = StderrHandler()
+
+
 def init_log(level: int = 0, stderr: bool = True) -> None:
     """Write messages of a level (0 INFO, 1 WARNING, 2 ERROR, 3 FATAL) and above to stderr; without `stderr`, errors.
 
@@ -37,6 +48,7 @@ def init_log(level: int = 0, stderr: bool = True) -> None:
     _handler.setLevel(logging.NOTSET if stderr else logging.ERROR)
     _handler.setFormatter(GlogFormatter())
     _log.addHandler(_handler)  # once, however often it is called
+    _log.propagate = False
 
 
 def log(message: str) -> None:
