@@ -13,7 +13,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Mapping, Sequence
 
 from google.protobuf import text_format
 
@@ -61,6 +61,7 @@ def solve(folder: RunFolder, recipe: Recipe, iterations: int | None = None, devi
     length = recipe.iterations if iterations is None else iterations
     if is_done(folder, length):
         logger.info("%s is trained already; remove %s to train it anew", folder.experiment, folder.path)
+        _compare_init(read_report(folder.score), recipe.init)
         return
     training = Training(folder, recipe, length, device)
     training.start()
@@ -75,6 +76,13 @@ def is_done(folder: RunFolder, iterations: int) -> bool:
     if not (folder.final.exists() and folder.score.exists()):
         return False
     return (read_report(folder.score)["trained"] or 0) >= iterations
+
+
+def _compare_init(report: Mapping[str, Any], init: Path | None) -> None:
+    """Warn if the weights that a finished run started from have been made anew since."""
+    before = report["init"] and report["init"]["sha256"]
+    if init and init.exists() and sha256(init) != before:
+        logger.warning("%s was trained from other weights than %s is now", report["weights"]["file"], init)
 
 
 def initialise(net: caffe.Net, init: Path | None) -> None:
@@ -245,7 +253,7 @@ def _solver_param(folder: RunFolder) -> caffe.proto.caffe_pb2.SolverParameter:
     if not folder.solver.exists():
         raise DataError(f"{folder.solver}: missing; emit it: python -m tools.emit {folder.experiment}")
     param = text_format.Merge(folder.solver.read_text(encoding="utf-8"), caffe.proto.caffe_pb2.SolverParameter())
-    if Path(param.snapshot_prefix) != folder.snapshot_prefix:
+    if Path(param.snapshot_prefix).resolve() != folder.snapshot_prefix.resolve():
         raise ValueError(
             f"{folder.solver}: snapshot_prefix {param.snapshot_prefix!r}; expected {str(folder.snapshot_prefix)!r}, "
             "where this run's snapshots are looked for"

@@ -76,7 +76,7 @@ def convolutionalise(classifier: Path, weights: Path, convolutional: Path, out: 
     Raises   ValueError when a layer finds none or does not fit; RuntimeError when a file is missing.
     Writes   `out`, whole or not at all.
     """
-    net = caffe.Net(str(classifier), str(weights), caffe.TEST)
+    net = caffe.Net(str(classifier), caffe.TEST, weights=str(weights))
     new_net = caffe.Net(str(convolutional), caffe.TEST)
     report = transplant(new_net, net)
     if report.untouched:
@@ -103,7 +103,7 @@ def load(prototxt: Path, weights: Path) -> caffe.Net:
     """
     if not weights.exists():
         raise DataError(f"{weights}: missing; expected the weights of {prototxt}")
-    net = caffe.Net(str(prototxt), str(weights), caffe.TEST)
+    net = caffe.Net(str(prototxt), caffe.TEST, weights=str(weights))
     check_weights(net, weights)
     return net
 

@@ -34,7 +34,7 @@ def at_iteration(monkeypatch, iteration, act):
 
 
 def weights(folder):
-    net = caffe.Net(str(folder.val), str(folder.snapshot(16).weights), caffe.TEST)
+    net = caffe.Net(str(folder.val), caffe.TEST, weights=str(folder.snapshot(16).weights))
     return {(name, i): blobs[i].data.copy() for name, blobs in net.params.items() for i in range(len(blobs))}
 
 
@@ -105,6 +105,16 @@ def test_only_the_newest_snapshots_and_the_best_are_kept(tmp_path, monkeypatch):
 def test_a_finished_run_is_left_alone(uninterrupted, monkeypatch):
     monkeypatch.setattr(solve, "Training", None)
     solve.solve(uninterrupted, RECIPE)
+
+
+def test_a_finished_run_whose_first_weights_were_made_anew_is_warned_of(folder, tmp_path, caplog):
+    recipe = replace(RECIPE, init=pretrained(tmp_path))
+    solve.solve(folder, recipe)
+    solve.solve(folder, recipe)
+    assert "trained from other weights" not in caplog.text
+    recipe.init.write_bytes(recipe.init.read_bytes()[::-1])
+    solve.solve(folder, recipe)
+    assert f"trained from other weights than {recipe.init} is now" in caplog.text
 
 
 def test_a_shortened_run_says_so_and_can_be_trained_to_its_full_length_later(folder, uninterrupted):
@@ -224,7 +234,7 @@ def started(folder, init):
 
 def test_a_run_starts_from_the_weights_it_is_given_and_interpolates(folder, tmp_path):
     init = pretrained(tmp_path)
-    given = caffe.Net(str(tmp_path / "pretrained.prototxt"), str(init), caffe.TEST)
+    given = caffe.Net(str(tmp_path / "pretrained.prototxt"), caffe.TEST, weights=str(init))
     net = started(folder, init)
     assert np.array_equal(net.params["conv1"][0].data, given.params["conv1"][0].data)
     assert net.params["upscore"][0].data.sum() == pytest.approx(21 * 4)

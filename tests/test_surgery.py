@@ -121,7 +121,7 @@ def test_a_classifiers_file_becomes_a_convolutional_nets_file(net, tmp_path):
         tmp_path / "fcn.caffemodel",
     )
     assert report.reshaped == ["fc2"]
-    loaded = caffe.Net(str(tmp_path / "fcn.prototxt"), str(tmp_path / "fcn.caffemodel"), caffe.TEST)
+    loaded = caffe.Net(str(tmp_path / "fcn.prototxt"), caffe.TEST, weights=str(tmp_path / "fcn.caffemodel"))
     assert np.array_equal(loaded.params["fc2"][0].data.flat, classifier.params["fc2"][0].data.flat)
     assert sorted(file.name for file in tmp_path.glob("*.part")) == []
 

@@ -7,16 +7,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fcn_repro.datasets.voc import VOC
 from fcn_repro.folder import RunFolder
 from fcn_repro.palette import save_label
 
 SIZES = ((20, 24), (24, 18), (22, 22), (18, 26))  # height, width
-CLASSES = 21
 
-NET = """
+DATA = """
 layer {{ name: "data" type: "Python" top: "data" top: "label" python_param {{
   module: "voc_layers" layer: "VOCSegDataLayer"
-  param_str: "{{'voc_dir': '{voc}', 'split': '{split}', 'mean': (104.0, 116.7, 122.7), 'seed': 1337}}" }} }}
+  param_str: "{{'voc_dir': '{voc}', 'split': '{split}', 'mean': {mean}, 'seed': 1337}}" }} }}
+"""
+
+BODY = """
 layer {{ name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
   param {{ lr_mult: 1 decay_mult: 1 }} param {{ lr_mult: 2 decay_mult: 0 }}
   convolution_param {{ num_output: 6 kernel_size: 3 pad: 10 weight_filler {{ type: "gaussian" std: 0.02 }} }} }}
@@ -29,9 +32,17 @@ layer {{ name: "score_fr" type: "Convolution" bottom: "pool1" top: "score_fr"
 layer {{ name: "upscore" type: "Deconvolution" bottom: "score_fr" top: "upscore" param {{ lr_mult: 0 }}
   convolution_param {{ num_output: 21 kernel_size: 4 stride: 2 bias_term: false }} }}
 layer {{ name: "score" type: "Crop" bottom: "upscore" bottom: "data" top: "score" crop_param {{ axis: 2 offset: 10 }} }}
+"""
+
+LOSS = """
 layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top: "loss"
   loss_param {{ ignore_label: 255 normalize: {normalize} }} }}
 """
+
+NET = DATA + BODY + LOSS
+DEPLOY = """
+layer { name: "input" type: "Input" top: "data" input_param { shape { dim: [1, 3, 500, 500] } } }
+""" + BODY.format(dropout="")
 
 DROPOUT = (
     """layer { name: "drop1" type: "Dropout" bottom: "pool1" top: "pool1" dropout_param { dropout_ratio: 0.5 } }"""
@@ -79,7 +90,12 @@ def write_run(
     voc = voc or write_voc(root)
     folder = RunFolder(experiment, root / "build")
     folder.path.mkdir(parents=True)
-    fields = {"voc": voc, "dropout": DROPOUT if dropout else "", "normalize": str(normalize).lower()}
+    fields = {
+        "voc": voc,
+        "mean": VOC.mean_bgr,
+        "dropout": DROPOUT if dropout else "",
+        "normalize": str(normalize).lower(),
+    }
     folder.train.write_text(NET.format(split="train", **fields))
     folder.val.write_text(NET.format(split="val", **fields))
     solver = SOLVER.format(

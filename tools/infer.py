@@ -31,7 +31,7 @@ from tools import program
 def main(options: argparse.Namespace) -> None:
     data, folder = DATASETS[EXPERIMENTS[options.experiment].data], RunFolder(options.experiment)
     device.choose(options.gpu)
-    net = load(folder.deploy, options.weights or folder.final)
+    net = load(folder.deploy, program.weights(folder, options.weights))
     out = options.out or folder.pictures
     for path in options.images:
         image = _open(path)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from pathlib import Path
 from typing import Callable
 
 from fcn_repro.errors import DataError
+from fcn_repro.folder import RunFolder
 from fcn_repro.interruption import Interrupted
 
 OK, OTHER, MISSING, STOPPED = 0, 1, 3, 130  # 2, bad arguments, is argparse's
@@ -25,6 +27,13 @@ def run(main: Callable[[argparse.Namespace], None], options: argparse.Namespace)
     except KeyboardInterrupt:
         return STOPPED
     return OK
+
+
+def weights(folder: RunFolder, given: Path | None) -> Path:
+    """The weights to use: those given on the command line, else what the run handed on."""
+    if given is None and not folder.final.exists():
+        raise DataError(f"{folder.final}: missing; train it (make {folder.experiment}) or name others: --weights FILE")
+    return given or folder.final
 
 
 def add_gpu(parser: argparse.ArgumentParser) -> None:

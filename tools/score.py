@@ -26,7 +26,7 @@ from tools import program
 
 def main(options: argparse.Namespace) -> None:
     row, folder = EXPERIMENTS[options.experiment], RunFolder(options.experiment)
-    weights = options.weights or folder.final
+    weights = program.weights(folder, options.weights)
     where = device.choose(options.gpu)
     datasets.register()
     net = surgery.load(folder.val, weights)

@@ -1,0 +1,50 @@
+import pytest
+
+from fcn_repro import device, engine
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What the engine is told to do, on a machine with one GPU."""
+    told = []
+
+    def set_device(index):
+        if index > 0:
+            raise RuntimeError(f"there is no GPU {index}")
+        told.append(f"device {index}")
+
+    monkeypatch.setattr(engine, "name", "torch")
+    monkeypatch.setattr(device.caffe, "set_device", set_device)
+    monkeypatch.setattr(device.caffe, "set_mode_gpu", lambda: told.append("gpu"))
+    monkeypatch.setattr(device.caffe, "set_mode_cpu", lambda: told.append("cpu"))
+    return told
+
+
+def test_a_gpu_is_taken_if_there_is_one(calls):
+    assert device.choose(None) == "gpu 0"
+    assert calls[-2:] == ["device 0", "gpu"]
+
+
+def test_minus_one_is_the_cpu(calls):
+    assert device.choose(-1) == "cpu"
+    assert calls == ["cpu"]
+
+
+def test_a_gpu_that_is_asked_for_and_missing_is_refused(calls):
+    with pytest.raises(ValueError, match="GPU 3 cannot be used: there is no GPU 3.*-1 for the CPU"):
+        device.choose(3)
+    assert "gpu" not in calls
+
+
+def test_without_a_gpu_the_cpu_is_taken(calls, monkeypatch):
+    monkeypatch.setattr(device, "_trouble", lambda index: "no driver")
+    assert device.choose(None) == "cpu"
+    assert calls == ["cpu"]
+
+
+def test_real_caffe_is_asked_in_a_child_since_it_ends_its_process_over_a_missing_gpu(calls, monkeypatch):
+    monkeypatch.setattr(engine, "name", "bvlc")
+    monkeypatch.setattr(device.sys, "executable", "false")  # a program that fails, as the child does
+    assert device.choose(None) == "cpu"
+    with pytest.raises(ValueError, match="real Caffe fails to set that device"):
+        device.choose(0)

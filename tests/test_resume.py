@@ -1,0 +1,78 @@
+import json
+
+import pytest
+
+from fcn_repro import resume
+from fcn_repro.folder import RunFolder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder("tiny", tmp_path)
+    folder.snapshot_prefix.parent.mkdir(parents=True)
+    return folder
+
+
+def write(folder, iteration, sealed=True, weights=b"weights", history=b"history"):
+    snapshot = folder.snapshot(iteration)
+    snapshot.weights.write_bytes(weights)
+    snapshot.history.write_bytes(history)
+    if sealed:
+        snapshot.resume.write_text(json.dumps({"bytes": [7, 7]}))
+    return snapshot
+
+
+def kept(folder):
+    return [snapshot.iteration for snapshot in folder.snapshots() if snapshot.weights.exists()]
+
+
+def test_the_newest_complete_snapshot_is_found_by_number_not_by_name(folder):
+    for iteration in (900, 1000, 80):
+        write(folder, iteration)
+    assert resume.newest(folder).iteration == 1000
+
+
+def test_a_run_without_snapshots_has_no_newest(folder):
+    write(folder, 10, sealed=False)
+    assert resume.newest(folder) is None
+
+
+@pytest.mark.parametrize("lost", ["weights", "history", "resume"])
+def test_a_snapshot_that_lost_a_file_is_not_complete(folder, lost):
+    snapshot = write(folder, 10)
+    getattr(snapshot, lost).unlink()
+    assert not resume.is_complete(snapshot)
+
+
+@pytest.mark.parametrize("cut", ["weights", "history"])
+def test_a_snapshot_whose_file_was_cut_short_is_not_complete(folder, cut):
+    assert not resume.is_complete(write(folder, 10, **{cut: b"short"}))
+
+
+def test_pruning_keeps_the_newest_two_and_the_best(folder):
+    snapshots = [write(folder, iteration) for iteration in (10, 20, 30, 40, 50)]
+    resume.prune(folder, best=snapshots[1])
+    assert kept(folder) == [20, 40, 50]
+
+
+def test_pruning_keeps_the_scores_of_all(folder):
+    for iteration in (10, 20, 30):
+        write(folder, iteration).score.touch()
+    resume.prune(folder, best=None)
+    assert all(folder.snapshot(iteration).score.exists() for iteration in (10, 20, 30))
+    assert kept(folder) == [20, 30]
+
+
+def test_pruning_counts_complete_snapshots_and_clears_older_wrecks(folder):
+    write(folder, 10)
+    write(folder, 20, sealed=False)
+    write(folder, 30)
+    write(folder, 40, sealed=False)
+    resume.prune(folder, best=None)
+    assert kept(folder) == [10, 30, 40]
+
+
+def test_pruning_leaves_a_run_without_complete_snapshots_alone(folder):
+    write(folder, 10, sealed=False)
+    resume.prune(folder, best=None)
+    assert kept(folder) == [10]

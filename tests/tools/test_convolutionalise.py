@@ -1,0 +1,62 @@
+import argparse
+
+import numpy as np
+import pytest
+
+from fcn_repro.engine import caffe
+from fcn_repro.errors import DataError
+from fcn_repro.folder import RunFolder
+from tools import convolutionalise
+
+CLASSIFIER = "mini-vgg16"
+
+
+@pytest.fixture
+def classifier(tmp_path, monkeypatch):
+    """The mini classifier with random weights, as its run would have left it."""
+    monkeypatch.chdir(tmp_path)
+    folder = RunFolder(CLASSIFIER)
+    convolutionalise.emit_experiment(convolutionalise.EXPERIMENTS[CLASSIFIER])
+    net = caffe.Net(str(folder.deploy), caffe.TEST)
+    random = np.random.default_rng(0)
+    for name, blobs in net.params.items():
+        for blob in blobs:
+            blob.data[...] = random.normal(size=blob.data.shape) / np.sqrt(net.params[name][0].data[0].size / 2)
+    net.save(str(folder.final))
+    return net
+
+
+def test_one_command_makes_a_classifier_convolutional(classifier, capsys):
+    convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=None))
+    out = capsys.readouterr().out
+    assert "reshaped    1: fc6" in out or "reshaped" in out
+    assert "untouched" not in out
+    assert out.splitlines()[-1] == f"build/{CLASSIFIER}-fcn.caffemodel"
+
+
+def test_both_nets_compute_the_same_on_an_image_of_the_classifiers_size(classifier):
+    convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=None))
+    prototxt = RunFolder(f"{CLASSIFIER}-fcn", convolutionalise.ILSVRC).deploy
+    convolutional = caffe.Net(str(prototxt), caffe.TEST, weights=f"build/{CLASSIFIER}-fcn.caffemodel")
+    image = np.random.default_rng(1).normal(size=(1, *classifier.blobs["data"].shape[1:])) * 50
+    for net in (classifier, convolutional):
+        net.blobs["data"].reshape(*image.shape)
+        net.blobs["data"].data[...] = image
+        net.forward()
+    expected, found = classifier.blobs["prob"].data, convolutional.blobs["prob"].data
+    assert found.shape[2:] == (1, 1)
+    np.testing.assert_allclose(found[0, :, 0, 0], expected[0], rtol=1e-3)
+    assert expected.max() > expected.min() * 1.5  # so that the comparison says something
+
+
+def test_a_classifier_that_was_not_trained_is_named_with_its_target(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"build/mini-vgg16/final\.caffemodel: missing; .* make mini-vgg16"):
+        convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=None))
+
+
+def test_weights_from_elsewhere_may_be_named(classifier, tmp_path):
+    elsewhere = tmp_path / "elsewhere.caffemodel"
+    RunFolder(CLASSIFIER).final.rename(elsewhere)
+    convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=elsewhere))
+    assert (tmp_path / "build" / f"{CLASSIFIER}-fcn.caffemodel").exists()

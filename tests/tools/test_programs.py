@@ -1,0 +1,142 @@
+"""solve, score and infer on a tiny experiment, as they are run from the repository's root."""
+
+import argparse
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcn_repro import datasets
+from fcn_repro.errors import DataError
+from fcn_repro.folder import RunFolder
+from fcn_repro.palette import voc_palette
+from fcn_repro.report import headline, read_report
+from solvers.experiments import EXPERIMENTS
+from tests.tiny_run import DEPLOY, SIZES, write_run
+from tools import infer, program, score, solve
+
+TINY = replace(EXPERIMENTS["voc-fcn32s"], name="tiny", init=None, iterations=(2, 30))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    write_run(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for tool in (solve, score, infer):
+        monkeypatch.setattr(tool, "EXPERIMENTS", {"tiny": TINY})
+    folder = RunFolder("tiny")
+    folder.deploy.write_text(DEPLOY)
+    return folder
+
+
+@pytest.fixture
+def trained(folder, capsys):
+    solve.main(argparse.Namespace(experiment="tiny", iterations=None, gpu=-1))
+    return capsys.readouterr().out
+
+
+def scoring(**options):
+    defaults = {"experiment": "tiny", "weights": None, "images": None, "pictures": False, "gpu": -1}
+    return argparse.Namespace(**{**defaults, **options})
+
+
+def labelling(*images, **options):
+    defaults = {"experiment": "tiny", "weights": None, "out": None, "gpu": -1}
+    return argparse.Namespace(images=list(images), **{**defaults, **options})
+
+
+def test_solving_prints_the_score_in_percent(trained, folder):
+    mean_iu = headline(read_report(folder.score))["mean_iu"]
+    assert trained.startswith("tiny score, 4 images of val: pixel accuracy ")
+    assert f"mean iu {100 * mean_iu:.2f}" in trained
+
+
+def test_solving_names_the_data_sets_classes(trained, folder):
+    names = [each["name"] for each in headline(read_report(folder.score))["classes"]]
+    assert tuple(names) == datasets.DATASETS["voc"].class_names
+
+
+def test_weights_of_a_row_come_from_the_run_or_the_classifier_it_names():
+    assert solve.weights("vgg16-fcn").as_posix() == "build/vgg16-fcn.caffemodel"
+    assert solve.weights("voc-fcn16s").as_posix() == "build/voc-fcn16s/final.caffemodel"
+    assert solve.weights(None) is None
+
+
+def test_scoring_final_weights_again_changes_nothing_but_the_circumstances(trained, folder):
+    before = read_report(folder.score)
+    score.main(scoring())
+    after = read_report(folder.score)
+    assert after["scores"] == before["scores"]
+    assert after["trained"] == before["trained"] == 60
+    assert after["chosen"] == before["chosen"]
+
+
+def test_scoring_other_weights_writes_another_report(trained, folder, tmp_path):
+    other = tmp_path / "released.caffemodel"
+    other.write_bytes(folder.final.read_bytes())
+    before = folder.score.read_bytes()
+    score.main(scoring(weights=other))
+    assert folder.score.read_bytes() == before
+    report = read_report(folder.path / "released.score.json")
+    assert (report["experiment"], report["trained"], report["shortened"]) == ("tiny", None, False)
+    assert report["weights"]["file"] == str(other)
+    assert report["scores"] == read_report(folder.score)["scores"]
+
+
+def test_scoring_a_part_of_the_split_prints_and_writes_nothing(trained, folder, capsys):
+    before = folder.score.read_bytes()
+    score.main(scoring(images=2))
+    assert capsys.readouterr().out.startswith("tiny score, 2 images of val:")
+    assert folder.score.read_bytes() == before
+
+
+def test_scoring_can_keep_the_label_maps(trained, folder):
+    score.main(scoring(pictures=True))
+    assert len(list((folder.pictures / "final").glob("*.png"))) == len(SIZES)
+
+
+def test_scoring_before_training_says_what_to_do(folder):
+    with pytest.raises(DataError, match=r"final\.caffemodel: missing; train it \(make tiny\)"):
+        score.main(scoring())
+
+
+def test_labelled_photographs_have_voc_colours_and_overlays(trained, folder, tmp_path, capsys):
+    infer.main(labelling(tmp_path / "VOC/JPEGImages/2011_000000.jpg"))
+    with Image.open(folder.pictures / "2011_000000.png") as picture:
+        label_hw = np.asarray(picture)
+        colours = np.asarray(picture.convert("RGB"))
+    assert label_hw.shape == SIZES[0]
+    assert set(np.unique(label_hw)) == {0, 1}
+    assert np.array_equal(colours, voc_palette()[label_hw])
+    with Image.open(folder.pictures / "2011_000000-overlay.png") as tinted:
+        assert tinted.size == SIZES[0][::-1]
+    assert "background" in capsys.readouterr().out
+
+
+def test_labelling_can_write_elsewhere(trained, folder, tmp_path):
+    infer.main(labelling(tmp_path / "VOC/JPEGImages/2011_000001.jpg", out=tmp_path / "out"))
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["2011_000001-overlay.png", "2011_000001.png"]
+
+
+def test_what_is_no_photograph_is_refused(trained, tmp_path):
+    (tmp_path / "notes.txt").write_text("no picture")
+    with pytest.raises(DataError, match=r"notes\.txt: .*expected a photograph"):
+        infer.main(labelling(tmp_path / "notes.txt"))
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "many", "1.5"])
+def test_a_count_must_be_positive(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="is no count"):
+        program.positive(text)
+
+
+@pytest.mark.parametrize(
+    "trouble, status", [(DataError("x"), 3), (ValueError("x"), 1), (KeyboardInterrupt(), 130), (None, 0)]
+)
+def test_exit_statuses_tell_what_kind_of_trouble_it_was(trouble, status):
+    def main(options):
+        if trouble:
+            raise trouble
+
+    assert program.run(main, argparse.Namespace()) == status
