@@ -22,6 +22,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
 from typing import Callable, Sequence
 
 import numpy as np
@@ -94,12 +95,12 @@ def _solver(param: caffe.proto.caffe_pb2.SolverParameter) -> caffe.SGDSolver:
         return caffe.get_solver(str(path))
 
 
-def _obey(solver: caffe.SGDSolver, effects: dict[signal.Signals, str]) -> None:
+def _obey(solver: caffe.SGDSolver, effects: dict[int, str]) -> None:
     """Do between two iterations what a signal asked for during the first."""
     asked: list[str] = []
-    for number, effect in effects.items():
-        if effect != "none":
-            signal.signal(number, lambda number, frame, effect=effect: asked.append(effect))
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.append(effects[number])
 
     def answer() -> None:
         while asked:
@@ -107,6 +108,9 @@ def _obey(solver: caffe.SGDSolver, effects: dict[signal.Signals, str]) -> None:
                 raise Stopped
             solver.snapshot()
 
+    for number, effect in effects.items():
+        if effect != "none":
+            signal.signal(number, ask)
     solver.add_callback(answer, lambda: None)
 
 

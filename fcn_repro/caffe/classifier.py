@@ -5,7 +5,7 @@ Source   caffe 9b89154 python/caffe/classifier.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,7 @@ class ImageInputNet(Net):
         if channel_swap is not None:
             self.transformer.set_channel_swap(name, channel_swap)
 
-    def _predictions(self, images: Sequence[np.ndarray]) -> np.ndarray:
+    def _predictions(self, images: Iterable[np.ndarray]) -> np.ndarray:
         """The first output for every image."""
         name = self.inputs[0]
         batch = np.array([self.transformer.preprocess(name, image) for image in images])

@@ -184,16 +184,18 @@ def load_image(filename: str | Path, color: bool = True) -> np.ndarray:
     """
     with Image.open(filename) as image:
         if image.mode.startswith("I"):  # 16 bits
-            pixels = np.float32(np.asarray(image) / 65535)
+            pixels = np.asarray(image) / 65535
         else:
             grey = image.mode in ("1", "L", "LA")
-            pixels = np.float32(np.asarray(image.convert("L" if grey else "RGB")) / 255)
-    if pixels.ndim == 3:
-        return pixels if color else pixels @ np.float32([[0.2125], [0.7154], [0.0721]])
-    return pixels[:, :, np.newaxis].repeat(3 if color else 1, axis=2)
+            pixels = np.asarray(image.convert("L" if grey else "RGB")) / 255
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, np.newaxis].repeat(3 if color else 1, axis=2)
+    elif not color:
+        pixels = pixels @ np.array([[0.2125], [0.7154], [0.0721]])
+    return pixels.astype(np.float32)
 
 
-def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1) -> np.ndarray:
+def resize_image(im: np.ndarray, new_dims: Sequence[int] | np.ndarray, interp_order: int = 1) -> np.ndarray:
     """An image (H, W, K) of any range at (height, width) `new_dims`, by splines of `interp_order`, as float32.
 
     With 1 or 3 channels, what lies beyond the border is the image's minimum, so the border fades when it is enlarged.
@@ -211,7 +213,7 @@ def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1)
     return (resized.clip(0, 1) * (high - low) + low).astype(np.float32)
 
 
-def oversample(images: Sequence[np.ndarray], crop_dims: Sequence[int]) -> np.ndarray:
+def oversample(images: Sequence[np.ndarray], crop_dims: Sequence[int] | np.ndarray) -> np.ndarray:
     """Ten crops (height, width) of every image (H, W, K): top left and right, bottom left and right, centre, mirrored.
 
     Returns (10 N, height, width, K) float32; the five mirrored crops follow the five that they mirror.

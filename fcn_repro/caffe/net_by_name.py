@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import zip_longest
+from itertools import chain, repeat
 
 import numpy as np
 
@@ -123,7 +123,7 @@ class NetByName(ABC):
         blobs = list(blobs or ())
         outs = _Rows([*self.outputs, *blobs])
         for batch in self._batch(inputs):
-            outs.extend(self.forward(blobs, **batch))
+            outs.extend(self.forward(blobs, None, None, **batch))
         return outs.arrays(_length(inputs))
 
     def forward_backward_all(
@@ -139,9 +139,10 @@ class NetByName(ABC):
             raise CaffeError(f"forward_backward_all needs arrays to cut into batches, for the inputs {self.inputs}")
         blobs, diffs = list(blobs or ()), list(diffs or ())
         outs, gradients = _Rows([*self.outputs, *blobs]), _Rows([*self.inputs, *diffs])
-        for batch, seed in zip_longest(self._batch(inputs), self._batch(seeds), fillvalue={}):
-            outs.extend(self.forward(blobs, **batch))
-            gradients.extend(self.backward(diffs, **seed))
+        seeds_then_none = chain(self._batch(seeds), repeat({}))
+        for batch, seed in zip(self._batch(inputs), seeds_then_none, strict=False):
+            outs.extend(self.forward(blobs, None, None, **batch))
+            gradients.extend(self.backward(diffs, None, None, **seed))
         return outs.arrays(_length(inputs)), gradients.arrays(_length(inputs))
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
