@@ -1,0 +1,160 @@
+"""A net as boxes and arrows: a box per layer, with the layers that work in place on its top written into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Iterator, Mapping, Sequence
+
+from fcn_repro.engine import caffe
+
+# Layer type -> the family whose colour it has. What is missing here is of the family "other".
+FAMILIES = {
+    **dict.fromkeys(("Data", "DummyData", "HDF5Data", "ImageData", "Input", "MemoryData", "Python"), "data"),
+    **dict.fromkeys(("Convolution",), "convolution"),
+    **dict.fromkeys(("Deconvolution",), "upsampling"),
+    **dict.fromkeys(("Pooling",), "pooling"),
+    **dict.fromkeys(("InnerProduct",), "fully connected"),
+    **dict.fromkeys(("Crop", "Slice"), "crop"),
+    **dict.fromkeys(("Concat", "Eltwise"), "join"),
+    **dict.fromkeys(("EuclideanLoss", "SigmoidCrossEntropyLoss", "SoftmaxWithLoss"), "loss"),
+}
+
+
+@dataclass
+class Box:
+    """A layer: its name, what is to be known of it, and the in-place layers after it, as lines of text."""
+
+    name: str
+    family: str
+    facts: str
+    in_place: list[str] = field(default_factory=list)
+
+    @property
+    def lines(self) -> list[str]:
+        """The text under the name, a line each."""
+        return [line for line in (self.facts, " · ".join(self.in_place)) if line]
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """From one box to another, by their places in the list; `blob` is named where a layer has several tops."""
+
+    tail: int
+    head: int
+    blob: str = ""
+
+
+@dataclass
+class Graph:
+    """Boxes in the order of the net's layers, so that every arrow points onwards."""
+
+    boxes: list[Box]
+    arrows: list[Arrow]
+
+
+def graph(net: Any, phase: int) -> Graph:
+    """The graph of the layers of a NetParameter (format `layer`) that a phase has, caffe.TRAIN or caffe.TEST."""
+    drawn = Graph([], [])
+    maker: dict[str, tuple[int, str]] = {}  # blob -> the box that makes it, and the name to write on arrows from it
+    for layer in _included(net, phase):
+        makers = [maker[blob] for blob in layer.bottom if blob in maker]
+        if makers and list(layer.top) == list(layer.bottom):
+            drawn.boxes[makers[0][0]].in_place.append(_in_place(layer))
+            continue
+        here = len(drawn.boxes)
+        drawn.boxes.append(Box(layer.name, FAMILIES.get(layer.type, "other"), _facts(layer)))
+        drawn.arrows += [Arrow(tail, here, blob) for tail, blob in dict.fromkeys(makers)]
+        maker.update((blob, (here, blob if len(layer.top) > 1 else "")) for blob in layer.top)
+    return drawn
+
+
+def _included(net: Any, phase: int) -> Iterator[Any]:
+    for layer in net.layer:
+        included = not layer.include or any(not r.HasField("phase") or r.phase == phase for r in layer.include)
+        excluded = any(r.HasField("phase") and r.phase == phase for r in layer.exclude)
+        if included and not excluded:
+            yield layer
+
+
+# ---- what is to be known of a layer --------------------------------------------------------------------------------
+
+
+def _facts(layer: Any) -> str:
+    describe = _DESCRIPTIONS.get(layer.type)
+    return " · ".join(fact for fact in (layer.type, *(describe(layer) if describe else ())) if fact)
+
+
+def _in_place(layer: Any) -> str:
+    return f"{layer.type} {layer.dropout_param.dropout_ratio:g}" if layer.type == "Dropout" else layer.type
+
+
+def _convolution(layer: Any) -> Sequence[str]:
+    param = layer.convolution_param
+    kernel, stride, pad = (list(getattr(param, name)) for name in ("kernel_size", "stride", "pad"))
+    return (
+        *(_window(kernel), f"{param.num_output} out"),
+        f"pad {_spell(pad)}" if any(pad) else "",
+        f"stride {_spell(stride)}" if any(s != 1 for s in stride) else "",
+        f"group {param.group}" if param.group != 1 else "",
+        _frozen(layer),
+    )
+
+
+def _pooling(layer: Any) -> Sequence[str]:
+    param = layer.pooling_param
+    method = caffe.proto.caffe_pb2.PoolingParameter.PoolMethod.Name(param.pool).lower()
+    if param.global_pooling:
+        return (method, "the whole image")
+    return (
+        *(method, _window([param.kernel_size] if param.kernel_size else [param.kernel_h, param.kernel_w])),
+        f"pad {param.pad}" if param.pad else "",
+        f"stride {param.stride}" if param.stride != 1 else "",
+    )
+
+
+def _loss(layer: Any) -> Sequence[str]:
+    param = layer.loss_param
+    mean = not param.HasField("normalize") or param.normalize
+    weights = [f"weight {weight:g}" for weight in layer.loss_weight if weight != 1]
+    return (
+        "mean" if mean else "sum",
+        f"ignores {param.ignore_label}" if param.HasField("ignore_label") else "",
+        *weights,
+    )
+
+
+def _frozen(layer: Any) -> str:
+    return "frozen" if layer.param and all(spec.lr_mult == 0 for spec in layer.param) else ""
+
+
+def _window(kernel: Sequence[int]) -> str:
+    return "x".join(str(side) for side in (kernel if len(kernel) > 1 else [*kernel, *kernel]))
+
+
+def _spell(values: Sequence[int]) -> str:
+    return "x".join(str(value) for value in dict.fromkeys(values))
+
+
+def _shapes(layer: Any) -> Sequence[str]:
+    return ["x".join(str(dim) for dim in shape.dim) for shape in layer.input_param.shape]
+
+
+def _eltwise(layer: Any) -> Sequence[str]:
+    return [caffe.proto.caffe_pb2.EltwiseParameter.EltwiseOp.Name(layer.eltwise_param.operation).lower()]
+
+
+_DESCRIPTIONS: Mapping[str, Callable[[Any], Sequence[str]]] = {
+    "Convolution": _convolution,
+    "Crop": lambda layer: [f"offset {_spell(layer.crop_param.offset)}"],
+    "Data": lambda layer: [layer.data_param.source, f"batch {layer.data_param.batch_size}"],
+    "Deconvolution": _convolution,
+    "Dropout": lambda layer: [f"{layer.dropout_param.dropout_ratio:g}"],
+    "Eltwise": _eltwise,
+    "InnerProduct": lambda layer: [f"{layer.inner_product_param.num_output} out", _frozen(layer)],
+    "Input": _shapes,
+    "LRN": lambda layer: [f"size {layer.lrn_param.local_size}"],
+    "Pooling": _pooling,
+    "Python": lambda layer: [layer.python_param.layer],
+    "Scale": lambda layer: [f"{layer.scale_param.filler.value:g}", _frozen(layer)],
+    "SoftmaxWithLoss": _loss,
+}

@@ -1,0 +1,43 @@
+"""A sheet as the text of an SVG file."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Sequence
+
+from fcn_repro.diagram.layout import Point
+from fcn_repro.diagram.shapes import PAPER, Line, Polygon, Rectangle, Shape, Sheet, Text
+
+FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
+
+
+def svg(sheet: Sheet) -> str:
+    """The file's text."""
+    size = f'width="{sheet.width:.0f}" height="{sheet.height:.0f}"'
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{FONT}">',
+            f'<rect {size} fill="{PAPER}"/>',
+            *(_element(shape) for shape in sheet.shapes),
+            "</svg>\n",
+        ]
+    )
+
+
+def _element(shape: Shape) -> str:
+    if isinstance(shape, Rectangle):
+        place = f'x="{shape.x:.1f}" y="{shape.y:.1f}" width="{shape.width:.1f}" height="{shape.height:.1f}"'
+        return f'<rect {place} rx="4" fill="{shape.fill}" stroke="{shape.edge}"/>'
+    if isinstance(shape, Line):
+        return f'<polyline points="{_points(shape.points)}" fill="none" stroke="{shape.colour}" stroke-width="1.3"/>'
+    if isinstance(shape, Polygon):
+        return f'<polygon points="{_points(shape.points)}" fill="{shape.colour}"/>'
+    assert isinstance(shape, Text)
+    weight = ' font-weight="bold"' if shape.bold else ""
+    anchor = ' text-anchor="middle"' if shape.centred else ""
+    place = f'x="{shape.x:.1f}" y="{shape.y:.1f}" font-size="{shape.size:g}"'
+    return f'<text {place} fill="{shape.colour}"{weight}{anchor}>{escape(shape.text)}</text>'
+
+
+def _points(points: Sequence[Point]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)

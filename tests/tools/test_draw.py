@@ -1,0 +1,58 @@
+import argparse
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fcn_repro.errors import DataError
+from tools import draw
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(net: str, phase: str = "train") -> None:
+    draw.main(argparse.Namespace(net=net, phase=phase))
+
+
+def test_an_experiment_is_drawn_beside_its_prototxt_which_is_made_if_need_be(capsys):
+    run("voc-fcn-alexnet", "deploy")
+    assert (
+        capsys.readouterr().out.splitlines()[-1] == "build/voc-fcn-alexnet/deploy.svg build/voc-fcn-alexnet/deploy.png"
+    )
+    assert "norm1" in Path("build/voc-fcn-alexnet/deploy.svg").read_text()
+    with Image.open("build/voc-fcn-alexnet/deploy.png") as picture:
+        assert picture.height > picture.width > 300
+
+
+def test_what_the_prototxt_says_is_drawn_not_what_would_be_emitted():
+    Path("build/voc-fcn8s").mkdir(parents=True)
+    Path("build/voc-fcn8s/train.prototxt").write_text('layer { name: "edited" type: "Input" top: "data" }')
+    run("voc-fcn8s")
+    assert "edited" in Path("build/voc-fcn8s/train.svg").read_text()
+
+
+def test_any_prototxt_will_do():
+    Path("mine.prototxt").write_text('layer { name: "only" type: "Input" top: "data" }')
+    run("mine.prototxt")
+    assert Path("mine.svg").is_file() and Path("mine.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("train_net: 'x'", r'bad.prototxt: no net: 1:1 .*"train_net"'),
+        ("layers { type: RELU }", "bad.prototxt: no net: there is no `layer` in it"),
+    ],
+)
+def test_refuses_what_is_no_net(text: str, complaint: str):
+    Path("bad.prototxt").write_text(text)
+    with pytest.raises(ValueError, match=complaint):
+        run("bad.prototxt")
+
+
+def test_refuses_what_is_not_there():
+    with pytest.raises(DataError, match="voc-fcn4s: neither a prototxt nor an experiment; expected one of: voc-fcn32s"):
+        run("voc-fcn4s")
