@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping
+from typing import Any, Mapping
 
 from fcn_repro.folder import BUILD
 from fcn_repro.report import headline, read_report
@@ -54,7 +54,7 @@ def measured(build: Path = BUILD) -> list[dict]:
     return [read_report(path) for path in sorted([*build.glob("*/score.json"), *build.glob("*/*.score.json")])]
 
 
-def value_of(report: Mapping[str, dict], metric: str) -> float | None:
+def value_of(report: Mapping[str, Any], metric: str) -> float | None:
     """A report's value, in percent, of one of the paper's metrics; None if it has no such metric."""
     if metric == "geometric_accuracy":
         metric, score = "pixel_accuracy", report["scores"].get("score_geo", {})

@@ -6,9 +6,8 @@ import hashlib
 import json
 import math
 import subprocess
-from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from fcn_repro import metrics
 from fcn_repro.atomic import replacing
@@ -25,12 +24,11 @@ def build_report(
     `class_names` has the names for each head in order; where there are none, classes are numbered. Metrics are
     fractions from 0 to 1, null where undefined; `mean_iu_reference` is explained in `fcn_repro.metrics`.
     """
-    named = zip_longest(scores.items(), class_names[: len(scores)], fillvalue=())
-    cells = {head: _cells(score, names) for (head, score), names in named}
-    return {**facts, "commit": commit(), "scores": cells}
+    named = zip(scores.items(), [*class_names, *[()] * len(scores)])
+    return {**facts, "commit": commit(), "scores": {head: _cells(score, names) for (head, score), names in named}}
 
 
-def write_report(path: Path, report: Mapping[str, object]) -> None:
+def write_report(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report whole or not at all."""
     with replacing(path) as file:
         json.dump(report, file, indent=1)
@@ -41,12 +39,12 @@ def read_report(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def headline(report: Mapping[str, dict]) -> dict:
+def headline(report: Mapping[str, Any]) -> dict:
     """The score of a report's first head; nets have but one, save SIFT Flow's, whose second is geometry."""
     return next(iter(report["scores"].values()))
 
 
-def summary(report: Mapping[str, dict]) -> str:
+def summary(report: Mapping[str, Any]) -> str:
     """A line per head: the four metrics in percent."""
     return "\n".join(
         f"{report['experiment']} {head}, {report['images']} images of {report['split']}: "

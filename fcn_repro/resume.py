@@ -16,6 +16,7 @@ from typing import Any, Mapping
 import numpy as np
 
 from fcn_repro.atomic import replacing
+from fcn_repro.datasets.base import data_layer
 from fcn_repro.engine import caffe
 from fcn_repro.folder import RunFolder, Snapshot
 
@@ -29,7 +30,7 @@ def seal(snapshot: Snapshot, solver: caffe.SGDSolver) -> None:
     state = {
         "iteration": solver.iter,
         "bytes": [snapshot.weights.stat().st_size, snapshot.history.stat().st_size],
-        "data": solver.net.layers[0].position(),
+        "data": data_layer(solver.net).position(),
         "generators": _pack(caffe.random_state()) if hasattr(caffe, "random_state") else None,
     }
     with replacing(snapshot.resume) as file:
@@ -57,7 +58,7 @@ def restore(snapshot: Snapshot, solver: caffe.SGDSolver) -> None:
     """
     solver.restore(str(snapshot.history))
     state = json.loads(snapshot.resume.read_text(encoding="utf-8"))
-    solver.net.layers[0].seek(state["data"])
+    data_layer(solver.net).seek(state["data"])
     if state["generators"] and hasattr(caffe, "set_random_state"):
         caffe.set_random_state(_unpack(state["generators"]))
     else:

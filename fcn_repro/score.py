@@ -9,6 +9,7 @@ from typing import Sequence
 import numpy as np
 
 from fcn_repro import metrics
+from fcn_repro.datasets.base import data_layer
 from fcn_repro.engine import caffe
 from fcn_repro.heads import Head
 from fcn_repro.palette import save_label
@@ -37,7 +38,7 @@ def seg_tests(
     Returns   scores by name of the score blob. The data layer is left where it was.
     Source    reference 1305c73, score.py
     """
-    layer = net.layers[0]
+    layer = data_layer(net)
     position = layer.position()
     layer.seek({**position, "next": 0})
     images = len(layer.items) if images is None else images

@@ -19,6 +19,7 @@ from google.protobuf import text_format
 
 from fcn_repro import datasets, diagnosis, engine, resume, surgery
 from fcn_repro.atomic import replacing
+from fcn_repro.datasets.base import data_layer
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.folder import RunFolder, Snapshot
@@ -175,7 +176,7 @@ class Training:
             scores = seg_tests(net, self.scored_heads)
         except KeyboardInterrupt as interrupt:
             raise self._interrupted() from interrupt
-        layer = net.layers[0]
+        layer = data_layer(net)
         facts = {
             "experiment": self.folder.experiment,
             "iteration": self.solver.iter,
@@ -197,7 +198,7 @@ class Training:
 
     def finish(self) -> None:
         """Hand on the best of the scored snapshots as `final`, with its score."""
-        best = self._best()
+        best = self._best() or self.here
         with open(best.weights, "rb") as source, replacing(self.folder.final, "wb") as target:
             shutil.copyfileobj(source, target, 1 << 24)
         report = read_report(best.score)

@@ -64,7 +64,7 @@ def _copy(source: caffe.Blob, target: caffe.Blob, name: str) -> bool:
             f"{list(target.shape)}, which holds {target.count}; "
             "rename the layer in one prototxt if it is meant to be new"
         )
-    target.data.flat = source.data.flat
+    target.data.reshape(-1)[:] = source.data.reshape(-1)
     return list(source.shape) == list(target.shape)
 
 

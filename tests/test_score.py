@@ -57,3 +57,10 @@ def test_saved_pictures_have_the_size_of_their_images(net, folder, tmp_path):
     with Image.open(tmp_path / "pictures/2011_000000.png") as picture:
         assert picture.size == SIZES[0][::-1]
         assert picture.mode == "P"
+
+
+def test_a_net_without_a_data_layer_cannot_be_scored(folder, tmp_path):
+    by_hand = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 9, 9] } } }'
+    (tmp_path / "val.prototxt").write_text(by_hand)
+    with pytest.raises(ValueError, match="first layer is of type Input; expected a SegDataLayer"):
+        seg_tests(caffe.Net(str(tmp_path / "val.prototxt"), caffe.TEST), [])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from fcn_repro.metrics import METRICS
 from fcn_repro.paper import Cell, Table, measured, tables, value_of
@@ -70,13 +70,13 @@ def _printed(cell: Cell) -> str:
     return cell.value + ("?" if cell.is_recalled else "")
 
 
-def _ours(report: Mapping[str, object], metrics: Sequence[str], split: str = "") -> str:
+def _ours(report: Mapping[str, Any], metrics: Sequence[str], split: str = "") -> str:
     values = [value_of(report, metric) for metric in metrics]
     printed = ["." if value is None else f"{value:.2f}" for value in values]
     return _line(f"    {report['experiment']}", printed, metrics, _standing(report, split))
 
 
-def _standing(report: Mapping[str, object], split: str) -> str:
+def _standing(report: Mapping[str, Any], split: str) -> str:
     """Whose weights they are, and what keeps the score from being compared as it is."""
     notes = []
     if report["shortened"]:

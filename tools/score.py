@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from fcn_repro import datasets, device, engine, surgery
+from fcn_repro.datasets.base import data_layer
 from fcn_repro.folder import RunFolder
 from fcn_repro.heads import heads
 from fcn_repro.report import build_report, read_report, sha256, summary, write_report
@@ -33,7 +34,7 @@ def main(options: argparse.Namespace) -> None:
     pictures = folder.pictures / weights.stem if options.pictures else None
     scores = seg_tests(net, heads(folder.val), options.images, pictures)
     path = folder.score if weights == folder.final else folder.score_of(weights.stem)
-    layer = net.layers[0]
+    layer = data_layer(net)
     facts = {
         **_known(path, row, {"file": str(weights), "sha256": sha256(weights)}),
         "split": layer.options["split"],

