@@ -25,6 +25,7 @@ class Style:
     dropout       False leaves it out, as deploy nets do
     multipliers   False leaves lr_mult and decay_mult out: biases then learn and decay as weights do
     width         factor on the channels of every hidden layer
+    margin        empty cells put around what the fc layers see, for images smaller than their field
     """
 
     pad: int | None = None
@@ -32,6 +33,7 @@ class Style:
     dropout: bool = True
     multipliers: bool = True
     width: float = 1.0
+    margin: int = 0
 
     def first_pad(self, own: int) -> int:
         """The pad of the first convolution of a trunk whose own pad is `own`."""
@@ -61,6 +63,14 @@ class Style:
         if not self.dropout:
             return bottom
         n[name] = L.Dropout(bottom, dropout_ratio=ratio, in_place=True)
+        return n[name]
+
+    def surround(self, n: NetSpec, name: str, bottom: Top, channels: int) -> Top:
+        """`bottom`, or, named, `bottom` with a margin of zeros: a frozen copy of every channel, padded."""
+        if not self.margin:
+            return bottom
+        copy = dict(num_output=self._channels(channels), group=self._channels(channels), kernel_size=1, bias_term=False)
+        n[name] = L.Convolution(bottom, pad=self.margin, param=FROZEN, **copy)
         return n[name]
 
     def _channels(self, nout: int) -> int:

@@ -76,7 +76,7 @@ def _googlenet_fillers(layer: str) -> Fillers:
 
 
 def _mini_fillers(layer: str) -> Fillers:
-    return _fillers(type="msra")
+    return _fillers(type="constant", value=1) if layer == "pad5" else _fillers(type="xavier")
 
 
 FC8 = Names("fc8", "loss", {"accuracy": 1})
@@ -85,6 +85,10 @@ MEAN_IMAGE = dict(crop_size=227, mean_file="data/ilsvrc12/imagenet_mean.binarypr
 MEAN_PIXEL = dict(crop_size=224, mean_value=[104, 117, 123])
 VGG_MEAN_PIXEL = dict(crop_size=224, mean_value=[103.939, 116.779, 123.68])
 
+# A window of 96 pixels has 3 x 3 cells in pool5, fc6 sees 7 x 7. Dropout would keep so narrow a net from learning at all.
+STRIDE = 32  # pixels between two cells of pool5
+MINI = Style(dense=True, dropout=False, width=MINI_WIDTH, margin=2)
+
 CLASSIFIERS = {
     "vgg16": Classifier(vgg16, FC8, _vgg_fillers, 224, Ilsvrc2012(256, VGG_MEAN_PIXEL)),
     "caffenet": Classifier(alexnet, FC8, _caffenet_fillers, 227, Ilsvrc2012(256, MEAN_IMAGE)),
@@ -92,7 +96,7 @@ CLASSIFIERS = {
         *(googlenet_pooled, LOSS3, _googlenet_fillers, 224, Ilsvrc2012(32, MEAN_PIXEL)),
         auxiliary=(("loss1", "inception_4a/output"), ("loss2", "inception_4d/output")),
     ),
-    "mini-vgg16": Classifier(vgg16, FC8, _mini_fillers, 224, style=Style(dense=True, width=MINI_WIDTH)),
+    "mini-vgg16": Classifier(vgg16, FC8, _mini_fillers, 96, style=MINI),
 }
 CONVOLUTIONAL = {f"{name}-fcn": name for name in CLASSIFIERS}
 
@@ -100,7 +104,7 @@ CONVOLUTIONAL = {f"{name}-fcn": name for name in CLASSIFIERS}
 def classifier(net: Classifier, phase: str, data: Data | Ilsvrc2012) -> Any:
     """The NetParameter for a phase: train and val read data and end in a loss; deploy turns `data` into `prob`."""
     n = NetSpec()
-    style = replace(net.style, dropout=phase != "deploy")
+    style = replace(net.style, dropout=net.style.dropout and phase != "deploy")
     classes = len(data.class_names)
     if phase == "deploy":
         n.data = L.Input(shape=dict(dim=[1, 3, net.size, net.size]))
@@ -120,7 +124,8 @@ def classifier(net: Classifier, phase: str, data: Data | Ilsvrc2012) -> Any:
 
 def convolutional(net: Classifier, data: Data | Ilsvrc2012) -> Any:
     """The deploy net with every fc layer as a convolution: a map of class probabilities for an image of any size."""
-    return classifier(replace(net, style=replace(net.style, dense=False)), "deploy", data)
+    filled = net.size + 2 * net.style.margin * STRIDE
+    return classifier(replace(net, size=filled, style=replace(net.style, dense=False, margin=0)), "deploy", data)
 
 
 def _judge(n: NetSpec, net: Classifier, phase: str, style: Style, classes: int) -> None:

@@ -36,7 +36,8 @@ def vgg16(n: NetSpec, style: Style) -> dict[str, Top]:
     n.conv5_3, n.relu5_3 = conv_relu(n.relu5_2, 512)
     n.pool5 = max_pool(n.relu5_3)
 
-    n.fc6, n.relu6 = style.fc_relu(n.pool5, 4096, ks=7)
+    pad5 = style.surround(n, "pad5", n.pool5, 512)
+    n.fc6, n.relu6 = style.fc_relu(pad5, 4096, ks=7)
     drop6 = style.drop(n, "drop6", n.relu6)
     n.fc7, n.relu7 = style.fc_relu(drop6, 4096, ks=1)
     drop7 = style.drop(n, "drop7", n.relu7)

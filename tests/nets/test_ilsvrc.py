@@ -95,15 +95,33 @@ def test_a_data_set_given_is_read_in_place_of_ilsvrc():
     net = build("mini-vgg16", "train", DATA)
     assert net.layer[0].python_param.layer == "SBDDSegDataLayer"
     assert by_name(net)["fc8"].inner_product_param.num_output == 21
-    assert by_name(net)["conv1_1"].convolution_param.weight_filler.type == "msra"
+    assert by_name(net)["conv1_1"].convolution_param.weight_filler.type == "xavier"
+
+
+def test_a_small_window_is_surrounded_by_nothing_until_it_fills_the_field_of_fc6():
+    """Zeros on every side of exact copies: what fc6 learns is what it will see of a larger image's middle."""
+    pad5 = by_name(build("mini-vgg16", "train", DATA))["pad5"]
+    assert (pad5.convolution_param.pad[0], pad5.convolution_param.weight_filler.value) == (2, 1)
+    assert pad5.convolution_param.group == pad5.convolution_param.num_output == 64
+    assert pad5.param[0].lr_mult == 0
+    assert "pad5" not in by_name(build("mini-vgg16-fcn", "deploy", DATA))
+
+
+def test_the_mini_classifier_has_no_dropout():
+    assert "Dropout" not in {layer.type for layer in build("mini-vgg16", "train", DATA).layer}
+
+
+def size(net) -> int:
+    """The side of the square image that a deploy net is written for."""
+    return net.layer[0].input_param.shape[0].dim[2]
 
 
 @pytest.mark.parametrize("net", CONVOLUTIONAL)
 def test_convolutional_form_has_as_many_numbers_in_every_layer(net: str):
     """What flat transplantation rests on."""
-    dense = build(CONVOLUTIONAL[net], "deploy", DATA)
-    size = dense.layer[0].input_param.shape[0].dim[2]
-    assert parameters(build(net, "deploy", DATA), size) == parameters(dense, size)
+    dense, convolutional = build(CONVOLUTIONAL[net], "deploy", DATA), build(net, "deploy", DATA)
+    expected = {name: count for name, count in parameters(dense, size(dense)).items() if name != "pad5"}
+    assert parameters(convolutional, size(convolutional)) == expected
 
 
 @pytest.mark.parametrize("net", CONVOLUTIONAL)

@@ -32,8 +32,8 @@ def test_rows_are_the_references(name: str):
 
 
 def test_there_are_two_regimes_in_the_reference():
-    assert dataclasses.astuple(HEAVY) == (0.99, 1, False, 5e-4)
-    assert dataclasses.astuple(ACCUMULATED) == (0.9, 20, True, 5e-4)
+    assert dataclasses.astuple(HEAVY) == (0.99, 1, False, 5e-4, None, None)
+    assert dataclasses.astuple(ACCUMULATED) == (0.9, 20, True, 5e-4, None, None)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
