@@ -2,8 +2,10 @@
 
 Directory
     data/nyud   trainval.txt, test.txt, data/{images,depth,hha}/img_ID.png, segmentation/img_ID.mat
-Differs     The reference ships train and val but no trainval, on which its nets learn: here it is train, then val. Its
-            own order is not known, so neither are its draws.
+Prepared    From the reference's nyud.tar.gz; or, where nyu_depth_v2_labeled.mat lies in data/downloads, from that:
+            depth is then encoded here (nyud_labeled.py, hha.py).
+Differs     The reference ships train and val but no trainval, on which its nets learn: here it is train, then val, or
+            the data set's own list. The reference's order is not known, so neither are its draws.
             A depth of zero, a pixel without a measurement, is refused: its logarithm would make the loss NaN.
 Keeps       The colour mean looks like R G B, yet it is subtracted from B G R: the released weights were trained that
             way. `mean` in param_str gives another.
@@ -17,9 +19,10 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro.datasets import preparation, reading
+from fcn_repro.datasets import nyud_labeled, preparation, reading
 from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
 from fcn_repro.errors import DataError
+from fcn_repro.fetch import fetch, sources
 
 CLASS_NAMES = (
     *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture"),
@@ -126,14 +129,34 @@ def nyud_files(nyud_dir: Path, item: str) -> Mapping[str, Path]:
 
 
 def prepare(listed: Mapping[str, int] = LISTED) -> Mapping[str, int]:
-    """Lay out data/nyud and join train and val; images per split.
+    """Lay out data/nyud: from the data set's own files if they are in data/downloads, else from the reference's.
 
-    Raises   DataError when a file cannot be had, or a list has another length than known
+    Returns   images per split.
+    Raises    DataError when a file cannot be had, or a list has another length than known
     """
+    counts = {"trainval": listed["train"] + listed["val"], "test": listed["test"]}
     lists = {split: NYUD_DIR / f"{split}.txt" for split in (*listed, "trainval")}
+    if sources()["nyudv2-labeled"].path.is_file():
+        _prepare_labeled(lists, counts)
+    else:
+        _prepare_packed(lists, counts, listed)
+    return counts
+
+
+def _prepare_labeled(lists: Mapping[str, Path], counts: Mapping[str, int]) -> None:
+    """Encode depth and write every picture; the lists are in the order of the data set's own split."""
+    numbered = nyud_labeled.read_splits(fetch("nyudv2-splits"))
+    splits = {"trainval": numbered["train"], "test": numbered["test"]}
+    for split, items in splits.items():
+        preparation.write_list(lists[split], items, counts[split])
+    files = {item: nyud_files(NYUD_DIR, item) for items in splits.values() for item in items}
+    nyud_labeled.write_items(fetch("nyudv2-labeled"), fetch("nyudv2-labels40"), files)
+
+
+def _prepare_packed(lists: Mapping[str, Path], counts: Mapping[str, int], listed: Mapping[str, int]) -> None:
+    """Unpack the reference's archive, and join its train and val."""
     ids = {split: preparation.list_alone(f"nyudv2-{split}", lists[split], count) for split, count in listed.items()}
-    trainval = preparation.write_list(lists["trainval"], [*ids["train"], *ids["val"]], listed["train"] + listed["val"])
+    preparation.write_list(lists["trainval"], [*ids["train"], *ids["val"]], counts["trainval"])
     parts = {"*/data/": NYUD_DIR / "data", "*/segmentation/": NYUD_DIR / "segmentation"}
-    for split in ("trainval", "test"):
+    for split in counts:
         preparation.unpacked("nyudv2", parts, lists[split], lambda item: nyud_files(NYUD_DIR, item).values())
-    return {"trainval": trainval, "test": listed["test"]}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
+from PIL import Image
+
 from fcn_repro.atomic import replacing
 from fcn_repro.datasets import reading
 from fcn_repro.errors import DataError
@@ -52,6 +55,13 @@ def write_list(list_file: Path, items: Sequence[str], expected: int) -> int:
         with replacing(list_file) as file:
             file.write(text)
     return expected
+
+
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """Write (H, W) or (H, W, 3) uint8, or (H, W) uint16, whole or not at all; missing folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, "wb") as file:
+        Image.fromarray(pixels).save(file, format="PNG")
 
 
 def _missing(list_file: Path, files: Callable[[str], Iterable[Path]]) -> list[Path]:
