@@ -1,0 +1,73 @@
+import runpy
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcn_repro.datasets import hha, nyud_labeled
+from tools import hha as tool
+
+Y, X = np.mgrid[:30, :40]
+DEPTH_MM = (1500 + 2 * X + 5 * Y).astype(np.uint16)
+CAMERA = ["40", "40", "19.5", "14.5"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs the program on depth.png: its exit status, and what it wrote if it did."""
+
+    def program(*options, depth=DEPTH_MM):
+        Image.fromarray(depth).save(tmp_path / "depth.png")
+        monkeypatch.setattr(
+            sys, "argv", ["hha.py", str(tmp_path / "depth.png"), "--out", str(tmp_path / "out"), *options]
+        )
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(tool.__file__, run_name="__main__")
+        written = tmp_path / "out" / "depth.png"
+        return ended.value.code, np.array(Image.open(written)) if written.exists() else None
+
+    return program
+
+
+def test_millimetres_become_disparity_height_and_angle(run):
+    status, written = run("--camera", *CAMERA)
+    assert status == 0
+    np.testing.assert_array_equal(written, hha.encode(DEPTH_MM / 1000, hha.Camera(40, 40, 19.5, 14.5)))
+    np.testing.assert_array_equal(written[..., 0], np.floor(310_000 / DEPTH_MM + 0.5))
+
+
+def test_the_unit_of_depth_can_be_another(run):
+    assert (run("--camera", *CAMERA, "--per-metre", "5000", depth=5 * DEPTH_MM)[1] == run("--camera", *CAMERA)[1]).all()
+
+
+def test_what_was_not_measured_stays_out_of_planes(run, tmp_path):
+    raw = DEPTH_MM.copy()
+    raw[10:20, 10:20] = 0
+    (tmp_path / "raw").mkdir()
+    Image.fromarray(raw).save(tmp_path / "raw" / "depth.png")
+    depth = DEPTH_MM + 100 * (raw == 0)
+    _, written = run("--camera", *CAMERA, "--raw", str(tmp_path / "raw"), depth=depth.astype(np.uint16))
+    np.testing.assert_array_equal(written, hha.encode(depth / 1000, hha.Camera(40, 40, 19.5, 14.5), raw > 0))
+
+
+def test_nyuds_camera_is_known_by_the_size_of_its_pictures(run):
+    depth = np.full((425, 560), 2000, np.uint16)
+    camera = nyud_labeled.CAMERAS[425, 560]
+    assert (camera.cx, camera.cy) == pytest.approx((284.58244941, 207.73616633))
+    np.testing.assert_array_equal(run(depth=depth)[1], hha.encode(depth / 1000, camera))
+
+
+def test_refuses_to_guess_a_camera(run, capsys):
+    assert run()[0] == 3
+    assert (
+        "depth.png: 40 x 30 pixels; expected NYUDv2's 640 x 480 or 560 x 425, or the camera" in capsys.readouterr().err
+    )
+
+
+def test_refuses_holes_where_that_is_asked_for(run, capsys):
+    depth = DEPTH_MM.copy()
+    depth[0, :7] = 0
+    assert run("--camera", *CAMERA, "--holes", "refuse", depth=depth)[0] == 3
+    assert "depth.png: 7 of 1200 pixels have no depth" in capsys.readouterr().err
+    assert run("--camera", *CAMERA, "--holes", "zero", depth=depth)[0] == 0
