@@ -34,8 +34,8 @@ class LossWatch:
         self._recent: deque[float] = deque(maxlen=WINDOW)
         self._seen = 0
 
-    def observe(self, loss_per_pixel: float) -> str | None:
-        """Take in the loss of one more iteration; a finding to tell the user, at most once, if it did not fall.
+    def observe(self, iteration: int, loss_per_pixel: float) -> str | None:
+        """Take in the loss of one more iteration; a finding to tell the user, at most once, if it does not fall.
 
         Raises   Diverged when it is NaN or infinite, or saturated for a while.
         """
@@ -43,11 +43,11 @@ class LossWatch:
         self._seen += 1
         mean = sum(self._recent) / len(self._recent)
         if not math.isfinite(loss_per_pixel):
-            raise Diverged(f"{self._head.loss} is {loss_per_pixel} after {self._seen} iterations. {self._rate()}")
+            raise Diverged(f"{self._head.loss} is {loss_per_pixel} at iteration {iteration}. {self._rate()}")
         if len(self._recent) == WINDOW and mean > 0.9 * SATURATED:
             raise Diverged(
-                f"{self._head.loss} is {mean:.1f} per pixel, and it cannot be larger than {SATURATED:.1f}: the net is "
-                f"certain and wrong everywhere. {self._rate()}"
+                f"{self._head.loss} is {mean:.1f} per pixel at iteration {iteration}, and it cannot be larger than "
+                f"{SATURATED:.1f}: the net is certain and wrong everywhere. {self._rate()}"
             )
         chance = math.log(self._classes)
         if self._seen == PATIENCE and abs(mean - chance) < 0.01 * chance:
@@ -59,16 +59,16 @@ class LossWatch:
         return None
 
     def _rate(self) -> str:
+        """What is unusual, or usual, about the rate for a loss so normalised."""
         lr, momentum = self._solver.base_lr, self._solver.momentum
-        facts = f"It is trained with base_lr {lr:g} and momentum {momentum:g} on a loss that is "
         if self._head.summed:
-            facts += "summed over pixels (normalize: false)"
-            if lr > LARGEST_SUMMED_LR:
-                return f"{facts}: that rate suits a loss averaged over pixels; summed ones take 1e-10 or less."
-            return f"{facts}: the reference takes 1e-10 from ILSVRC weights, 100 times less for each skip."
-        if lr <= LARGEST_SUMMED_LR:
-            return f"{facts}averaged over pixels (normalize: true): that rate suits a summed loss; try 1e-4."
-        return f"{facts}averaged over pixels (normalize: true): the reference takes 1e-4 with momentum 0.9."
+            loss, reference = "summed over pixels (normalize: false)", "1e-10, and 100 times less for each skip"
+            other = "averaged" if lr > LARGEST_SUMMED_LR else None
+        else:
+            loss, reference = "averaged over pixels (normalize: true)", "1e-4 with momentum 0.9"
+            other = "summed" if lr <= LARGEST_SUMMED_LR else None
+        suits = f" That rate suits a loss {other} over pixels." if other else ""
+        return f"The loss is {loss}, base_lr {lr:g}, momentum {momentum:g}.{suits} The reference takes {reference}."
 
 
 def lone_prediction(score: Score) -> str | None:

@@ -228,7 +228,7 @@ class Training:
         """The loss of the last forward, and the first head's per pixel; what the watches find is logged."""
         net = self.solver.net
         per_pixel = [head.loss_per_pixel(net) for head in self.heads]
-        findings = [watch.observe(loss) for watch, loss in zip(self.watches, per_pixel)]
+        findings = [watch.observe(self.solver.iter, loss) for watch, loss in zip(self.watches, per_pixel)]
         for finding in filter(None, findings):
             logger.warning("%s: %s", self.folder.experiment, finding)
         return sum(head.loss_of(net) for head in self.heads), per_pixel[0]

@@ -16,7 +16,7 @@ def watch(normalization="BATCH_SIZE", base_lr=1e-10, momentum=0.99):
 
 
 def observe(loss_watch, losses):
-    return [finding for finding in map(loss_watch.observe, losses) if finding]
+    return [finding for finding in map(loss_watch.observe, range(4001, 9000), losses) if finding]
 
 
 def test_a_loss_that_stays_at_ln_of_the_classes_is_named_once():
@@ -36,7 +36,7 @@ def test_noise_around_ln_of_the_classes_does_not_hide_it():
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_ends_training(loss):
-    with pytest.raises(diagnosis.Diverged, match=f"loss is {loss} after 3 iterations"):
+    with pytest.raises(diagnosis.Diverged, match=f"loss is {loss} at iteration 4003"):
         observe(watch(), [3.0, 9.0, loss])
 
 
@@ -46,17 +46,19 @@ def test_a_saturated_loss_ends_training():
 
 
 def test_a_rate_for_averaged_losses_on_a_summed_one_is_named_as_the_cause():
-    with pytest.raises(diagnosis.Diverged, match=r"base_lr 0\.0001 .* summed .* suits a loss averaged over pixels"):
+    with pytest.raises(
+        diagnosis.Diverged, match=r"summed over pixels .*base_lr 0\.0001.* suits a loss averaged over pixels"
+    ):
         observe(watch(base_lr=1e-4), [math.nan])
 
 
 def test_a_rate_for_summed_losses_on_an_averaged_one_is_named_as_the_cause():
     (finding,) = observe(watch("VALID", base_lr=1e-10), [math.log(21)] * 300)
-    assert "that rate suits a summed loss" in finding
+    assert "That rate suits a loss summed over pixels" in finding
 
 
 def test_heavy_momentum_on_an_averaged_loss_is_compared_with_the_references():
-    with pytest.raises(diagnosis.Diverged, match=r"momentum 0\.99 .* the reference takes 1e-4 with momentum 0\.9"):
+    with pytest.raises(diagnosis.Diverged, match=r"momentum 0\.99\. The reference takes 1e-4 with momentum 0\.9"):
         observe(watch("VALID", base_lr=1e-4), [math.nan])
 
 
