@@ -1,0 +1,110 @@
+"""Where the cells of a net's blobs lie on its input, what they see of it, and where its crop offsets come from.
+
+Positions are pixel coordinates of cell centres: pixel 0 is the image's first, negative ones are padding.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from fcn_repro.engine import caffe
+
+L = caffe.layers
+SLIDING = ("Convolution", "Pooling")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How the cells of a blob lie on the image: cell i has its centre at pixel `first + i * spacing`."""
+
+    first: float
+    spacing: float
+    sees: int  # pixels to a side that a cell is computed from
+
+
+def grids(net: Any) -> dict[str, Grid]:
+    """The grid of every blob of a NetParameter whose first top is the image.
+
+    Fully connected layers, and all that follows them, have none.
+    """
+    tops = _tops(net)
+    image = net.layer[0].top[0]
+    found = {image: Grid(0, 1, 1)}
+    for layer in list(net.layer)[1:]:
+        blob = layer.top[0]
+        try:
+            _, spacing, first = caffe.coord_map.coord_map_from_to(tops[blob], tops[image])
+        except RuntimeError:
+            continue
+        below = [found[bottom] for bottom in layer.bottom if bottom in found]
+        found[blob] = Grid(_one(first), _one(spacing), _sees(layer, tops[blob], below))
+    return found
+
+
+def derivations(net: Any) -> Iterator[str]:
+    """How each upsampling kernel and each crop offset of a NetParameter follows from the grids, a paragraph each."""
+    at = grids(net)
+    for layer in net.layer:
+        if layer.top[0] in at and layer.type in ("Deconvolution", "Crop"):
+            yield "\n".join((_upsampled if layer.type == "Deconvolution" else _cropped)(layer, at))
+
+
+def _upsampled(layer: Any, at: Mapping[str, Grid]) -> Iterator[str]:
+    below, grid = at[layer.bottom[0]], at[layer.top[0]]
+    kernel, stride = layer.convolution_param.kernel_size[0], layer.convolution_param.stride[0]
+    centre = (kernel - 1) / 2
+    yield f"{layer.name}: kernel {kernel}, stride {stride}"
+    yield f"    {layer.bottom[0]} has a cell every {below.spacing:g} pixels, the first at pixel {below.first:g}."
+    yield f"    The centre of {kernel} cells is ({kernel} - 1) / 2 = {centre:g}; new ones are {grid.spacing:g} apart:"
+    yield f"    {below.first:g} - {centre:g} x {grid.spacing:g} = {grid.first:g} is where the first one lies."
+
+
+def _cropped(layer: Any, at: Mapping[str, Grid]) -> Iterator[str]:
+    name, reference = layer.bottom
+    begin, goal, spacing = at[name].first, at[reference].first, at[name].spacing
+    yield f"{layer.name}: offset {layer.crop_param.offset[0]}"
+    yield f"    The first cell of {name} lies at pixel {begin:g}, that of {reference} at {goal:g},"
+    yield f"    cells are {spacing:g} apart: ({goal:g} + {-begin:g}) / {spacing:g} = {(goal - begin) / spacing:g}."
+
+
+def _tops(net: Any) -> dict[str, Any]:
+    """Every blob as coord_map wants it: the net written in Python again. A Concat counts as its first bottom."""
+    tops: dict[str, Any] = {}
+    for layer in net.layer:
+        bottoms = [tops[blob] for blob in layer.bottom]
+        made = bottoms[0] if layer.type == "Concat" else getattr(L, layer.type)(*bottoms, **_geometry(layer))
+        tops.update(dict.fromkeys([blob for blob in layer.top if blob not in layer.bottom], made))
+    return tops
+
+
+def _geometry(layer: Any) -> Mapping[str, Any]:
+    """The parameters that coord_map looks at."""
+    if layer.type in ("Convolution", "Deconvolution"):
+        param = layer.convolution_param
+        names = ("kernel_size", "stride", "pad", "dilation")
+        return {name: list(getattr(param, name)) for name in names if len(getattr(param, name))}
+    if layer.type == "Pooling":
+        param = layer.pooling_param
+        return {"kernel_size": param.kernel_size, "stride": param.stride, "pad": param.pad}
+    if layer.type == "Crop":
+        return {"axis": layer.crop_param.axis, "offset": list(layer.crop_param.offset)}
+    return {}
+
+
+def _sees(layer: Any, top: Any, below: Sequence[Grid]) -> int:
+    if layer.type in SLIDING:
+        _, _, kernel, _ = caffe.coord_map.conv_params(top.fn)
+        return round(below[0].sees + (_one(kernel) - 1) * below[0].spacing)
+    if layer.type == "Deconvolution":
+        _, stride, kernel, _ = caffe.coord_map.conv_params(top.fn)
+        return round(below[0].sees + (math.ceil(_one(kernel) / _one(stride)) - 1) * below[0].spacing)
+    return below[0].sees if layer.type == "Crop" else max(grid.sees for grid in below)
+
+
+def _one(coefficient: Any) -> float:
+    """The coefficient of the first spatial axis; our nets' windows are square."""
+    return float(np.ravel(coefficient)[0])
