@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Callable, Mapping
 
-from fcn_repro.datasets import nyud, pascal_context, siftflow, smoke, voc
+from fcn_repro.datasets import mini, nyud, pascal_context, siftflow, smoke, voc
 from fcn_repro.datasets.base import DataSet
 
 DATASETS = {
@@ -20,6 +20,8 @@ DATASETS = {
     "siftflow": siftflow.SIFTFLOW,
     "pascalcontext": pascal_context.PASCAL_CONTEXT,
     "smoke": smoke.SMOKE,
+    "mini": mini.MINI,
+    "mini-objects": mini.OBJECTS,
 }
 
 PREPARE: Mapping[str, Callable[[], Mapping[str, int]]] = {
@@ -28,6 +30,7 @@ PREPARE: Mapping[str, Callable[[], Mapping[str, int]]] = {
     "siftflow": siftflow.prepare,
     "pascalcontext": pascal_context.prepare,
     "smoke": smoke.prepare,
+    "mini": mini.prepare,
 }
 
 MODULES = {
@@ -35,6 +38,7 @@ MODULES = {
     "nyud_layers": nyud,
     "siftflow_layers": siftflow,
     "pascalcontext_layers": pascal_context,
+    "mini_layers": mini,
 }
 
 

@@ -1,0 +1,178 @@
+"""A small data set that any machine can make: animals on grass, in the directories and file formats of VOC and SBD.
+
+Two sets share its pictures. `mini` is for segmentation. `mini-objects` is for the classifier that the first stage
+starts from: small windows, each named by what is in its middle, as ILSVRC's pictures are.
+
+Directory   build/data/mini
+    sbdd/           train.txt, img/ID.jpg, cls/ID.mat, and windows.txt: image, label, x and y of a window's middle
+    VOC2011/        ImageSets/Segmentation/val.txt, JPEGImages/ID.jpg, SegmentationClass/ID.png, windows.txt
+Splits      No bitmap that val shows is in train. As in SBD, train has no void; as in VOC, val's contours are void.
+Differs     Its images are made, and its scores say nothing about PASCAL VOC.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+import scipy.io
+from PIL import Image
+
+from fcn_repro.datasets import reading, scenes
+from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
+from fcn_repro.datasets.scenes import Scene
+from fcn_repro.datasets.silhouettes import silhouettes, split
+from fcn_repro.datasets.voc import MEAN_BGR, sbd_files, voc_files
+from fcn_repro.palette import label_image
+from fcn_repro.progress import Progress
+
+ROOT = Path("build/data/mini")
+SBD, VOC = ROOT / "sbdd", ROOT / "VOC2011"
+KINDS = tuple(scenes.COATS_RGB)
+SCENES = {"train": 3000, "val": 200}
+WINDOWS = {"train": 9000, "val": 600}  # a scene has one to five; those beyond these numbers are not listed
+SEEDS = {"train": 0, "val": 1_000_000}  # a scene's seed is this and its number
+LIST = "windows.txt"
+QUALITY = 95  # of JPEG
+WINDOW = 96  # the side of a window in pixels: 3 x 3 cells of pool5
+JITTER = 8  # a training window may lie so many pixels off
+
+
+def _objects(split: str, folder: Path, batch_size: int) -> DataLayer:
+    params = {"folder": str(folder), "split": split, "mean": MEAN_BGR, "batch_size": batch_size, "seed": 1337}
+    return DataLayer("mini_layers", "WindowDataLayer", params)
+
+
+MINI = DataSet(
+    name="mini",
+    class_names=("background", *KINDS),
+    mean_bgr=MEAN_BGR,
+    void=255,
+    splits=SCENES,
+    train=DataLayer(
+        "voc_layers", "SBDDSegDataLayer", {"sbdd_dir": str(SBD), "split": "train", "mean": MEAN_BGR, "seed": 1337}
+    ),
+    val=DataLayer(
+        "voc_layers", "VOCSegDataLayer", {"voc_dir": str(VOC), "split": "val", "mean": MEAN_BGR, "seed": 1337}
+    ),
+    archives=("animal-mnist",),
+)
+OBJECTS = DataSet(
+    name="mini-objects",
+    class_names=MINI.class_names,
+    mean_bgr=MEAN_BGR,
+    void=None,
+    splits=WINDOWS,
+    train=_objects("train", SBD, 16),
+    val=_objects("val", VOC, 1),
+    archives=MINI.archives,
+)
+
+
+class WindowDataLayer(SegDataLayer):
+    """Windows of scenes, a batch per forward, each with the label of what is in its middle.
+
+    Tops        data (N, 3, 96, 96): B G R, 0-255 minus mean, 0 beyond the scene's border · label (N): class 0-6
+    param_str   folder, split, mean, batch_size; optionally randomize, seed. Windows that are drawn at random are also
+                moved by up to 8 pixels either way, and every other one is mirrored.
+    """
+
+    facts = OBJECTS
+    required = ("folder", "split", "mean", "batch_size")
+
+    def list_file(self) -> Path:
+        """windows.txt."""
+        return Path(self.options["folder"], LIST)
+
+    def setup(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
+        """Read param_str and the list; scenes are kept once they are read."""
+        super().setup(bottom, top)
+        self.scenes: dict[str, np.ndarray] = {}
+
+    def reshape(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
+        """Give the tops the shape of a batch."""
+        top[0].reshape(self.options["batch_size"], 3, WINDOW, WINDOW)
+        top[1].reshape(self.options["batch_size"])
+
+    def forward(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
+        """Copy the next windows into the tops."""
+        with self._naming_the_remedy():
+            for n in range(self.options["batch_size"]):
+                top[0].data[n], top[1].data[n] = self.load(self.items[self.index])
+                self.index = self._draw() if self.randomize else (self.index + 1) % len(self.items)
+
+    def load(self, item: str) -> Sequence[np.ndarray]:
+        """The window that a line of the list tells of, and its label."""
+        image, label, x, y = item.split()
+        if image not in self.scenes:
+            path = Path(self.options["folder"], image)
+            self.scenes[image] = to_blob(reading.read_rgb(path), self.options["mean"])
+        moved_x, moved_y = (int(middle) + self._random(2 * JITTER + 1, JITTER) for middle in (x, y))
+        data = cut(self.scenes[image], moved_x, moved_y)
+        return data[..., ::-1] if self._random(2) else data, np.float32(label)
+
+    def _random(self, n: int, less: int = 0) -> int:
+        """A whole number from -less to n - 1 - less; 0 where nothing is random."""
+        return int(n * self.random.random()) - less if self.randomize else 0
+
+
+def cut(blob: np.ndarray, x: int, y: int) -> np.ndarray:
+    """The window of 96 x 96 pixels around a pixel of a (C, H, W) blob; what lies outside it is 0."""
+    half = WINDOW // 2
+    around = np.pad(blob, ((0, 0), (half, half), (half, half)), "constant")
+    return around[:, y : y + WINDOW, x : x + WINDOW]
+
+
+def prepare() -> Mapping[str, int]:
+    """Compose the data set, unless it is there; images per split.
+
+    Raises   DataError when the package with the silhouettes cannot be had
+    """
+    if not ROOT.is_dir():
+        splits = [split(bitmaps) for kind, bitmaps in silhouettes().items() if kind in KINDS]
+        part = ROOT.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        with Progress(sum(SCENES.values()), "compose mini", "scene") as progress:
+            _write("train", [each.train for each in splits], part / SBD.relative_to(ROOT), progress)
+            _write("val", [each.held_out for each in splits], part / VOC.relative_to(ROOT), progress)
+        part.rename(ROOT)  # so the folder is whole or not there
+    return SCENES
+
+
+def _write(split: str, bitmaps: Sequence[np.ndarray], folder: Path, progress: Progress) -> None:
+    """Write a split's scenes, and its lists of scenes and of windows."""
+    files, list_file, write_label = LAYOUTS[split]
+    items, windows = [], []
+    for number in range(SCENES[split]):
+        item = f"{split}_{number:04}"
+        scene = scenes.compose(np.random.RandomState(SEEDS[split] + number), KINDS, bitmaps)
+        image_path, label_path = files(folder, item)
+        for path in image_path, label_path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene.image_rgb).save(str(image_path), quality=QUALITY)
+        write_label(label_path, scene)
+        items.append(item)
+        windows += [f"{image_path.relative_to(folder)} {w.label} {w.x} {w.y}" for w in scene.windows]
+        progress.advance()
+    for path, lines in (folder / list_file, items), (folder / LIST, windows[: WINDOWS[split]]):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _write_mat(path: Path, scene: Scene) -> None:
+    """A label map as SBD has it: every pixel has a class."""
+    scipy.io.savemat(str(path), {"GTcls": {"Segmentation": scene.label_hw}}, do_compression=True)
+
+
+def _write_png(path: Path, scene: Scene) -> None:
+    """A label map as VOC has it: contours are void."""
+    void = scenes.contours(scene.instance_hw)
+    label_image(np.where(void, MINI.void, scene.label_hw)).save(str(path))
+
+
+LAYOUTS = {
+    "train": (sbd_files, "train.txt", _write_mat),
+    "val": (voc_files, "ImageSets/Segmentation/val.txt", _write_png),
+}
