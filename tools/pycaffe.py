@@ -16,6 +16,7 @@ import importlib
 import os
 import runpy
 import sys
+from typing import Sequence
 
 from fcn_repro import engine
 
@@ -23,22 +24,27 @@ from fcn_repro import engine
 MODULES = ("", ".classifier", ".coord_map", ".detector", ".io", ".net_spec", ".proto", ".proto.caffe_pb2", ".pycaffe")
 
 
-def main(script: str, arguments: list[str]) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the script; what it raises, SystemExit included, comes through."""
     if engine.name == "torch":
         for module in MODULES:
             sys.modules["caffe" + module] = importlib.import_module(engine.ENGINES["torch"] + module)
     engine.caffe.init_log(int(os.environ.get("GLOG_minloglevel", "0")))
-    sys.argv[:] = [script, *arguments]
-    sys.path[0] = os.path.dirname(os.path.realpath(script))
-    runpy.run_path(script, run_name="__main__")
+    sys.argv[:] = [options.script, *options.arguments]
+    sys.path[0] = os.path.dirname(os.path.realpath(options.script))
+    runpy.run_path(options.script, run_name="__main__")
 
 
-if __name__ == "__main__":
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; what follows the script is the script's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("script", help="a Python file")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the script finds in sys.argv")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if not os.path.isfile(options.script):
         parser.error(f"there is no script {options.script!r} in {os.getcwd()}")
-    main(options.script, options.arguments)
+    return options
+
+
+if __name__ == "__main__":
+    main(parse())

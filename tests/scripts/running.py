@@ -43,10 +43,15 @@ class Engine:
 OURS = Engine((sys.executable, "-m", "tools.pycaffe"), {"PYTHONPATH": str(ROOT), "GLOG_minloglevel": "2"})
 
 
-def run_fcn(folder: Path, engine: Engine) -> str:
-    """Generate, convolutionalise, train, score and infer; returns what the scripts of fcn/ printed."""
+def set_out_fcn(folder: Path) -> None:
+    """Make `folder`, with the scripts of fcn/ and a VOC tree to train on."""
     shutil.copytree(SCRIPTS / "fcn", folder, ignore=shutil.ignore_patterns("__pycache__"))
     draw_images(folder / "data")
+
+
+def run_fcn(folder: Path, engine: Engine) -> str:
+    """Generate, convolutionalise, train, score and infer; returns what the scripts of fcn/ printed."""
+    set_out_fcn(folder)
     printed = ""
     for step in STEPS:
         done = engine.run(folder, *step)

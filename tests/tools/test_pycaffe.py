@@ -1,10 +1,16 @@
+import contextlib
+import io
+import logging
 import os
+import re
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.scripts.running import CLASSES, OURS, SIZES, run_fcn
+from tests.scripts.running import CLASSES, OURS, SIZES, STEPS, Engine, set_out_fcn
+from tools import pycaffe
 
 LOOKS_AROUND = """
 import os
@@ -25,7 +31,8 @@ assert sys.path[0] == os.path.dirname(os.path.abspath(__file__)) != os.getcwd()
 assert Net is caffe.Net and neighbour.caffe is caffe
 assert pb2 is caffe_pb2 is caffe.proto.caffe_pb2
 assert isinstance(L.ReLU().to_proto(), pb2.NetParameter) and P.Pooling.AVE == 1
-caffe.log("seen")
+caffe.log("logged")
+print("printed")
 sys.exit(7)
 """
 
@@ -34,37 +41,58 @@ def test_a_script_finds_what_python_would_show_it(tmp_path):
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts" / "neighbour.py").write_text("import caffe")
     (tmp_path / "scripts" / "looks_around.py").write_text(LOOKS_AROUND)
-    done = OURS.run(tmp_path, os.path.join("scripts", "looks_around.py"), "--option", "value")
-    assert (done.returncode, done.stderr) == (7, "")
+    loud = Engine(OURS.command, {**OURS.environment, "GLOG_minloglevel": "0"})
+    done = loud.run(tmp_path, os.path.join("scripts", "looks_around.py"), "--option", "value")
+    assert (done.returncode, done.stdout) == (7, "printed\n")
+    assert re.fullmatch(r"I\d{4} .* looks_around.py:\d+\] logged\n", done.stderr)
 
 
-def test_the_log_goes_to_stderr_unless_it_is_silenced(tmp_path):
-    (tmp_path / "logs.py").write_text("import caffe; caffe.log('hello'); print('out')")
-    loud = type(OURS)(OURS.command, {**OURS.environment, "GLOG_minloglevel": "0"})
-    done = loud.run(tmp_path, "logs.py")
-    assert done.stdout == "out\n"
-    assert done.stderr.startswith("I") and done.stderr.endswith("logs.py:1] hello\n")
+@contextlib.contextmanager
+def like_a_process_of_its_own(folder):
+    """Goes into a folder, and undoes what a script there leaves behind in this process."""
+    argv, path, modules, here = list(sys.argv), list(sys.path), set(sys.modules), os.getcwd()
+    log = logging.getLogger("caffe")
+    level, propagate, handlers = log.level, log.propagate, list(log.handlers)
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(here)
+        sys.argv[:], sys.path[:] = argv, path
+        log.setLevel(level)
+        log.propagate, log.handlers[:] = propagate, handlers
+        for name in set(sys.modules) - modules:
+            file = getattr(sys.modules[name], "__file__", None) or ""
+            if name.split(".")[0] == "caffe" or file.startswith(str(folder)):
+                del sys.modules[name]
 
 
-def test_what_a_script_raises_is_shown(tmp_path):
+def run(folder, *arguments):
+    """Run a script in a folder; returns what it printed."""
+    with like_a_process_of_its_own(folder), contextlib.redirect_stdout(io.StringIO()) as printed:
+        pycaffe.main(pycaffe.parse(arguments))
+    return printed.getvalue()
+
+
+def test_what_a_script_raises_comes_through(tmp_path):
     (tmp_path / "fails.py").write_text("import caffe\ncaffe.Net('missing.prototxt', caffe.TEST)")
-    done = OURS.run(tmp_path, "fails.py")
-    assert done.returncode == 1
-    assert 'fails.py", line 2' in done.stderr
-    assert "Could not open file missing.prototxt" in done.stderr
+    with pytest.raises(RuntimeError, match="Could not open file missing.prototxt"):
+        run(tmp_path, "fails.py")
 
 
-def test_refuses_a_missing_script(tmp_path):
-    done = OURS.run(tmp_path, "missing.py")
-    assert done.returncode == 2
-    assert f"there is no script 'missing.py' in {tmp_path}" in done.stderr
+def test_refuses_a_missing_script(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(tmp_path, "missing.py")
+    assert ended.value.code == 2
+    assert f"there is no script 'missing.py' in {tmp_path}" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
 def fcn(tmp_path_factory):
     """The folder in which the scripts of a user of the reference ran, and what they printed."""
     folder = tmp_path_factory.mktemp("fcn") / "run"
-    return folder, run_fcn(folder, OURS)
+    set_out_fcn(folder)
+    return folder, "".join(run(folder, *step) for step in STEPS)
 
 
 def test_the_references_way_of_working_runs_unchanged(fcn):
