@@ -159,6 +159,8 @@ class Net(NetByName):
                 raise layer.error(f"has {len(blobs)} {what}; expected {count}")
         if layer.equal_counts and len(bottom) != len(top):
             raise layer.error(f"has {len(bottom)} bottoms and {len(top)} tops; expected equally many")
+        if layer.is_in_place and not layer.may_be_in_place:
+            raise layer.error("cannot work in place; give its top another name than its bottom")
         layer.setup(bottom, top)
         layer.reshape(bottom, top)
         if layer.default_loss_weight and not param.loss_weight:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor
 
 from fcn_repro.caffe.layers.neuron import NeuronLayer
-from fcn_repro.caffe.synced_memory import Shape
 
 
 class AbsVal(NeuronLayer):
@@ -15,10 +14,7 @@ class AbsVal(NeuronLayer):
     Source   caffe 9b89154 absval_layer.cpp: the gradient at 0 is 0
     """
 
-    def prepare(self, *bottom: Shape) -> None:
-        """Refuse to run in place, which would lose the sign."""
-        if self.is_in_place:
-            raise self.error("cannot be in place")
+    may_be_in_place = False
 
     def compute(self, *bottom: Tensor) -> Tensor:
         """|x|."""

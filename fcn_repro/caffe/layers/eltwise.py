@@ -33,6 +33,8 @@ class Eltwise(Layer):
             )
         if param.coeff and param.operation == _Param.PROD:
             raise self.error("multiplies its bottoms, so it takes no coeff")
+        if param.operation == _Param.SUM and self.is_in_place:
+            raise self.error("cannot sum in place: Caffe clears the top, and bottom 0 with it, before it begins")
         self._coeff = list(param.coeff) or [1.0] * len(bottom)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:

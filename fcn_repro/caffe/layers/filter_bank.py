@@ -18,6 +18,7 @@ class FilterBank(Layer):
 
     bottoms = tops = at_least(1)
     equal_counts = True
+    may_be_in_place = False
     transposed = False
 
     def prepare(self, *bottom: Shape) -> None:

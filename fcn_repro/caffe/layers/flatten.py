@@ -19,11 +19,10 @@ class Flatten(Layer):
     """
 
     bottoms = tops = exactly(1)
+    may_be_in_place = False
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         """Fewer axes, as many elements."""
-        if self.is_in_place:
-            raise self.error("cannot be in place")
         (shape,), param = bottom, self.param.flatten_param
         first = self.canonical_axis(param.axis, len(shape))
         last = self.canonical_axis(param.end_axis, len(shape))

@@ -23,6 +23,7 @@ class LRN(Layer):
     """
 
     bottoms = tops = exactly(1)
+    may_be_in_place = False
 
     def prepare(self, *bottom: Shape) -> None:
         """Check the window."""

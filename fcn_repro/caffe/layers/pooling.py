@@ -36,6 +36,7 @@ class Pooling(Layer):
 
     bottoms = exactly(1)
     tops = between(1, 2)
+    may_be_in_place = False
 
     def prepare(self, *bottom: Shape) -> None:
         """Read kernel, stride and pad."""

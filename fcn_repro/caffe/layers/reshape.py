@@ -22,11 +22,10 @@ class Reshape(Layer):
     """
 
     bottoms = tops = exactly(1)
+    may_be_in_place = False
 
     def prepare(self, *bottom: Shape) -> None:
         """Refuse what can fit no bottom."""
-        if self.is_in_place:
-            raise self.error("cannot be in place")
         dims = list(self.param.reshape_param.shape.dim)
         if dims.count(INFERRED) > 1 or min(dims, default=0) < INFERRED:
             raise self.error(f"has the shape {dims}; expected sizes, 0 (copied), and at most one -1 (inferred)")

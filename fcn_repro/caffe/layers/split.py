@@ -18,12 +18,11 @@ class Split(Layer):
 
     bottoms = exactly(1)
     tops = at_least(1)
+    may_be_in_place = False
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Shape the tops like the bottom."""
         for blob in top:
-            if blob is bottom[0]:
-                raise self.error("cannot be in place")
             blob.reshape(*bottom[0].dims)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
