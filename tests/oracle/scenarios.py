@@ -9,16 +9,17 @@ from __future__ import annotations
 import numpy as np
 
 
-def net(caffe, arrays, text, phase=0, seed=1, passes=1, backward=True, weights=None):
+def net(caffe, arrays, text, phase=0, seed=1, passes=1, backward=True, initialise=False):
     """Build a net, then `passes` times: feed, forward, fill the output diffs, backward.
 
-    arrays    "<pass>/<blob>" are inputs; a blob is reshaped to its array
+    arrays        "<pass>/<blob>" are inputs; a blob is reshaped to its array
+    initialise    draw the parameters so that activations keep their size from layer to layer
     Returns   "<pass>/loss", "<pass>/data/<blob>", "<pass>/diff/<blob>", "<pass>/param/<layer>/<i>/data" and "/diff"
     """
     caffe.set_random_seed(seed)
     built = caffe.Net(written("net.prototxt", text), phase)
-    if weights:
-        built.copy_from(weights)
+    if initialise:
+        draw_parameters(built)
     found = {}
     for index in range(passes):
         feed(built, {name[2:]: values for name, values in arrays.items() if name.startswith(f"{index}/")})
@@ -101,6 +102,15 @@ def feed(built, arrays):
         if tuple(blob.data.shape) != values.shape:
             blob.reshape(*values.shape)
         blob.data[...] = values
+
+
+def draw_parameters(built):
+    """Random parameters: normal, with the deviation that suits a ReLU net."""
+    for layer, (_, blobs) in enumerate(built.params.items()):
+        for order, blob in enumerate(blobs):
+            fan_in = max(blob.data[0].size, 1)
+            random = np.random.RandomState(100 * layer + order)
+            blob.data[...] = random.normal(0, np.sqrt(2.0 / fan_in) if order == 0 else 0.1, blob.data.shape)
 
 
 def words(items):

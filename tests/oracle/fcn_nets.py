@@ -1,0 +1,41 @@
+"""The project's FCNs at a sixteenth of their width, with plain inputs in place of their data layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from nets.fcn import FCNS, fcn
+
+CLASSES = 5
+WIDTH = 1 / 16
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a net must be told of a data set, where nothing is read."""
+
+    class_names: tuple[str, ...] = tuple("abcde")
+    void: int = 255
+
+    @dataclass(frozen=True)
+    class Layer:
+        """A data layer that is never built."""
+
+        module: str = ""
+        layer: str = ""
+        params: tuple = ()
+
+    train: Layer = Layer()
+    val: Layer = Layer()
+
+
+def small_net(name: str, height: int, width: int, phase: str = "train", normalize: bool = False) -> str:
+    """The prototxt of an FCN that takes `data` (1, 3, height, width) and `label` (1, 1, height, width)."""
+    plan = FCNS[name]
+    param = fcn(replace(plan, style=replace(plan.style, width=WIDTH)), phase, Source(), normalize)
+    param.layer[0].Clear()
+    param.layer[0].name, param.layer[0].type = "input", "Input"
+    param.layer[0].top.extend(["data", "label"])
+    for channels in (3, 1):
+        param.layer[0].input_param.shape.add(dim=[1, channels, height, width])
+    return str(param)

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from nets.fcn import FCNS
+from tests.oracle.comparison import Record
+from tests.oracle.fcn_nets import CLASSES, small_net
+from tests.oracle.oracle import Arrays, Case, Oracle, run_ours
+
+ODD_SIZES = [(47, 61), (64, 33), (96, 75)]
+FORWARD_LIMIT, GRADIENT_LIMIT = 5e-5, 1e-4  # a dozen of layers deep, some with hardly a live unit
+
+
+def image_and_labels(height: int, width: int, index: int = 0) -> Arrays:
+    random = np.random.RandomState(index)
+    label = random.randint(0, CLASSES, (1, 1, height, width))
+    label[random.uniform(size=label.shape) < 0.1] = 255
+    return {
+        f"{index}/data": np.float32(random.uniform(-120, 120, (1, 3, height, width))),
+        f"{index}/label": np.float32(label),
+    }
+
+
+def split(arrays: Arrays) -> tuple[Arrays, Arrays]:
+    """What a forward pass computes, and the gradients of the parameters.
+
+    The gradients of blobs are left out. Behind a padding of 100 whole regions are equal but for the last bit, and that
+    bit decides which of equal maxima in a pooling window gets the gradient; the parameters get the same either way.
+    """
+    forward = {name: values for name, values in arrays.items() if name.endswith("/loss") or "/data" in name}
+    gradients = {name: values for name, values in arrays.items() if "/param/" in name and name.endswith("/diff")}
+    return forward, gradients
+
+
+@pytest.mark.parametrize("size", ODD_SIZES, ids=str)
+@pytest.mark.parametrize("name", FCNS)
+def test_nets_compute_what_caffe_computes(name: str, size: tuple[int, int], oracle: Oracle, record: Record):
+    text = small_net(name, *size)
+    case = Case("net", {"text": text, "initialise": True}, image_and_labels(*size))
+    ours, theirs = run_ours(case), oracle.run(case)
+    for what, mine, reference, limit in zip(
+        ("forward", "gradients"), split(ours), split(theirs), (FORWARD_LIMIT, GRADIENT_LIMIT), strict=True
+    ):
+        record.check("Nets", f"{name}, {what}", mine, reference, limit)
+
+
+@pytest.mark.parametrize("name", ["vgg16-8s", "alexnet-32s", "googlenet-8s"])
+def test_nets_follow_the_size_of_every_image(name: str, oracle: Oracle, record: Record):
+    arrays = {**image_and_labels(50, 41, 0), **image_and_labels(71, 60, 1), **image_and_labels(33, 35, 2)}
+    case = Case("net", {"text": small_net(name, 50, 41), "initialise": True, "passes": 3}, arrays)
+    for mine, reference, limit in zip(
+        split(run_ours(case)), split(oracle.run(case)), (FORWARD_LIMIT, GRADIENT_LIMIT), strict=True
+    ):
+        record.check("Nets", f"{name}, three sizes", mine, reference, limit)
+
+
+@pytest.mark.parametrize("name", FCNS)
+@pytest.mark.parametrize("phase", ["train", "deploy"])
+def test_nets_are_built_as_caffe_builds_them(name: str, phase: str, oracle: Oracle, record: Record):
+    case = Case("structure", {"text": small_net(name, 64, 48, phase)})
+    record.check("Nets", "names, wiring and shapes", run_ours(case), oracle.run(case), 0)
