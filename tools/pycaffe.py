@@ -21,7 +21,8 @@ from typing import Sequence
 from fcn_repro import engine
 
 # What scripts import of pycaffe. Each gets its name there, so that no module is loaded a second time under it.
-MODULES = ("", ".classifier", ".coord_map", ".detector", ".io", ".net_spec", ".proto", ".proto.caffe_pb2", ".pycaffe")
+MODULES = ("", ".classifier", ".coord_map", ".detector", ".draw", ".io", ".net_spec", ".proto", ".proto.caffe_pb2",
+           ".pycaffe")  # fmt: skip
 
 
 def main(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ solver.step(100)
 
 from __future__ import annotations
 
-from fcn_repro.caffe import coord_map, io, pycaffe
+from fcn_repro.caffe import coord_map, draw, io, pycaffe
 from fcn_repro.caffe.blob import Blob, BlobVec, IntVec
 from fcn_repro.caffe.classifier import Classifier
 from fcn_repro.caffe.detector import Detector

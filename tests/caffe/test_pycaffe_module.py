@@ -12,7 +12,7 @@ NAMES = """
     Net SGDSolver NesterovSolver AdaGradSolver RMSPropSolver AdaDeltaSolver AdamSolver get_solver NCCL has_nccl
     solver_count set_solver_count solver_rank set_solver_rank set_multiprocess Timer init_log log __version__
     set_mode_cpu set_mode_gpu set_device set_random_seed Layer layer_type_list TRAIN TEST Classifier Detector
-    layers params NetSpec to_proto io proto coord_map pycaffe net_spec classifier detector
+    layers params NetSpec to_proto io proto coord_map draw pycaffe net_spec classifier detector
 """
 
 

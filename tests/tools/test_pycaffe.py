@@ -16,6 +16,7 @@ LOOKS_AROUND = """
 import os
 import sys
 import caffe
+import caffe.draw
 import caffe.io
 import caffe.proto.caffe_pb2 as pb2
 import __main__
