@@ -47,6 +47,7 @@ class Experiment:
     iterations   (rounds, iterations per round): what is run; after each round the net is scored
     max_iter     what the solver's file says; Caffe's `step`, by which the rounds are run, does not look at it
     snapshot     iterations between two snapshots that the solver writes by itself
+    seed         of fillers and dropout; None: another one every time
     """
 
     name: str
@@ -58,6 +59,7 @@ class Experiment:
     iterations: tuple[int, int]
     max_iter: int
     snapshot: int
+    seed: int | None = None
 
 
 def table(*rows: Experiment) -> dict[str, Experiment]:
@@ -112,10 +114,10 @@ EXPERIMENTS = table(
     # Never released: the paper's rate, momentum and batch, the length of the other runs.
     Experiment("voc-fcn-googlenet", "googlenet-32s",   "voc",          "googlenet-fcn",  ACCUMULATED, 5e-5,    (25, 4_000),  100_000,   4_000),
 
-    Experiment("mini-vgg16",        "mini-vgg16",      "mini-objects", None,             ADAM,        1e-3,    (1, 3_000),   3_000,     1_000),
-    Experiment("mini-fcn32s",       "vgg16-mini-32s",  "mini",         "mini-vgg16-fcn", HEAVY,       1e-8,    (2, 2_000),   4_000,     1_000),
-    Experiment("mini-fcn16s",       "vgg16-mini-16s",  "mini",         "mini-fcn32s",    HEAVY,       1e-9,    (1, 2_000),   2_000,     1_000),
-    Experiment("mini-fcn8s",        "vgg16-mini-8s",   "mini",         "mini-fcn16s",    HEAVY,       1e-9,    (1, 2_000),   2_000,     1_000),
+    Experiment("mini-vgg16",        "mini-vgg16",      "mini-objects", None,             ADAM,        1e-3,    (1, 3_000),   3_000,     1_000, seed=1),
+    Experiment("mini-fcn32s",       "vgg16-mini-32s",  "mini",         "mini-vgg16-fcn", HEAVY,       1e-8,    (2, 2_000),   4_000,     1_000, seed=1),
+    Experiment("mini-fcn16s",       "vgg16-mini-16s",  "mini",         "mini-fcn32s",    HEAVY,       1e-9,    (1, 2_000),   2_000,     1_000, seed=1),
+    Experiment("mini-fcn8s",        "vgg16-mini-8s",   "mini",         "mini-fcn16s",    HEAVY,       1e-9,    (1, 2_000),   2_000,     1_000, seed=1),
 )
 # fmt: on
 

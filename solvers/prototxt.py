@@ -30,6 +30,7 @@ def solver(row: Experiment, train_net: Path, test_net: Path, test_iter: int, sna
         weight_decay=row.regime.weight_decay,
         iter_size=row.regime.iter_size,
         max_iter=row.max_iter,
+        random_seed=row.seed,
         display=20,
         average_loss=20,
         snapshot=row.snapshot,

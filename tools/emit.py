@@ -19,7 +19,7 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from fcn_repro.atomic import replacing
-from fcn_repro.datasets import DATASETS
+from fcn_repro.datasets import DATASETS, DataSet
 from fcn_repro.folder import BUILD, RunFolder
 from nets import CLASSIFIERS, CONVOLUTIONAL, PHASES, build
 from solvers.experiments import EXPERIMENTS, Experiment, classifier_of
@@ -44,8 +44,9 @@ def known(name: str) -> str:
     return name
 
 
-def emit_experiment(row: Experiment) -> None:
-    folder, data = RunFolder(row.name), DATASETS[row.data]
+def emit_experiment(row: Experiment, place: Path = BUILD, data: DataSet | None = None) -> None:
+    """The three nets and the solver of a row; a variant of one goes to another place, and may bring its own data."""
+    folder, data = RunFolder(row.name, place), data or DATASETS[row.data]
     for phase in PHASES:
         write(folder.path / f"{phase}.prototxt", build(row.net, phase, data, row.regime.normalize))
     images = data.splits[str(data.val.params["split"])]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from fcn_repro import device
 from fcn_repro.datasets import DATASETS
-from fcn_repro.folder import RunFolder, converted
+from fcn_repro.folder import BUILD, RunFolder, converted
 from fcn_repro.report import read_report, summary
 from fcn_repro.solve import Recipe, solve
 from solvers.experiments import EXPERIMENTS, classifier_of
@@ -33,11 +33,11 @@ def main(options: argparse.Namespace) -> None:
     print(summary(read_report(folder.score)))
 
 
-def weights(init: str | None) -> Path | None:
+def weights(init: str | None, place: Path = BUILD) -> Path | None:
     """The file that a row's `init` means: a convolutionalised classifier, or what another experiment handed on."""
     if init is None:
         return None
-    return converted(init) if classifier_of(init) else RunFolder(init).final
+    return converted(init, place) if classifier_of(init) else RunFolder(init, place).final
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ PREPARE: Mapping[str, Callable[[], Mapping[str, int]]] = {
     "pascalcontext": pascal_context.prepare,
     "smoke": smoke.prepare,
     "mini": mini.prepare,
+    "mini-objects": mini.prepare,
 }
 
 MODULES = {

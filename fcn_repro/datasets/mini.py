@@ -34,6 +34,7 @@ KINDS = tuple(scenes.COATS_RGB)
 SCENES = {"train": 3000, "val": 200}
 WINDOWS = {"train": 9000, "val": 600}  # a scene has one to five; those beyond these numbers are not listed
 SEEDS = {"train": 0, "val": 1_000_000}  # a scene's seed is this and its number
+VOID = 255
 LIST = "windows.txt"
 QUALITY = 95  # of JPEG
 WINDOW = 96  # the side of a window in pixels: 3 x 3 cells of pool5
@@ -49,7 +50,7 @@ MINI = DataSet(
     name="mini",
     class_names=("background", *KINDS),
     mean_bgr=MEAN_BGR,
-    void=255,
+    void=VOID,
     splits=SCENES,
     train=DataLayer(
         "voc_layers", "SBDDSegDataLayer", {"sbdd_dir": str(SBD), "split": "train", "mean": MEAN_BGR, "seed": 1337}
@@ -111,7 +112,7 @@ class WindowDataLayer(SegDataLayer):
             self.scenes[image] = to_blob(reading.read_rgb(path), self.options["mean"])
         moved_x, moved_y = (int(middle) + self._random(2 * JITTER + 1, JITTER) for middle in (x, y))
         data = cut(self.scenes[image], moved_x, moved_y)
-        return data[..., ::-1] if self._random(2) else data, np.float32(label)
+        return data[..., ::-1] if self._random(2) else data, np.array(label, np.float32)
 
     def _random(self, n: int, less: int = 0) -> int:
         """A whole number from -less to n - 1 - less; 0 where nothing is random."""
@@ -169,7 +170,7 @@ def _write_mat(path: Path, scene: Scene) -> None:
 def _write_png(path: Path, scene: Scene) -> None:
     """A label map as VOC has it: contours are void."""
     void = scenes.contours(scene.instance_hw)
-    label_image(np.where(void, MINI.void, scene.label_hw)).save(str(path))
+    label_image(np.where(void, VOID, scene.label_hw)).save(str(path))
 
 
 LAYOUTS = {

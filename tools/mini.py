@@ -1,0 +1,77 @@
+"""What the mini experiment came to: its table beside the paper's, and a sheet of pictures.
+
+    python -m tools.mini
+
+Reads    build/mini-fcn{32s,16s,8s}/, data/paper/skips-pami.csv, build/data/mini/
+Writes   build/mini-fcn8s/pictures/sheet.png: held-out scenes, their label maps, and what each stage makes of them
+Exit     0 shown · 2 bad arguments · 3 a stage is not trained yet
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Mapping, Sequence
+
+from PIL import Image
+
+from fcn_repro.atomic import replacing
+from fcn_repro.datasets.mini import MINI, VOC
+from fcn_repro.datasets.reading import read_list
+from fcn_repro.datasets.voc import voc_files
+from fcn_repro.folder import RunFolder
+from fcn_repro.infer import infer
+from fcn_repro.metrics import METRICS
+from fcn_repro.palette import label_image
+from fcn_repro.paper import tables
+from fcn_repro.pictures import sheet
+from fcn_repro.report import headline, read_report
+from fcn_repro.surgery import load
+from tools import program
+
+STAGES = {"mini-fcn32s": "voc-fcn32s", "mini-fcn16s": "voc-fcn16s", "mini-fcn8s": "voc-fcn8s"}  # and what they mirror
+TABLE = "skips-pami"
+ROWS = 8  # scenes on the sheet
+
+
+def main(options: argparse.Namespace) -> None:
+    folders = [RunFolder(name) for name in STAGES]
+    weights = [program.weights(folder, None) for folder in folders]
+    print("\n".join(table([headline(read_report(folder.score)) for folder in folders])))
+    print(f"\n{draw(folders, weights)}")
+
+
+def table(scores: Sequence[Mapping[str, float]]) -> list[str]:
+    """The four metrics of every stage in percent, and those of the paper's stages."""
+    titles = "".join(f"{name.replace('_', ' '):>16}" for name in METRICS)
+    lines = [f"mini: {MINI.splits['val']} held-out scenes of {len(MINI.class_names)} classes", f"{'':14}{titles}"]
+    lines += [_line(stage, [f"{100 * score[name]:.1f}" for name in METRICS]) for stage, score in zip(STAGES, scores)]
+    paper = next(table for table in tables() if table.table == TABLE)
+    cells = {(cell.experiment, cell.metric): cell.value for cell in paper.cells}
+    lines += ["", f"Another task, to compare the order of the stages with: PASCAL VOC, {paper.split}, as in the paper"]
+    return lines + [_line(stage, [cells[stage, name] for name in METRICS]) for stage in STAGES.values()]
+
+
+def draw(folders: Sequence[RunFolder], weights: Sequence[Path]) -> Path:
+    """Write the sheet."""
+    items = read_list(VOC / "ImageSets" / "Segmentation" / "val.txt")[:ROWS]
+    rows = [[Image.open(str(path)) for path in voc_files(VOC, item)] for item in items]
+    for folder, file in zip(folders, weights):
+        net = load(folder.deploy, file)
+        for row in rows:
+            row.append(label_image(infer(net, row[0], MINI.mean_bgr)))
+    out = folders[-1].pictures / "sheet.png"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out, "wb") as page:
+        sheet(["scene", "label map", *STAGES], rows).save(page, format="PNG")
+    return out
+
+
+def _line(name: str, cells: Sequence[str]) -> str:
+    return f"  {name:12}" + "".join(f"{cell:>16}" for cell in cells)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    sys.exit(program.run(main, parser.parse_args()))
