@@ -205,6 +205,22 @@ def test_only_the_root_solver_tests_displays_and_snapshots(tmp_path, rank_one, c
         solver.snapshot()
 
 
+@pytest.mark.parametrize(("phase", "seen"), [(caffe.TRAIN, [1, 3, 0, 2, 4]), (caffe.TEST, [0, 1, 2, 3, 4])])
+def test_solvers_take_turns_at_the_records_they_train_on(tmp_path, rank_one, phase, seen):
+    lmdb = pytest.importorskip("lmdb")
+    with lmdb.open(str(tmp_path / "lmdb")) as environment, environment.begin(write=True) as transaction:
+        for label in range(5):
+            datum = caffe.io.array_to_datum(np.zeros((1, 1, 1), np.uint8), label)
+            transaction.put(f"{label}".encode(), datum.SerializeToString())
+    text = f"""layer {{ name: "data" type: "Data" top: "data" top: "label"
+                       data_param {{ source: "{tmp_path}/lmdb" batch_size: 5 backend: LMDB }} }}"""
+    caffe.set_solver_count(2)
+    try:
+        assert caffe.Net(write(tmp_path, text), phase).forward()["label"].tolist() == seen
+    finally:
+        caffe.set_solver_count(1)
+
+
 # ---- the log
 
 
