@@ -118,10 +118,9 @@ def _tops() -> list:
         top = L.Pooling(L.ReLU(conv, in_place=True), kernel_size=2, stride=2)
         tops += [conv, top]
     up = L.Deconvolution(top, convolution_param=dict(kernel_size=16, stride=8))
-    crop = L.Crop(up, data, axis=2, offset=[10])
-    other = L.Crop(up, data, crop_param=dict(axis=2, offset=[10]))
+    crop = L.Crop(up, data, crop_param=dict(axis=2, offset=[10]))
     rectangular = L.Convolution(data, kernel_size=[3, 7], stride=[1, 2], pad=[0, 3], dilation=[2, 1])
-    return [*tops, up, crop, L.Eltwise(crop, other), rectangular, L.Concat(up, up)]
+    return [*tops, up, crop, L.Eltwise(crop, crop), rectangular, L.Concat(up, up)]
 
 
 def _plain(coord_map: tuple) -> list:
