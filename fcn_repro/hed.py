@@ -22,7 +22,8 @@ SEED = 1337
 def write_hed_vgg16(prototxt: Path, out: Path) -> None:
     """Write the caffemodel of a net with VGG-16's layers: conv1_1 to conv5_3 from the package, fc6 and fc7 at random.
 
-    The random layers keep the variance of what they read (He et al., 2015); score layers stay at zero.
+    The random layers keep the variance of what they read (He et al., 2015), and each of their filters sums to zero:
+    what they read is never negative, and all filters would answer mostly to how bright it is. Score layers are zero.
 
     Raises   DataError when the package cannot be had
     """
@@ -38,4 +39,5 @@ def write_hed_vgg16(prototxt: Path, out: Path) -> None:
     for name in ("fc6", "fc7"):
         weights = net.params[name][0].data
         weights[...] = random.standard_normal(weights.shape, np.float32) * np.sqrt(2 / weights[0].size)
+        weights -= weights.mean(axis=(1, 2, 3), keepdims=True)
     save(net, out)

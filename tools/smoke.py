@@ -44,8 +44,8 @@ INIT = "hed-vgg16"
 ROUNDS = 2
 # A summed loss as in the paper, at rates that these random fc layers bear and that show within a few steps.
 REGIME = Regime(momentum=0.9, iter_size=1, normalize=False)
-STAGES = (("smoke-fcn32s", "vgg16-32s", 12), ("smoke-fcn16s", "vgg16-16s", 6), ("smoke-fcn8s", "vgg16-8s", 6))
-BASE_LR = 2e-12
+STAGES = (("smoke-fcn32s", "vgg16-32s", 24), ("smoke-fcn16s", "vgg16-16s", 6), ("smoke-fcn8s", "vgg16-8s", 6))
+BASE_LR = 1e-11
 
 
 def main(options: argparse.Namespace) -> None:

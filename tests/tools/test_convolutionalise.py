@@ -29,24 +29,18 @@ def classifier(tmp_path, monkeypatch):
 def test_one_command_makes_a_classifier_convolutional(classifier, capsys):
     convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=None))
     out = capsys.readouterr().out
-    assert "reshaped    1: fc6" in out or "reshaped" in out
+    assert "reshaped    3: fc6 fc7 fc8" in out
     assert "untouched" not in out
     assert out.splitlines()[-1] == f"build/{CLASSIFIER}-fcn.caffemodel"
 
 
-def test_both_nets_compute_the_same_on_an_image_of_the_classifiers_size(classifier):
+def test_the_convolutional_net_has_the_classifiers_numbers(classifier):
     convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=None))
     prototxt = RunFolder(f"{CLASSIFIER}-fcn", convolutionalise.ILSVRC).deploy
     convolutional = caffe.Net(str(prototxt), caffe.TEST, weights=f"build/{CLASSIFIER}-fcn.caffemodel")
-    image = np.random.default_rng(1).normal(size=(1, *classifier.blobs["data"].shape[1:])) * 50
-    for net in (classifier, convolutional):
-        net.blobs["data"].reshape(*image.shape)
-        net.blobs["data"].data[...] = image
-        net.forward()
-    expected, found = classifier.blobs["prob"].data, convolutional.blobs["prob"].data
-    assert found.shape[2:] == (1, 1)
-    np.testing.assert_allclose(found[0, :, 0, 0], expected[0], rtol=1e-3)
-    assert expected.max() > expected.min() * 1.5  # so that the comparison says something
+    for name, blobs in convolutional.params.items():
+        assert all(np.array_equal(blobs[i].data.flat, classifier.params[name][i].data.flat) for i in range(2))
+    assert convolutional.params["fc6"][0].data.ndim == 4
 
 
 def test_a_classifier_that_was_not_trained_is_named_with_its_target(tmp_path, monkeypatch):
