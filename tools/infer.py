@@ -14,12 +14,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from fcn_repro import device
 from fcn_repro.atomic import replacing
 from fcn_repro.datasets import DATASETS
-from fcn_repro.errors import DataError
 from fcn_repro.folder import RunFolder
 from fcn_repro.infer import infer
 from fcn_repro.palette import overlay, save_label
@@ -34,7 +32,7 @@ def main(options: argparse.Namespace) -> None:
     net = load(folder.deploy, program.weights(folder, options.weights))
     out = options.out or folder.pictures
     for path in options.images:
-        image = _open(path)
+        image = program.photograph(path)
         label_hw = infer(net, image, data.mean_bgr)
         save_label(out / f"{path.stem}.png", label_hw)
         with replacing(out / f"{path.stem}-overlay.png", "wb") as file:
@@ -42,13 +40,6 @@ def main(options: argparse.Namespace) -> None:
         classes, pixels = np.unique(label_hw, return_counts=True)
         shares = ", ".join(f"{data.class_names[i]} {n / label_hw.size:.1%}" for i, n in zip(classes, pixels))
         print(f"{out / path.stem}.png: {shares}")
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        return Image.open(str(path)).convert("RGB")
-    except (OSError, UnidentifiedImageError) as error:
-        raise DataError(f"{path}: {error}; expected a photograph") from error
 
 
 if __name__ == "__main__":
