@@ -62,19 +62,15 @@ def structure(caffe, arrays, text, phase=0, level=0, stages=None):
     }
 
 
-def train(caffe, arrays, net_text, solver_text, steps, record=None, restore=None, weights=None, snapshot=False):
-    """Build a solver and take steps, one `step(n)` call for each n of `steps`.
+def train(caffe, arrays, net_text, solver_text, steps, restore=None, snapshot=False):
+    """Build a solver and take steps, one `step(n)` call for each n of `steps`; from and to a snapshot if asked.
 
-    Returns   after each call: the parameters' data (and their diffs, which hold the update); at the end the loss of a
-              further forward; with `snapshot` also the files, as bytes
+    Returns   after each call the parameters' data and their diffs, which hold the update; and the iteration
     """
     written("net.prototxt", net_text)
     solver = caffe.get_solver(written("solver.prototxt", 'net: "net.prototxt" ' + solver_text))
-    if weights:
-        solver.net.copy_from(weights)
     if restore:
         solver.restore(restore)
-    feed(solver.net, arrays)
     found = {}
     for index, count in enumerate(steps):
         solver.step(count)
@@ -86,6 +82,29 @@ def train(caffe, arrays, net_text, solver_text, steps, record=None, restore=None
     if snapshot:
         solver.snapshot()
     return found
+
+
+def save(caffe, arrays, text, path, hdf5=False):
+    """Build a net, draw its parameters, save it at `path`; returns the parameters."""
+    built = caffe.Net(written("net.prototxt", text), caffe.TRAIN)
+    draw_parameters(built)
+    if hdf5:
+        built.save_hdf5(path)
+    else:
+        built.save(path)
+    return parameters(built)
+
+
+def load(caffe, arrays, text, path):
+    """Build a net and copy weights from `path`; returns the parameters."""
+    built = caffe.Net(written("net.prototxt", text), caffe.TRAIN)
+    built.copy_from(path)
+    return parameters(built)
+
+
+def parameters(built):
+    """A net's parameters by layer and index."""
+    return {f"{name}/{i}": blob.data.copy() for name, blobs in built.params.items() for i, blob in enumerate(blobs)}
 
 
 def written(name, text):

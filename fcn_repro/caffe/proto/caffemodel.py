@@ -46,8 +46,7 @@ def read(path: str | Path) -> list[StoredLayer]:
 def write(path: str | Path, net_name: str, layers: Iterable[tuple[bytes, Sequence[StoredBlob]]]) -> None:
     """Write a NetParameter atomically: `layers` gives each serialised LayerParameter (without blobs) and its blobs."""
     with replacing(path, "wb") as file:
-        if net_name:
-            file.write(tagged(1, net_name.encode()))
+        file.write(tagged(1, net_name.encode()))
         for header, blobs in layers:
             pieces: list[bytes | memoryview] = [header]
             for blob in blobs:

@@ -80,7 +80,8 @@ def _read_history(history: h5py.Group, index: int) -> StoredBlob:
 def _write_hdf5(path: str | Path, state: SolverState) -> None:
     with replacing(path, "wb") as temporary, h5py.File(temporary, "w") as file:
         file["iter"] = np.array([state.iter], np.int32)
-        file["learned_net"] = np.bytes_(state.learned_net)
+        name = state.learned_net.encode() + b"\0"  # Caffe reads up to a NUL
+        file.create_dataset("learned_net", data=np.array(name, f"S{len(name)}"))
         file["current_step"] = np.array([state.current_step], np.int32)
         history = file.create_group("history")
         for index, blob in enumerate(state.history):
