@@ -116,8 +116,8 @@ EXPERIMENTS = table(
 
     Experiment("mini-vgg16",        "mini-vgg16",      "mini-objects", None,             ADAM,        1e-3,    (1, 3_000),   3_000,     1_000, seed=1),
     Experiment("mini-fcn32s",       "vgg16-mini-32s",  "mini",         "mini-vgg16-fcn", HEAVY,       1e-8,    (2, 2_000),   4_000,     1_000, seed=1),
-    Experiment("mini-fcn16s",       "vgg16-mini-16s",  "mini",         "mini-fcn32s",    HEAVY,       1e-9,    (1, 2_000),   2_000,     1_000, seed=1),
-    Experiment("mini-fcn8s",        "vgg16-mini-8s",   "mini",         "mini-fcn16s",    HEAVY,       1e-9,    (1, 2_000),   2_000,     1_000, seed=1),
+    Experiment("mini-fcn16s",       "vgg16-mini-16s",  "mini",         "mini-fcn32s",    HEAVY,       3e-9,    (1, 1_500),   1_500,     1_500, seed=1),
+    Experiment("mini-fcn8s",        "vgg16-mini-8s",   "mini",         "mini-fcn16s",    HEAVY,       1e-9,    (1, 1_500),   1_500,     1_500, seed=1),
 )
 # fmt: on
 
