@@ -24,7 +24,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-caffe lint format nets draw explain compare smoke-voc mini-seeds
+.PHONY: help setup test test-caffe lint format nets draw explain compare smoke-voc mini mini-seeds
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
 ## set-up and checks
@@ -79,6 +79,12 @@ $(CLASSIFIERS:%=%-fcn): %-fcn: $(NEEDS) ## convolutionalise a classifier, for ex
 $(EXPERIMENTS): $(NEEDS) # fetch, convolutionalise, train stage by stage, score
 	$(RUN) -m tools.emit $@
 	$(RUN) -m tools.solve $@ $(SOLVE)
+
+mini: mini-fcn8s ## the mini experiment from data to pictures, its table beside the paper's
+	$(RUN) -m tools.mini
+
+mini-seeds: $(NEEDS) ## the mini experiment three times with other random numbers: means and ranges
+	$(RUN) -m tools.seeds 1 2 3
 
 compare: $(NEEDS) ## put every score found under build/ beside the paper's tables
 	$(RUN) -m tools.compare
