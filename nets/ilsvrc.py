@@ -85,7 +85,7 @@ MEAN_IMAGE = dict(crop_size=227, mean_file="data/ilsvrc12/imagenet_mean.binarypr
 MEAN_PIXEL = dict(crop_size=224, mean_value=[104, 117, 123])
 VGG_MEAN_PIXEL = dict(crop_size=224, mean_value=[103.939, 116.779, 123.68])
 
-# A window of 96 pixels has 3 x 3 cells in pool5, fc6 sees 7 x 7. Dropout would keep so narrow a net from learning at all.
+# A window of 96 pixels has 3 x 3 cells in pool5, fc6 sees 7 x 7. With dropout so narrow a net learns nothing.
 STRIDE = 32  # pixels between two cells of pool5
 MINI = Style(dense=True, dropout=False, width=MINI_WIDTH, margin=2)
 

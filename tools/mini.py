@@ -56,7 +56,7 @@ def table(scores: Sequence[Mapping[str, float]]) -> list[str]:
 def draw(folders: Sequence[RunFolder], weights: Sequence[Path]) -> Path:
     """Write the sheet."""
     items = read_list(VOC / "ImageSets" / "Segmentation" / "val.txt")[:ROWS]
-    rows = [[Image.open(str(path)) for path in voc_files(VOC, item)] for item in items]
+    rows: list[list[Image.Image]] = [[Image.open(str(path)) for path in voc_files(VOC, item)] for item in items]
     for folder, file in zip(folders, weights):
         net = load(folder.deploy, file)
         for row in rows:

@@ -74,7 +74,7 @@ class DataTransformer:
         values = list(self._param.mean_value) or [0.0]
         if len(values) not in (1, shape[0]):
             raise CaffeError(f"{self._where} has {len(values)} mean_value entries for {shape[0]} channels")
-        return np.float32(values).reshape(-1, 1, 1)
+        return np.array(values, np.float32).reshape(-1, 1, 1)
 
 
 def decode(encoded: bytes | Path, color: bool | None) -> np.ndarray:

@@ -25,10 +25,10 @@ class HostGenerator:
     def __init__(self, seed: int) -> None:
         if not 0 <= seed <= LARGEST_DRAW:
             raise CaffeError(f"random seed {seed} is not an unsigned 32-bit integer")
-        _, key, position, *_ = np.random.RandomState(seed).get_state()
+        _, key, position, *_ = np.random.RandomState(seed).get_state(legacy=True)
         self._twister = np.random.MT19937()
         self._numpy = np.random.Generator(self._twister)
-        self.state = {"key": key, "position": np.array(position)}
+        self.state = {"key": np.asarray(key), "position": np.array(position)}
 
     @property
     def state(self) -> State:

@@ -16,11 +16,11 @@ _single = np.float32
 _ONE = _single(1)
 
 
-def _power(base: float, exponent: float) -> np.float64:
+def _power(base: float | np.floating, exponent: float) -> np.float64:
     return np.float64(base) ** exponent  # NaN, not complex, where there is no real power
 
 
-def _exp(exponent: float) -> np.float32:
+def _exp(exponent: float | np.floating) -> np.float32:
     return _single(np.exp(np.float64(exponent)))
 
 

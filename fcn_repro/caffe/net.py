@@ -254,7 +254,7 @@ class Net(NetByName):
 
         Raises   CaffeError naming the layer where blob counts or shapes differ.
         """
-        pairs = []
+        pairs: list[tuple[Blob, Blob]] = []
         for name, source in zip(other._layer_names, other.layers, strict=True):
             target = self.layer_named(name)
             if target is not None:

@@ -89,10 +89,12 @@ class SyncedMemory:
 
     def _mirrored(self, tensor: Tensor) -> Tensor:
         """The host copy, brought up to date with `tensor`, which is on a GPU; views that are held show it."""
-        if self._host is None or self._host.numel() < tensor.numel():
-            self._look_at(torch.empty(tensor.numel(), dtype=tensor.dtype, pin_memory=True))
-        self._host[: tensor.numel()].copy_(tensor.reshape(-1))
-        return self._host
+        host = self._host
+        if host is None or host.numel() < tensor.numel():
+            host = torch.empty(tensor.numel(), dtype=tensor.dtype, pin_memory=True)
+            self._look_at(host)
+        host[: tensor.numel()].copy_(tensor.reshape(-1))
+        return host
 
     def _look_at(self, host: Tensor | None) -> None:
         self._host, self._window = host, None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -28,14 +29,14 @@ class Ziggurat:
     """
 
     def __init__(self, x: list[float], y: list[float], density: Callable[[np.ndarray], np.ndarray]) -> None:
-        self.x = np.float32(x)
+        self.x = np.array(x, np.float32)
         self.sure = _round_up(np.array([*x[1:], 0.0]))
-        self.y = np.float32(y)
-        self.rise = np.float32(np.diff([*y, 1.0]))
+        self.y = np.array(y, np.float32)
+        self.rise = np.diff([*y, 1.0]).astype(np.float32)
         self.tail_start = self.x[1]
         self._density = density
 
-    def under_curve(self, layer: np.ndarray, place: np.ndarray, u: np.ndarray) -> np.ndarray:
+    def under_curve(self, layer: Any, place: Any, u: Any) -> np.ndarray:
         """Whether the density at `place` exceeds the height in the layer that the draw `u` stands for."""
         height = self.y[layer] + unit(u) * self.rise[layer]
         return height < self._density(place.astype(np.float64)).astype(np.float32)
@@ -126,7 +127,7 @@ class _Stream:
         return u, position + 1
 
 
-def _place(u: np.ndarray) -> np.ndarray:
+def _place(u: Any) -> Any:
     """The upper 24 bits as float32 in [0, 1)."""
     return (u >> 8).astype(np.float32) * np.float32(2**-24)
 

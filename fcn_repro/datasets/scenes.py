@@ -93,7 +93,7 @@ def _texture(random: np.random.RandomState, amplitudes: Sequence[float]) -> np.n
         grain = random.uniform(-1, 1, (cells, cells, 1)) + random.uniform(-0.5, 0.5, (cells, cells, 3))
         for channel in range(3):
             plane = Image.fromarray((amplitude * grain[..., channel]).astype(np.float32))
-            texture[..., channel] += np.asarray(plane.resize((SIDE, SIDE), Image.BICUBIC))
+            texture[..., channel] += np.asarray(plane.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
     return texture
 
 
@@ -107,7 +107,8 @@ def _place(random: np.random.RandomState, bitmap: np.ndarray) -> np.ndarray:
     to_bitmap = np.array([[mirror * cos, mirror * sin], [-sin, cos]])
     offset = box.mean(axis=0) - to_bitmap @ (SIDE * random.uniform(*PLACE, 2))
     coefficients = np.column_stack([to_bitmap, offset]).ravel()
-    placed = Image.fromarray(bitmap).transform((SIDE, SIDE), Image.AFFINE, tuple(coefficients), Image.BICUBIC)
+    affine, bicubic = Image.Transform.AFFINE, Image.Resampling.BICUBIC
+    placed = Image.fromarray(bitmap).transform((SIDE, SIDE), affine, tuple(coefficients), bicubic)
     return np.asarray(placed, np.float32) / 255
 
 

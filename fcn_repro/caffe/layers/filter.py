@@ -27,7 +27,7 @@ class Filter(Layer):
         """Check the counts; the selector's values are not there yet."""
         if len(top) != len(bottom) - 1:
             raise self.error(f"has {len(bottom)} bottoms and {len(top)} tops; expected one bottom more, the selector")
-        self._selected: torch.Tensor | None = None
+        self._selects = False  # from the second reshape on: only then are the selector's values there
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Shape the tops by the selector's values."""
@@ -38,7 +38,8 @@ class Filter(Layer):
             if blob.dims[0] != selector.dims[0]:
                 raise self.error(f"has {selector.dims[0]} selector values for a bottom of shape {list(blob.dims)}")
         shapes = self.top_shapes(*(blob.dims for blob in bottom))
-        if self._selected is None:
+        if not self._selects:
+            self._selects = True
             self._selected = torch.arange(selector.dims[0], device=selector.tensor.device)
         else:
             self._selected = selector.tensor.flatten().nonzero().flatten()

@@ -20,7 +20,7 @@ class NeuronLayer(Layer):
         """The bottom's shape."""
         return [bottom[0]]
 
-    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
+    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
         """dy * f'."""
         return [top_diff[0] * self.derivative(bottom[0], top[0])]
 

@@ -16,7 +16,7 @@ from fcn_repro.caffe.synced_memory import Shape
 _Param = caffe_pb2.PoolingParameter
 _FLT_MAX = torch.finfo(torch.float32).max
 
-Pair = tuple[int, int]
+Pair = tuple[int, ...]  # rows, columns
 
 
 class Pooling(Layer):
@@ -79,20 +79,20 @@ class Pooling(Layer):
             raise self.error("has a second top, the mask, which only pool: MAX makes")
         return [(*bottom[0][:2], *sizes)] * (2 if has_mask else 1)
 
-    def compute(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
+    def compute(self, *bottom: Tensor) -> tuple[Tensor, ...]:
         """The pooled map, and the mask where a second top asks for it."""
         (x,) = bottom
         size = self.top_shapes(tuple(x.shape))[0][2:]
         if self.method == _Param.AVE:
-            return self._windows(x, size, 0.0, self._sums) / self._areas(x, size)
+            return (self._windows(x, size, 0.0, self._sums) / self._areas(x, size),)
         y, self._winner = self._windows(x, size, -math.inf, self._maxima)
         self._empty = None
         if self._is_overhung(x, size):
             self._empty = y == -math.inf
             y = y.masked_fill(self._empty, -_FLT_MAX)
-        return (y, self._mask(x, size)) if len(self.param.top) > 1 else y
+        return (y, self._mask(x, size)) if len(self.param.top) > 1 else (y,)
 
-    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
+    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
         """MAX: to the winner alone, the first in row-major order. AVE: spread evenly over the window."""
         (x,), dy = bottom, top_diff[0]
         size = tuple(dy.shape[2:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 from fcn_repro.caffe import parallel
 from fcn_repro.caffe.errors import CaffeError
@@ -38,7 +39,7 @@ def python_layer(param) -> Layer:
             f"{where}, which cannot train beside {parallel.solver_count() - 1} other solver(s) of one process; give "
             "each a process and call caffe.set_multiprocess(True)"
         )
-    layer = user_class(param)
+    layer: Any = user_class(param)
     layer.param_str = param.python_param.param_str
     layer.phase = param.phase
     return layer

@@ -32,13 +32,13 @@ class Recurrent(Layer):
     states: int
 
     @property
-    def bottoms(self) -> Count:
+    def bottoms(self) -> Count:  # type: ignore[override]
         """Inputs, sequence markers, maybe a static input, maybe the states before."""
         least = 2 + self._exposed
         return between(least, least + 1)
 
     @property
-    def tops(self) -> Count:
+    def tops(self) -> Count:  # type: ignore[override]
         """Outputs, maybe the states after."""
         return exactly(1 + self._exposed)
 

@@ -55,7 +55,7 @@ class SPP(Layer):
 
     def compute(self, *bottom: Tensor) -> Tensor:
         """Pool, flatten, join."""
-        self._pooled = [level.compute(*bottom) for level in self._levels]
+        self._pooled: list[Tensor] = [level.compute(*bottom)[0] for level in self._levels]
         if len(self._pooled) == 1:
             return self._pooled[0]
         return torch.cat([pooled.flatten(1) for pooled in self._pooled], 1)
@@ -65,10 +65,12 @@ class SPP(Layer):
         dy = top_diff[0].flatten(1).split([pooled[0].numel() for pooled in self._pooled], 1)
         d_levels = [part.reshape(pooled.shape) for part, pooled in zip(dy, self._pooled, strict=True)]
         return [
-            sum(
-                level.gradients(bottom, (pooled,), (part,), wanted)[0]
-                for level, pooled, part in zip(self._levels, self._pooled, d_levels, strict=True)
-            )
+            torch.stack(
+                [
+                    level.gradients(bottom, (pooled,), (part,), wanted)[0]
+                    for level, pooled, part in zip(self._levels, self._pooled, d_levels, strict=True)
+                ]
+            ).sum(0)
         ]
 
     def _level(self, bins: int, shape: Shape) -> Pooling:

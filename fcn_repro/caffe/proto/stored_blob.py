@@ -97,7 +97,7 @@ def blob_pieces(blob: StoredBlob) -> list[bytes | memoryview]:
     pieces: list[bytes | memoryview] = []
     for number, values in ((5, blob.data), (6, blob.diff)):
         if values is not None and values.size:
-            raw = memoryview(np.ascontiguousarray(values, dtype="<f4")).cast("B")
+            raw = np.ascontiguousarray(values, dtype="<f4").data.cast("B")
             pieces += [key(number, BYTES), varint(len(raw)), raw]
     dims = b"".join(varint(dim) for dim in blob.shape)
     return [*pieces, tagged(7, tagged(1, dims) if dims else b"")]
