@@ -24,7 +24,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-caffe lint format nets draw explain compare smoke-voc mini mini-seeds
+.PHONY: help setup test test-caffe lint format nets draw explain compare smoke-voc mini-seeds
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
 ## set-up and checks
@@ -69,6 +69,9 @@ explain: $(NEEDS) ## show where EXPERIMENT=voc-fcn8s gets its sizes, offsets and
 data-%: $(NEEDS) ## fetch and prepare a data set, for example data-voc
 	$(RUN) -m tools.prepare $*
 
+check-%: $(NEEDS) ## read a whole data set and list its faults, for example check-voc
+	$(RUN) -m tools.check $*
+
 weights-%: $(NEEDS) ## fetch released weights, for example weights-vgg16
 	$(RUN) -m tools.fetch $*
 
@@ -76,12 +79,10 @@ $(CLASSIFIERS:%=%-fcn): %-fcn: $(NEEDS) ## convolutionalise a classifier, for ex
 	$(RUN) -m tools.emit $* $@
 	$(RUN) -m tools.convolutionalise $*
 
-$(EXPERIMENTS): $(NEEDS) # fetch, convolutionalise, train stage by stage, score
+$(EXPERIMENTS): $(NEEDS) # and, for the one that was asked for, a table
 	$(RUN) -m tools.emit $@
 	$(RUN) -m tools.solve $@ $(SOLVE)
-
-mini: mini-fcn8s ## the mini experiment from data to pictures, its table beside the paper's
-	$(RUN) -m tools.mini
+	$(if $(filter $@,$(MAKECMDGOALS)),$(RUN) -m tools.$(if $(filter mini-fcn8s,$@),mini,compare))
 
 mini-seeds: $(NEEDS) ## the mini experiment three times with other random numbers: means and ranges
 	$(RUN) -m tools.seeds 1 2 3
