@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
 from fcn_repro.metrics import METRICS
@@ -25,55 +26,72 @@ MINI = "mini"  # the mini experiments' names begin with it
 MINI_TITLE = "Mini experiments: the embedded data set, not PASCAL VOC; to be compared with one another only"
 
 
+@dataclass(frozen=True)
+class Line:
+    """A row of the paper, or of ours: a value per metric."""
+
+    label: str
+    values: Sequence[str]
+    note: str = ""
+
+
 def main(options: argparse.Namespace) -> None:
     reports = measured()
     for table in tables():
         print(f"\n{table.title} ({table.edition}{', ' + table.split if table.split else ''})")
-        print("\n".join(_side_by_side(table, reports) if len(_metrics(table)) <= WIDEST else _listed(table)))
+        print("\n".join(_side_by_side(table, reports) if len(_metrics(table)) <= WIDEST else _listed(table, reports)))
     cited = {cell.experiment for table in tables() for cell in table.cells}
     others = [report for report in reports if report["experiment"] not in cited]
     for title, is_mini in (("Runs that no table of the paper has", False), (MINI_TITLE, True)):
         group = [report for report in others if report["experiment"].startswith(MINI) == is_mini]
         if group:
-            print("\n".join(["", title, _header(list(METRICS)), *(_ours(report, list(METRICS)) for report in group)]))
+            lines = [_ours(report, list(METRICS)) for report in group]
+            print("\n".join(["", title, *_aligned(lines, list(METRICS))]))
 
 
 def _side_by_side(table: Table, reports: Sequence[dict]) -> list[str]:
-    metrics = _metrics(table)
-    lines = [_header(metrics)]
+    """A line per row with a column per metric, and ours below."""
+    metrics, lines = _metrics(table), []
     for row in dict.fromkeys(cell.row for cell in table.cells):
         cells = {cell.metric: cell for cell in table.cells if cell.row == row}
-        lines.append(_line(f"  {row}", [_printed(cells[m]) if m in cells else "" for m in metrics], metrics))
-        for experiment in sorted({cell.experiment for cell in cells.values()} - {""}):
-            runs = [report for report in reports if report["experiment"] == experiment]
-            lines += [_ours(report, metrics, table.split) for report in runs]
-            if not runs:
-                lines.append(_line(f"    {experiment}", ["."] * len(metrics), metrics))
-    return lines
+        lines.append(Line(f"  {row}", [_printed(cells[m]) if m in cells else "" for m in metrics]))
+        for experiment in sorted({cell.experiment for cell in cells.values()}):
+            lines += _answers(experiment, metrics, table.split, reports)
+    return _aligned(lines, metrics)
 
 
-def _listed(table: Table) -> list[str]:
-    return [f"  {c.row:<{LABEL}}{_name(c.metric):<27}{_printed(c):>7}  {c.note}".rstrip() for c in table.cells]
+def _aligned(lines: Sequence[Line], metrics: Sequence[str]) -> list[str]:
+    """Lines under a header."""
+    widths = [max(CELL, len(_name(metric)) + 2) for metric in metrics]
+    return [
+        f"{line.label:<{LABEL}}{''.join(f'{cell:>{width}}' for cell, width in zip(line.values, widths))}"
+        f"  {line.note}".rstrip()
+        for line in [Line("", [_name(metric) for metric in metrics]), *lines]
+    ]
 
 
-def _metrics(table: Table) -> list[str]:
-    """The table's metrics, the four that are scored here first."""
-    found = dict.fromkeys(cell.metric for cell in table.cells)
-    return [metric for metric in METRICS if metric in found] + [metric for metric in found if metric not in METRICS]
+def _listed(table: Table, reports: Sequence[dict]) -> list[str]:
+    """A line per number, and ours below."""
+    return [
+        f"{line.label:<{LABEL}}{_name(cell.metric):<27}{line.values[0]:>7}  {line.note}".rstrip()
+        for cell in table.cells
+        for line in [
+            Line(f"  {cell.row}", [_printed(cell)], cell.note),
+            *_answers(cell.experiment, [cell.metric], table.split, reports),
+        ]
+    ]
 
 
-def _name(metric: str) -> str:
-    return metric.replace("_accuracy", " acc.").replace("_iu", " IU").replace("fw", "f.w.").replace("_", " ")
+def _answers(experiment: str, metrics: Sequence[str], split: str, reports: Sequence[dict]) -> list[Line]:
+    """What we have for a row that `experiment` answers: a line per score, or one of dots; none if nothing does."""
+    runs = [_ours(report, metrics, split) for report in reports if report["experiment"] == experiment]
+    return runs or [Line(f"    {experiment}", ["."] * len(metrics))] * bool(experiment)
 
 
-def _printed(cell: Cell) -> str:
-    return cell.value + ("?" if cell.is_recalled else "")
-
-
-def _ours(report: Mapping[str, Any], metrics: Sequence[str], split: str = "") -> str:
+def _ours(report: Mapping[str, Any], metrics: Sequence[str], split: str = "") -> Line:
     values = [value_of(report, metric) for metric in metrics]
     printed = ["." if value is None else f"{value:.2f}" for value in values]
-    return _line(f"    {report['experiment']}", printed, metrics, _standing(report, split))
+    return Line(f"    {report['experiment']}", printed, _standing(report, split))
 
 
 def _standing(report: Mapping[str, Any], split: str) -> str:
@@ -88,14 +106,18 @@ def _standing(report: Mapping[str, Any], split: str) -> str:
     return "; ".join(notes)
 
 
-def _header(metrics: Sequence[str]) -> str:
-    return _line("", [_name(metric) for metric in metrics], metrics)
+def _metrics(table: Table) -> list[str]:
+    """The table's metrics, the four that are scored here first."""
+    found = dict.fromkeys(cell.metric for cell in table.cells)
+    return [metric for metric in METRICS if metric in found] + [metric for metric in found if metric not in METRICS]
 
 
-def _line(label: str, cells: Sequence[str], metrics: Sequence[str], note: str = "") -> str:
-    """A label, and a cell under each metric's name."""
-    widths = [max(CELL, len(_name(metric)) + 2) for metric in metrics]
-    return f"{label:<{LABEL}}{''.join(f'{cell:>{width}}' for cell, width in zip(cells, widths))}  {note}".rstrip()
+def _name(metric: str) -> str:
+    return metric.replace("_accuracy", " acc.").replace("_iu", " IU").replace("fw", "f.w.").replace("_", " ")
+
+
+def _printed(cell: Cell) -> str:
+    return cell.value + ("?" if cell.is_recalled else "")
 
 
 if __name__ == "__main__":
