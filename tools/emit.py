@@ -51,6 +51,7 @@ def emit_experiment(row: Experiment, place: Path = BUILD, data: DataSet | None =
         write(folder.path / f"{phase}.prototxt", build(row.net, phase, data, row.regime.normalize))
     images = data.splits[str(data.val.params["split"])]
     write(folder.solver, solver(row, folder.train, folder.val, images, folder.snapshot_prefix))
+    folder.snapshot_prefix.parent.mkdir(exist_ok=True)  # Caffe wants it to be there
 
 
 def emit_classifier(name: str) -> None:

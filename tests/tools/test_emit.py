@@ -18,7 +18,7 @@ def test_an_experiment_is_three_nets_and_a_solver():
     emit.emit_experiment(emit.EXPERIMENTS["voc-fcn16s"])
     folder = Path("build/voc-fcn16s")
     assert sorted(path.name for path in folder.iterdir()) == [
-        *("deploy.prototxt", "solver.prototxt", "train.prototxt", "val.prototxt")
+        *("deploy.prototxt", "snapshot", "solver.prototxt", "train.prototxt", "val.prototxt")
     ]
     solver = prototxt.read(folder / "solver.prototxt", caffe_pb2.SolverParameter)
     train, val, deploy = (prototxt.read_net(folder / f"{phase}.prototxt") for phase in PHASES)
