@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fcn_repro.atomic import replacing
+from fcn_repro.pictures import save
 
 
 def voc_palette() -> np.ndarray:
@@ -33,9 +33,7 @@ def label_image(label_hw: np.ndarray) -> Image.Image:
 
 def save_label(path: Path, label_hw: np.ndarray) -> None:
     """Write a label map as an indexed PNG; missing folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path, "wb") as file:
-        label_image(label_hw).save(file, format="PNG")
+    save(path, label_image(label_hw))
 
 
 def overlay(image: Image.Image, label_hw: np.ndarray, alpha: float = 0.5) -> Image.Image:

@@ -1,13 +1,23 @@
-"""A sheet of pictures side by side: image, truth, and what each stage made of it."""
+"""Pictures written whole, and set side by side on a sheet."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from fcn_repro.atomic import replacing
+
 MARGIN, TITLE = 8, 16  # pixels around a picture, and above the first row
 PAPER, INK = (255, 255, 255), (0, 0, 0)
+
+
+def save(path: Path, picture: Image.Image) -> None:
+    """Write a picture as PNG, whole or not at all; missing folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, "wb") as file:
+        picture.save(file, format="PNG")
 
 
 def sheet(titles: Sequence[str], rows: Sequence[Sequence[Image.Image]]) -> Image.Image:

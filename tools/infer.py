@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from fcn_repro import device
-from fcn_repro.atomic import replacing
 from fcn_repro.datasets import DATASETS
 from fcn_repro.folder import RunFolder
 from fcn_repro.infer import infer
 from fcn_repro.palette import overlay, save_label
+from fcn_repro.pictures import save
 from fcn_repro.surgery import load
 from solvers.experiments import EXPERIMENTS
 from tools import program
@@ -35,8 +35,7 @@ def main(options: argparse.Namespace) -> None:
         image = program.photograph(path)
         label_hw = infer(net, image, data.mean_bgr)
         save_label(out / f"{path.stem}.png", label_hw)
-        with replacing(out / f"{path.stem}-overlay.png", "wb") as file:
-            overlay(image, label_hw).save(file, format="PNG")
+        save(out / f"{path.stem}-overlay.png", overlay(image, label_hw))
         classes, pixels = np.unique(label_hw, return_counts=True)
         shares = ", ".join(f"{data.class_names[i]} {n / label_hw.size:.1%}" for i, n in zip(classes, pixels))
         print(f"{out / path.stem}.png: {shares}")

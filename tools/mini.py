@@ -14,20 +14,16 @@ import sys
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from PIL import Image
-
-from fcn_repro.atomic import replacing
 from fcn_repro.datasets.mini import MINI, VOC
 from fcn_repro.datasets.reading import read_list
 from fcn_repro.datasets.voc import voc_files
 from fcn_repro.folder import RunFolder
-from fcn_repro.infer import infer
+from fcn_repro.infer import stage_sheet
 from fcn_repro.metrics import METRICS
 from fcn_repro.palette import label_image
 from fcn_repro.paper import tables
-from fcn_repro.pictures import sheet
+from fcn_repro.pictures import save
 from fcn_repro.report import headline, read_report
-from fcn_repro.surgery import load
 from tools import program
 
 STAGES = {"mini-fcn32s": "voc-fcn32s", "mini-fcn16s": "voc-fcn16s", "mini-fcn8s": "voc-fcn8s"}  # and what they mirror
@@ -37,9 +33,10 @@ ROWS = 8  # scenes on the sheet
 
 def main(options: argparse.Namespace) -> None:
     folders = [RunFolder(name) for name in STAGES]
-    weights = [program.weights(folder, None) for folder in folders]
+    for folder in folders:
+        program.weights(folder, None)  # refuses a stage that is not trained yet
     print("\n".join(table([headline(read_report(folder.score)) for folder in folders])))
-    print(f"\n{draw(folders, weights)}")
+    print(f"\n{draw(folders)}")
 
 
 def table(scores: Sequence[Mapping[str, float]]) -> list[str]:
@@ -53,18 +50,12 @@ def table(scores: Sequence[Mapping[str, float]]) -> list[str]:
     return lines + [_line(stage, [cells[stage, name] for name in METRICS]) for stage in STAGES.values()]
 
 
-def draw(folders: Sequence[RunFolder], weights: Sequence[Path]) -> Path:
+def draw(folders: Sequence[RunFolder]) -> Path:
     """Write the sheet."""
     items = read_list(VOC / "ImageSets" / "Segmentation" / "val.txt")[:ROWS]
-    rows: list[list[Image.Image]] = [[Image.open(str(path)) for path in voc_files(VOC, item)] for item in items]
-    for folder, file in zip(folders, weights):
-        net = load(folder.deploy, file)
-        for row in rows:
-            row.append(label_image(infer(net, row[0], MINI.mean_bgr)))
+    files = [voc_files(VOC, item) for item in items]
     out = folders[-1].pictures / "sheet.png"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out, "wb") as page:
-        sheet(["scene", "label map", *STAGES], rows).save(page, format="PNG")
+    save(out, stage_sheet(folders, files, MINI.mean_bgr, lambda scene, label_hw: label_image(label_hw)))
     return out
 
 

@@ -20,22 +20,18 @@ import sys
 from pathlib import Path
 from typing import Sequence
 
-from PIL import Image
-
 from fcn_repro import device, learning_curve
-from fcn_repro.atomic import replacing
 from fcn_repro.datasets import PREPARE
 from fcn_repro.datasets.reading import read_list
 from fcn_repro.datasets.smoke import ROOT, SMOKE
 from fcn_repro.datasets.voc import voc_files
 from fcn_repro.folder import RunFolder, converted
 from fcn_repro.hed import write_hed_vgg16
-from fcn_repro.infer import infer
+from fcn_repro.infer import stage_sheet
 from fcn_repro.palette import overlay
-from fcn_repro.pictures import sheet
+from fcn_repro.pictures import save
 from fcn_repro.report import read_report, summary
 from fcn_repro.solve import Recipe, solve
-from fcn_repro.surgery import load
 from solvers.experiments import Experiment, Regime
 from tools import program
 from tools.emit import emit_experiment
@@ -87,17 +83,9 @@ def train(folder: RunFolder, row: Experiment, init: Path | None, where: str) -> 
 
 def draw(folders: Sequence[RunFolder]) -> Path:
     """A sheet of every photograph, its label map, and what each stage makes of it."""
-    items = read_list(ROOT / "ImageSets/Segmentation/val.txt")
-    files = [voc_files(ROOT, item) for item in items]
-    rows = [[Image.open(str(image)).convert("RGB"), Image.open(str(label))] for image, label in files]
-    for folder in folders:
-        net = load(folder.deploy, folder.final)
-        for row in rows:
-            row.append(overlay(row[0], infer(net, row[0], SMOKE.mean_bgr)))
+    items = read_list(ROOT / "ImageSets" / "Segmentation" / "val.txt")
     out = folders[-1].pictures / "sheet.png"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out, "wb") as file:
-        sheet(["photograph", "label map", *(folder.experiment for folder in folders)], rows).save(file, format="PNG")
+    save(out, stage_sheet(folders, [voc_files(ROOT, item) for item in items], SMOKE.mean_bgr, overlay))
     return out
 
 

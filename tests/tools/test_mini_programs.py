@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fcn_repro import infer
 from fcn_repro.datasets import DATASETS, voc
 from fcn_repro.diagnosis import Diverged
 from fcn_repro.folder import RunFolder
@@ -43,8 +44,8 @@ def test_the_table_sets_the_papers_stages_apart_from_ours():
 
 def test_the_sheet_has_a_column_per_stage(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(mini, "load", lambda deploy, weights: weights)
-    monkeypatch.setattr(mini, "infer", lambda net, image, mean_bgr: np.full((20, 30), net))
+    monkeypatch.setattr(infer, "load", lambda deploy, weights: 1 + list(mini.STAGES).index(deploy.parent.name))
+    monkeypatch.setattr(infer, "infer", lambda net, image, mean_bgr: np.full((20, 30), net))
     image, label = voc.voc_files(mini.VOC, "a")
     lists = mini.VOC / "ImageSets" / "Segmentation" / "val.txt"
     for path in image, label, lists:
@@ -52,7 +53,7 @@ def test_the_sheet_has_a_column_per_stage(tmp_path, monkeypatch):
     Image.new("RGB", (30, 20), (0, 90, 0)).save(image)
     label_image(np.zeros((20, 30))).save(label)
     lists.write_text("a\n")
-    out = mini.draw([RunFolder(name) for name in mini.STAGES], [1, 2, 3])
+    out = mini.draw([RunFolder(name) for name in mini.STAGES])
     with Image.open(out) as page:
         colours = {colour for _, colour in page.convert("RGB").getcolors()}
     assert {(128, 0, 0), (0, 128, 0), (128, 128, 0)} <= colours  # the palette's 1, 2 and 3
