@@ -3,10 +3,13 @@
 engine      picks the engine, torch (`fcn_repro.caffe`) or bvlc (real pycaffe)
 caffe/      our pycaffe-compatible engine on PyTorch
 datasets/   one file per data set: its facts, its data layers, its preparation
+folder      names the files of a run
 surgery     moves weights between nets; bilinear interpolation filters
-solve       trains one experiment, scoring after every round
-score       the paper's four metrics over one histogram
-paper       the paper's tables, and a score beside its claim
+solve       trains one experiment, scoring after every round; resume, interruption, learning_curve, diagnosis serve it
+score       runs a net over its split; heads says what is compared, metrics are the four formulas, report is score.json
+infer       labels photographs; palette and pictures show labels
+paper       the paper's tables, and where our scores are
+fetch       brings files from elsewhere; download, unpack and atomic serve it
 """
 
 __version__ = "0.1.0"
