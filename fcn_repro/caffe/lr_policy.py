@@ -46,7 +46,7 @@ def learning_rate(param, iteration: int, current_step: int) -> float:
     if param.lr_policy not in POLICIES:
         raise CaffeError(f"unknown lr_policy {param.lr_policy!r}; known policies: {', '.join(POLICIES)}")
     if param.lr_policy in ("step", "exp", "inv", "multistep", "sigmoid") and param.gamma < 0:
-        raise CaffeError(f"lr_policy {param.lr_policy!r} has gamma {param.gamma}; expected 0 or more")
+        raise CaffeError(f"lr_policy {param.lr_policy!r} has gamma {param.gamma:g}; expected 0 or more")
     if param.lr_policy in ("step", "sigmoid") and param.stepsize <= 0:
         raise CaffeError(f"lr_policy {param.lr_policy!r} has stepsize {param.stepsize}; expected more than 0")
     with np.errstate(all="ignore"):

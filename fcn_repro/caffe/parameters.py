@@ -46,8 +46,8 @@ class LearnableParam:
                 continue
             if self._spec.HasField(name) and getattr(self._spec, name) != getattr(spec, name):
                 raise layer.error(
-                    f"gives the shared param {spec.name!r} the {name} {getattr(spec, name)}; "
-                    f"it has {getattr(self._spec, name)} already"
+                    f"gives the shared param {spec.name!r} the {name} {getattr(spec, name):g}; "
+                    f"it has {getattr(self._spec, name):g} already"
                 )
             setattr(self._spec, name, getattr(spec, name))
 

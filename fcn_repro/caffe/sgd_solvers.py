@@ -41,6 +41,8 @@ class NesterovSolver(SGDSolver):
 class AdaGradSolver(SGDSolver):
     """h += g^2; the update is r g / (sqrt(h) + delta)."""
 
+    remembers_gradients = True
+
     def _check(self) -> None:
         super()._check()
         _refuse_momentum(self)
@@ -55,11 +57,13 @@ class AdaGradSolver(SGDSolver):
 class RMSPropSolver(SGDSolver):
     """h = d h + (1-d) g^2 with d = rms_decay; the update is r g / (sqrt(h) + delta)."""
 
+    remembers_gradients = True
+
     def _check(self) -> None:
         super()._check()
         _refuse_momentum(self)
         if not 0 <= self.param.rms_decay < 1:
-            raise CaffeError(f"rms_decay is {self.param.rms_decay}; expected 0 or more and less than 1")
+            raise CaffeError(f"rms_decay is {self.param.rms_decay:g}; expected 0 or more and less than 1")
 
     def update(self, gradient: Tensor, rate: float, history: list[Tensor]) -> Tensor:
         """See the class."""
@@ -73,6 +77,7 @@ class AdaDeltaSolver(SGDSolver):
     """h = m h + (1-m) g^2; u = g sqrt((k + delta) / (h + delta)); k = m k + (1-m) u^2; the update is r u."""
 
     histories = 2
+    remembers_gradients = True
 
     def update(self, gradient: Tensor, rate: float, history: list[Tensor]) -> Tensor:
         """See the class."""
@@ -89,6 +94,7 @@ class AdamSolver(SGDSolver):
     the update is r sqrt(1-b^t) / (1-m^t) a / (sqrt(v) + delta). torch adds delta after the correction instead."""
 
     histories = 2
+    remembers_gradients = True
 
     def update(self, gradient: Tensor, rate: float, history: list[Tensor]) -> Tensor:
         """See the class."""
@@ -123,4 +129,4 @@ def get_solver(solver_file: str | Path) -> SGDSolver:
 
 def _refuse_momentum(solver: Solver) -> None:
     if solver.param.momentum:
-        raise CaffeError(f"{type(solver).__name__} takes no momentum; the file has {solver.param.momentum}")
+        raise CaffeError(f"{type(solver).__name__} takes no momentum; the file has {solver.param.momentum:g}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,12 +17,13 @@ from torch import Tensor
 
 from fcn_repro.caffe import parallel, rng, solver_nets
 from fcn_repro.caffe.blob import Blob
-from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.errors import CaffeError, naming
 from fcn_repro.caffe.lr_policy import learning_rate, next_step
 from fcn_repro.caffe.net import Net
 from fcn_repro.caffe.parameters import LearnableParam
 from fcn_repro.caffe.proto import caffe_pb2, prototxt, solverstate
 from fcn_repro.caffe.proto.stored_blob import StoredBlob
+from fcn_repro.caffe.smoothed_loss import SmoothedLoss
 
 log = logging.getLogger("caffe")
 
@@ -39,22 +41,23 @@ class Solver:
     """
 
     histories = 1  # history blobs per parameter
+    remembers_gradients = False  # whether these go on changing at rate 0
 
     def __init__(self, solver_file: str | Path) -> None:
         self.param = prototxt.read_solver(solver_file)
-        self._check()
-        if self.param.random_seed >= 0:
-            rng.set_random_seed(self.param.random_seed + parallel.solver_rank())
-        self.net = solver_nets.train_net(self.param)
-        self.test_nets = solver_nets.test_nets(self.param)
+        with naming(solver_file):
+            self._check()
+            if self.param.random_seed >= 0:
+                rng.set_random_seed(self.param.random_seed + parallel.solver_rank())
+            self.net = solver_nets.train_net(self.param)
+            self.test_nets = solver_nets.test_nets(self.param)
         for weights in (path for entry in self.param.weights for path in entry.split(",")):
             for net in (self.net, *self.test_nets):
                 net.copy_from(weights.strip())
         self.iter = 0
         self.history = [Blob(p.blob.dims) for _ in range(self.histories) for p in self.net.learnable_params]
         self._current_step = 0
-        self._losses: list[float] = []
-        self._smoothed_loss = np.float32(0)
+        self._loss = SmoothedLoss(self.param.average_loss)
         self._callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
 
     # -- what pycaffe offers -------------------------------------------------------------------------------------
@@ -62,13 +65,15 @@ class Solver:
     @property
     def lr(self) -> float:
         """The rate of the next update. As in Caffe, asking evaluates the policy, which may advance `multistep`."""
-        self._current_step = next_step(self.param, self.iter, self._current_step)
+        before, self._current_step = self._current_step, next_step(self.param, self.iter, self._current_step)
+        if self.param.lr_policy == "multistep" and self._current_step > before:
+            log.info("MultiStep Status: Iteration %d, step = %d", self.iter, self._current_step)
         return learning_rate(self.param, self.iter, self._current_step)
 
     def step(self, iterations: int) -> None:
         """Make `iterations` updates; max_iter does not bound them, and the loss display starts afresh."""
-        start, stop = self.iter, self.iter + iterations
-        self._losses, self._smoothed_loss = [], np.float32(0)
+        stop = self.iter + iterations
+        self._loss = SmoothedLoss(self.param.average_loss)
         shown = time.monotonic(), self.iter
         while self.iter < stop:
             self.net.clear_param_diffs()
@@ -76,8 +81,7 @@ class Solver:
                 self.test_all()
             for on_start, _ in self._callbacks:
                 on_start()
-            loss = sum(self._forward_backward() for _ in range(self.param.iter_size)) / self.param.iter_size
-            self._smooth(loss, start)
+            self._loss.add(sum(self._forward_backward() for _ in range(self.param.iter_size)) / self.param.iter_size)
             if self._is_due(self.param.display):
                 shown = self._display(*shown)
             for _, on_gradients_ready in self._callbacks:
@@ -94,9 +98,11 @@ class Solver:
         if self.param.snapshot_after_train and not (self.param.snapshot and self.iter % self.param.snapshot == 0):
             self.snapshot()
         if self._is_due(self.param.display):
-            log.info("Iteration %d, loss = %g", self.iter, self.net._forward(0, len(self.net.layers) - 1))
+            self._loss.add(self.net._forward(0, len(self.net.layers) - 1))
+            log.info("Iteration %d, loss = %g", self.iter, self._loss.value)
         if self._is_due(self.param.test_interval):
             self.test_all()
+        log.info("Optimization Done.")
 
     def apply_update(self) -> None:
         """Turn the parameters' diffs into updates, subtract these, and count one iteration.
@@ -112,8 +118,8 @@ class Solver:
         for index, param in enumerate(params):
             local_rate = float(np.float32(rate) * np.float32(param.lr_mult))
             history = self.history[index :: len(params)]
-            if local_rate == 0 and all(blob.is_blank for blob in history):
-                continue  # a frozen parameter: its update is zero for ever
+            if local_rate == 0 and self._rests(param, history):
+                continue
             gradient = param.blob.gradient
             if self.param.iter_size > 1:
                 gradient.mul_(1 / self.param.iter_size)
@@ -153,11 +159,13 @@ class Solver:
         suffix = ".h5" if self.param.snapshot_format == caffe_pb2.SolverParameter.HDF5 else ""
         stem = f"{self.param.snapshot_prefix}_iter_{self.iter}"
         model = f"{stem}.caffemodel{suffix}"
+        form = "HDF5" if suffix else "binary proto"
+        log.info("Snapshotting to %s file %s", form, model)
         (self.net.save_hdf5 if suffix else self.net.save)(model, with_diff=self.param.snapshot_diff)
-        history = [StoredBlob(blob.dims, False, blob.data.reshape(-1)) for blob in self.history]
-        state = solverstate.SolverState(self.iter, model, self._current_step, history)
-        solverstate.write(f"{stem}.solverstate{suffix}", state)
-        log.info("Snapshotting to %s", model)
+        state_file = f"{stem}.solverstate{suffix}"
+        log.info("Snapshotting solver state to %s file %s", form, state_file)
+        history = [StoredBlob(blob.dims, False, blob.data) for blob in self.history]
+        solverstate.write(state_file, solverstate.SolverState(self.iter, model, self._current_step, history))
 
     def restore(self, state_file: str | Path) -> None:
         """Go on from a .solverstate and the weights it names (relative to the working directory, as in Caffe).
@@ -177,7 +185,8 @@ class Solver:
                     "it belongs to another net"
                 )
         if state.learned_net:
-            self.net.copy_from(state.learned_net)
+            with naming(state_file):
+                self.net.copy_from(state.learned_net)
         for blob, stored in zip(self.history, state.history, strict=True):
             stored.copy_to(blob)
         self.iter, self._current_step = state.iter, state.current_step
@@ -204,6 +213,11 @@ class Solver:
             for gradient in gradients:
                 gradient.mul_(bound / norm)
 
+    def _rests(self, param: LearnableParam, history: list[Blob]) -> bool:
+        """Whether at rate 0 nothing happens to a parameter, so that a frozen one needs neither diff nor history."""
+        is_blank = param.blob.gradient_is_blank and all(blob.is_blank for blob in history)
+        return is_blank and not self.remembers_gradients
+
     def _regularize(self, param: LearnableParam, gradient: Tensor) -> None:
         decay = float(np.float32(self.param.weight_decay) * np.float32(param.decay_mult))
         if not decay:
@@ -215,25 +229,13 @@ class Solver:
         else:
             raise CaffeError(f"unknown regularization_type {self.param.regularization_type!r}; expected L2 or L1")
 
-    def _smooth(self, loss: float, start: int) -> None:
-        """Caffe's running mean over the last average_loss losses of this call of `step`, in float32."""
-        window = self.param.average_loss
-        if len(self._losses) < window:
-            self._losses.append(loss)
-            size = len(self._losses)
-            self._smoothed_loss = np.float32((self._smoothed_loss * (size - 1) + loss) / size)
-        else:
-            slot = (self.iter - start) % window
-            self._smoothed_loss += np.float32((loss - self._losses[slot]) / window)
-            self._losses[slot] = loss
-
     def _display(self, last_time: float, last_iter: int) -> tuple[float, int]:
         now = time.monotonic()
         elapsed = now - last_time
         rate = (self.iter - last_iter) / elapsed if elapsed else 0.0
         log.info(
             "Iteration %d (%g iter/s, %gs/%d iters), loss = %g",
-            self.iter, rate, elapsed, self.param.display, self._smoothed_loss,
+            self.iter, rate, elapsed, self.param.display, self._loss.value,
         )  # fmt: skip
         _log_outputs("Train", self.net, {name: self.net.blobs[name].data for name in self.net.outputs})
         return now, self.iter
@@ -248,7 +250,7 @@ class Solver:
             loss += net._forward(0, len(net.layers) - 1)
             for name in net.outputs:
                 totals[name] = totals.get(name, 0) + net.blobs[name].data.astype(np.float32)
-        if self.param.test_compute_loss:
+        if self.param.test_compute_loss and passes:
             log.info("Test loss: %g", loss / passes)
         _log_outputs("Test", net, {name: total / passes for name, total in totals.items()})
 
@@ -258,18 +260,19 @@ class Solver:
         if self.param.average_loss < 1:
             raise CaffeError(f"average_loss is {self.param.average_loss}; expected 1 or more")
         folder = Path(self.param.snapshot_prefix).parent
-        if self.param.snapshot and not folder.is_dir():
+        if self.param.snapshot and not os.access(folder, os.W_OK):
             raise CaffeError(
-                f"snapshot_prefix {self.param.snapshot_prefix!r} lies in no existing folder; make it: mkdir -p {folder}"
+                f"snapshot_prefix {self.param.snapshot_prefix!r} lies in no folder that exists and can be written; "
+                f"make it: mkdir -p {folder}"
             )
 
 
 def _log_outputs(what: str, net: Net, values: dict[str, np.ndarray]) -> None:
     number = 0
     weights = net.blob_loss_weights
-    for name in net.outputs:
+    for name, array in values.items():
         weight = weights[name]
-        for value in np.ravel(values[name]):
+        for value in np.ravel(array):
             suffix = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
             log.info("    %s net output #%d: %s = %g%s", what, number, name, value, suffix)
             number += 1

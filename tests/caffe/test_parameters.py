@@ -84,7 +84,7 @@ def test_multipliers_are_those_that_anybody_gives(tmp_path, first, second, lr_mu
 def test_refuses_multipliers_that_contradict(tmp_path, name):
     text = DATA + ip("a", "data", f'name: "w" {name}: 2') + ip("b", "a", f'name: "w" {name}: 1')
     with pytest.raises(
-        CaffeError, match=rf"layer 'b' \(InnerProduct\) gives the shared param 'w' the {name} 1.0; it has 2"
+        CaffeError, match=rf"layer 'b' \(InnerProduct\) gives the shared param 'w' the {name} 1; it has 2"
     ):
         small_net(tmp_path, text)
 

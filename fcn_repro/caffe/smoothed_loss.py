@@ -1,0 +1,30 @@
+"""The loss as Caffe displays it.
+
+Source   caffe 9b89154 solver.cpp (UpdateSmoothedLoss)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class SmoothedLoss:
+    """A running mean over the last `window` losses, in float32 and updated by differences, so it drifts as Caffe's."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._losses: list[float] = []
+        self._count = 0
+        self.value = np.float32(0)
+
+    def add(self, loss: float) -> None:
+        """Take in one more loss."""
+        if len(self._losses) < self._window:
+            self._losses.append(loss)
+            size = len(self._losses)
+            self.value = np.float32((self.value * (size - 1) + loss) / size)
+        else:
+            slot = self._count % self._window
+            self.value += np.float32((loss - self._losses[slot]) / self._window)
+            self._losses[slot] = loss
+        self._count += 1
