@@ -7,7 +7,8 @@ until Caffe kills it; then the next worker is forked.
 
 Reads    lines of JSON from stdin: scenario (a function's name in scenarios.py), arguments (its keywords),
          arrays (an .npz file, or null), folder (where it runs), alone (whether in a worker of its own)
-Writes   one line of JSON per request to stdout, in order: status (done, raised, aborted, timed out) and message;
+Writes   a line that says which Caffe this is, then
+         one line of JSON per request to stdout, in order: status (done, raised, aborted, timed out) and message;
          the arrays that a scenario returned to <folder>/result.npz
 """
 
@@ -17,6 +18,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import caffe
@@ -31,6 +33,8 @@ def main() -> None:
     """Answer until stdin ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what Caffe prints must not get between the answers
+    answers.write(introduction() + "\n")
+    answers.flush()
     worker = None
     for line in sys.stdin:
         request = json.loads(line)
@@ -46,6 +50,13 @@ def main() -> None:
             message = file.read().strip()
         answers.write(json.dumps({"status": status, "message": message}) + "\n")
         answers.flush()
+
+
+def introduction() -> str:
+    """Which Caffe this is."""
+    wheels = [path.stem for path in Path(caffe.__file__).parents[1].glob("kendryte_caffe-*.dist-info")]
+    name = wheels[0].replace("_caffe-", "-caffe ") if wheels else f"caffe {caffe.__version__}"
+    return f"{name}, Python {sys.version.split()[0]}"
 
 
 class Worker:

@@ -47,13 +47,8 @@ class Oracle:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=real_caffe.ROOT,
             env={**os.environ, **real_caffe.ENVIRONMENT},
         )  # fmt: skip
-        self.name = subprocess.run(
-            [python, "-c", _NAME],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, **real_caffe.ENVIRONMENT},
-        ).stdout.strip()
+        assert self._child.stdout is not None
+        self.name = self._child.stdout.readline().strip()  # the child introduces itself
 
     def close(self) -> None:
         """End the child."""
@@ -124,14 +119,3 @@ def run_ours(case: Case) -> Arrays:
             return getattr(scenarios, case.scenario)(engine, case.arrays, **case.arguments)
         finally:
             os.chdir(before)
-
-
-_NAME = """
-import caffe, os, sys
-try:
-    from importlib.metadata import version
-    package = "kendryte-caffe " + version("kendryte-caffe")
-except Exception:
-    package = "caffe " + caffe.__version__
-print(package + ", Python " + sys.version.split()[0])
-"""

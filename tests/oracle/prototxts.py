@@ -137,7 +137,8 @@ layers {{ layer {{ name: "pad1" type: "padding" pad: 2 }} bottom: "x" top: "padd
 layers {{ layer {{ name: "conv1" type: "conv" num_output: 4 kernelsize: 3 stride: 2 group: 2 {_V0_FILLED}
   blobs_lr: 1 blobs_lr: 2 weight_decay: 1 weight_decay: 0 }} bottom: "padded" top: "conv1" }}
 layers {{ layer {{ name: "relu1" type: "relu" }} bottom: "conv1" top: "conv1" }}
-layers {{ layer {{ name: "pool1" type: "pool" pool: AVE kernelsize: 3 stride: 2 pad: 1 }} bottom: "conv1" top: "pool1" }}
+layers {{ layer {{ name: "pool1" type: "pool" pool: AVE kernelsize: 3 stride: 2 pad: 1 }}
+  bottom: "conv1" top: "pool1" }}
 layers {{ layer {{ name: "norm1" type: "lrn" local_size: 3 alpha: 0.5 beta: 0.6 }} bottom: "pool1" top: "norm1" }}
 layers {{ layer {{ name: "conv2" type: "conv" num_output: 3 kernelsize: 1 biasterm: false {_V0_FILLED} }}
   bottom: "norm1" top: "conv2" }}

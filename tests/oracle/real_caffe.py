@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / "build" / "oracle"
+READY = VENV / ".ready"  # it was seen to import caffe
 VERSIONS = ("3.8", "3.9", "3.7")  # 3.8 first: it is the oldest that everything above the engine supports
 PACKAGES = ("kendryte-caffe==1.0.0.20210829", "numpy<1.24", "protobuf==3.20.3", "six", "scikit-image", "scipy", "h5py",
             "pillow")  # fmt: skip
@@ -46,8 +47,9 @@ def interpreter() -> str:
             raise NoCaffe(f"CAFFE_PYTHON={chosen} cannot import caffe: {fault}")
         return chosen
     own = str(VENV / "bin" / "python")
-    if not Path(own).exists() or _import_fault(own):
+    if not READY.exists():
         _install(own)
+        READY.touch()
     return own
 
 

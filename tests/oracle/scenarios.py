@@ -135,3 +135,31 @@ def draw_parameters(built):
 def words(items):
     """Any items as an array of text."""
     return np.array([str(item) for item in items] or [""])
+
+
+def batches(caffe, arrays, text, phase=0, seed=1, passes=6):
+    """A data layer's tops in consecutive forwards, and how far it moved the random stream."""
+    caffe.set_random_seed(seed)
+    dummy = (
+        'layer { name: "u" type: "DummyData" top: "u" '
+        'dummy_data_param { shape { dim: 4 } data_filler { type: "uniform" } } }'
+    )
+    built = caffe.Net(written("net.prototxt", text + dummy), phase)
+    found = {}
+    for index in range(passes):
+        built.forward()
+        for name, blob in built.blobs.items():
+            found[f"{index}/{name}"] = blob.data.copy()
+    return found
+
+
+def memory(caffe, arrays, text, passes=5):
+    """A MemoryData layer's tops after set_input_arrays."""
+    built = caffe.Net(written("net.prototxt", text), caffe.TRAIN)
+    built.set_input_arrays(arrays["data"], arrays["labels"])
+    found = {}
+    for index in range(passes):
+        built.forward()
+        for name, blob in built.blobs.items():
+            found[f"{index}/{name}"] = blob.data.copy()
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import h5py
-import numpy as np
 
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.layers.base import Layer, exactly
@@ -43,7 +42,7 @@ class HDF5Output(Layer):
                 raise self.error(f"wrote {self._path} already; a second forward has nowhere to write")
             for name, blob in (("data", data), ("label", label)):
                 shape = (blob.num, blob.channels, blob.height, blob.width)
-                file[name] = np.array(blob.tensor.cpu()).reshape(shape)
+                file[name] = blob.tensor.cpu().numpy().reshape(shape)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         """Nothing is passed down."""
