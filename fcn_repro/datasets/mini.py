@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 import numpy as np
 import scipy.io
@@ -30,6 +30,7 @@ from fcn_repro.progress import Progress
 
 ROOT = Path("build/data/mini")
 SBD, VOC = ROOT / "sbdd", ROOT / "VOC2011"
+FOLDERS = {"train": SBD, "val": VOC}
 KINDS = tuple(scenes.COATS_RGB)
 SCENES = {"train": 3000, "val": 200}
 WINDOWS = {"train": 9000, "val": 600}  # a scene has one to five; those beyond these numbers are not listed
@@ -127,19 +128,32 @@ def cut(blob: np.ndarray, x: int, y: int) -> np.ndarray:
 
 
 def prepare() -> Mapping[str, int]:
-    """Compose the data set, unless it is there; images per split.
+    """Compose the data set, unless all of it is there; images per split.
 
     Raises   DataError when the package with the silhouettes cannot be had
     """
-    if not ROOT.is_dir():
+    if not all(path.is_file() for split, folder in FOLDERS.items() for path in _files(split, folder)):
         splits = [split(bitmaps) for kind, bitmaps in silhouettes().items() if kind in KINDS]
         part = ROOT.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
+        for folder in part, ROOT:
+            shutil.rmtree(str(folder), ignore_errors=True)
         with Progress(sum(SCENES.values()), "compose mini", "scene") as progress:
             _write("train", [each.train for each in splits], part / SBD.relative_to(ROOT), progress)
             _write("val", [each.held_out for each in splits], part / VOC.relative_to(ROOT), progress)
-        part.rename(ROOT)  # so the folder is whole or not there
+        part.rename(ROOT)  # a folder of this name was written to its end
     return SCENES
+
+
+def _item(split: str, number: int) -> str:
+    return f"{split}_{number:04}"
+
+
+def _files(split: str, folder: Path) -> Iterator[Path]:
+    """Every file of a split."""
+    files, list_file, _ = LAYOUTS[split]
+    yield from (folder / list_file, folder / LIST)
+    for number in range(SCENES[split]):
+        yield from files(folder, _item(split, number))
 
 
 def _write(split: str, bitmaps: Sequence[np.ndarray], folder: Path, progress: Progress) -> None:
@@ -147,7 +161,7 @@ def _write(split: str, bitmaps: Sequence[np.ndarray], folder: Path, progress: Pr
     files, list_file, write_label = LAYOUTS[split]
     items, windows = [], []
     for number in range(SCENES[split]):
-        item = f"{split}_{number:04}"
+        item = _item(split, number)
         scene = scenes.compose(np.random.RandomState(SEEDS[split] + number), KINDS, bitmaps)
         image_path, label_path = files(folder, item)
         for path in image_path, label_path:

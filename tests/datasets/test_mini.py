@@ -176,6 +176,14 @@ def test_what_is_there_is_left_alone(root, monkeypatch):
     assert mini.prepare() == SPLITS
 
 
+def test_a_file_that_was_removed_is_put_back(root):
+    path = root / "sbdd" / "cls" / "train_0004.mat"
+    before = scipy.io.loadmat(str(path))["GTcls"]["Segmentation"][0, 0]
+    path.unlink()
+    mini.prepare()
+    assert np.array_equal(scipy.io.loadmat(str(path))["GTcls"]["Segmentation"][0, 0], before)
+
+
 def test_a_folder_that_is_not_whole_never_has_the_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(mini, "silhouettes", lambda: dict(zip(mini.KINDS, BITMAPS, strict=True)))
