@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Iterator
 from itertools import count
 
@@ -14,6 +16,21 @@ from fcn_repro.caffe.layers.base import between
 from fcn_repro.caffe.layers.item_source import Item, ItemSource
 from fcn_repro.caffe.layers.unsupported import unsupported
 from fcn_repro.caffe.proto import caffe_pb2
+
+
+@functools.cache
+def _opened(path: str):
+    """The LMDB at `path`, once for the whole process: a process that opens one twice loses its locks."""
+    try:
+        import lmdb
+    except ImportError as error:
+        raise CaffeError(
+            "A Data layer reads an LMDB with Python's lmdb package, which is missing: pip install lmdb"
+        ) from error
+    try:
+        return lmdb.open(path, readonly=True, lock=False, create=False)
+    except lmdb.Error as error:
+        raise CaffeError(f"Could not open the LMDB {path}: {error}") from error
 
 
 class Data(ItemSource):
@@ -61,16 +78,8 @@ class Data(ItemSource):
 
     def _read(self) -> Iterator:
         """The records in order, without end."""
-        try:
-            import lmdb
-        except ImportError as error:
-            raise self.error("reads an LMDB, for which Python's lmdb package is missing; pip install lmdb") from error
         source = self._data_param.source
-        try:
-            environment = lmdb.open(source, readonly=True, lock=False, create=False)
-        except lmdb.Error as error:
-            raise CaffeError(f"Could not open the LMDB {source}: {error}") from error
-        with environment, environment.begin() as transaction:
+        with _opened(os.path.realpath(source)).begin() as transaction:
             if not transaction.stat()["entries"]:
                 raise self.error(f"has the source {source!r}, an LMDB without records")
             place = count()
