@@ -1,14 +1,17 @@
 """The data sets by name, and the names that prototxts know their layers' modules by.
 
-To add one: a file here with its facts, layers and `prepare`, then a row in each table below.
+To add one: a file here with its facts, layers and `prepare`, then a row in each table below. Those that people brought
+along (`tools.adopt`) are in the tables, too.
 """
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Callable, Mapping
 
-from fcn_repro.datasets import mini, nyud, pascal_context, siftflow, smoke, voc
+from fcn_repro.adoption import adoptions
+from fcn_repro.datasets import adopted, mini, nyud, pascal_context, siftflow, smoke, voc
 from fcn_repro.datasets.base import DataSet
 
 DATASETS = {
@@ -22,6 +25,7 @@ DATASETS = {
     "smoke": smoke.SMOKE,
     "mini": mini.MINI,
     "mini-objects": mini.OBJECTS,
+    **{note.name: adopted.facts(note) for note in adoptions()},
 }
 
 PREPARE: Mapping[str, Callable[[], Mapping[str, int]]] = {
@@ -32,6 +36,7 @@ PREPARE: Mapping[str, Callable[[], Mapping[str, int]]] = {
     "smoke": smoke.prepare,
     "mini": mini.prepare,
     "mini-objects": mini.prepare,
+    **{note.name: partial(adopted.prepare, note) for note in adoptions()},
 }
 
 MODULES = {
@@ -40,6 +45,7 @@ MODULES = {
     "siftflow_layers": siftflow,
     "pascalcontext_layers": pascal_context,
     "mini_layers": mini,
+    "adopted_layers": adopted,
 }
 
 

@@ -17,6 +17,15 @@ from scipy.io.matlab import MatReadError
 
 from fcn_repro.errors import DataError
 
+
+class StrangeLabels(DataError):
+    """A label map holds values that stand for nothing: `values`."""
+
+    def __init__(self, message: str, values: Sequence[int]) -> None:
+        super().__init__(message)
+        self.values = tuple(values)
+
+
 # What Pillow and scipy are known to raise over damaged files.
 DAMAGED_IMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 DAMAGED_MAT = (
@@ -43,6 +52,17 @@ def read_rgb(path: Path) -> np.ndarray:
     if mode != "RGB":
         raise DataError(f"{path}: image of mode {mode}; expected RGB, three channels of 8 bits")
     return image
+
+
+def read_any_rgb(path: Path) -> np.ndarray:
+    """A picture of whatever mode of 8 bits, brought to (H, W, 3) uint8, channels R G B."""
+    try:
+        with Image.open(str(path)) as image:
+            if image.mode.startswith(("I", "F")):
+                raise DataError(f"{path}: image of mode {image.mode}; expected 8 bits a channel")
+            return np.array(image.convert("RGB"))
+    except DAMAGED_IMAGE as error:
+        raise unreadable(path, "picture", error) from error
 
 
 def read_indexed(path: Path) -> np.ndarray:
@@ -97,7 +117,7 @@ def check_values(label_hw: np.ndarray, path: Path, allowed: Sequence[int]) -> No
     strange = np.setdiff1d(label_hw, allowed)
     if strange.size:
         found = ", ".join(f"{value:g}" for value in strange[:8])
-        raise DataError(f"{path}: label value {found}; expected {_ranges(allowed)}")
+        raise StrangeLabels(f"{path}: label value {found}; expected {_ranges(allowed)}", strange.tolist())
 
 
 def from_one(label_hw: np.ndarray) -> np.ndarray:
