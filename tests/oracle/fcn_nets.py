@@ -29,6 +29,19 @@ class Source:
     val: Layer = Layer()
 
 
+NOISE = """
+layer { name: "input" type: "DummyData" top: "data" top: "label" dummy_data_param {
+  shape { dim: 1 dim: 3 dim: %(height)d dim: %(width)d } shape { dim: 1 dim: 1 dim: %(height)d dim: %(width)d }
+  data_filler { type: "gaussian" std: 60 } data_filler { type: "uniform" max: 4.99 } } }
+"""
+
+
+def noisy_net(name: str, height: int, width: int, normalize: bool = False) -> str:
+    """The same with random images and labels in every pass, to train on."""
+    _, inputs, rest = small_net(name, height, width, "train", normalize).split("layer {", 2)
+    return NOISE % {"height": height, "width": width} + "layer {" + rest
+
+
 def small_net(name: str, height: int, width: int, phase: str = "train", normalize: bool = False) -> str:
     """The prototxt of an FCN that takes `data` (1, 3, height, width) and `label` (1, 1, height, width)."""
     plan = FCNS[name]

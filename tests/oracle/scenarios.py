@@ -62,13 +62,17 @@ def structure(caffe, arrays, text, phase=0, level=0, stages=None):
     }
 
 
-def train(caffe, arrays, net_text, solver_text, steps, restore=None, snapshot=False):
+def train(caffe, arrays, net_text, solver_text, steps, restore=None, snapshot=False, initialise=False):
     """Build a solver and take steps, one `step(n)` call for each n of `steps`; from and to a snapshot if asked.
+
+    initialise    draw the parameters as in `net`, those of frozen layers too
 
     Returns   after each call the parameters' data and their diffs, which hold the update; and the iteration
     """
     written("net.prototxt", net_text)
     solver = caffe.get_solver(written("solver.prototxt", 'net: "net.prototxt" ' + solver_text))
+    if initialise:
+        draw_parameters(solver.net)
     if restore:
         solver.restore(restore)
     found = {}

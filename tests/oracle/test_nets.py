@@ -3,7 +3,7 @@ import pytest
 
 from nets.fcn import FCNS
 from tests.oracle.comparison import Record
-from tests.oracle.fcn_nets import CLASSES, small_net
+from tests.oracle.fcn_nets import CLASSES, noisy_net, small_net
 from tests.oracle.oracle import Arrays, Case, Oracle, run_ours
 
 ODD_SIZES = [(47, 61), (64, 33), (96, 75)]
@@ -58,3 +58,22 @@ def test_nets_follow_the_size_of_every_image(name: str, oracle: Oracle, record: 
 def test_nets_are_built_as_caffe_builds_them(name: str, phase: str, oracle: Oracle, record: Record):
     case = Case("structure", {"text": small_net(name, 64, 48, phase)})
     record.check("Nets", "names, wiring and shapes", run_ours(case), oracle.run(case), 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "regime"),
+    [
+        ("vgg16-32s", "base_lr: 1e-10 momentum: 0.99"),  # the reference's heavy learning
+        ("vgg16-8s", "base_lr: 1e-14 momentum: 0.9 iter_size: 4"),
+        ("alexnet-32s", "base_lr: 1e-10 momentum: 0.9 iter_size: 2"),
+    ],
+)
+def test_fcns_learn_as_in_caffe(name: str, regime: str, oracle: Oracle, record: Record):
+    """Four updates: the weights to the last bits, and the updates themselves, which are a million times smaller."""
+    settings = f"{regime} lr_policy: 'fixed' weight_decay: 0.0005 random_seed: 11"
+    arguments = {"net_text": noisy_net(name, 45, 52), "solver_text": settings, "steps": [1, 3], "initialise": True}
+    case = Case("train", arguments)
+    ours, theirs = run_ours(case), oracle.run(case)
+    for what, kind, limit in (("weights", "/data", 1e-6), ("updates", "/update", GRADIENT_LIMIT)):
+        mine, reference = ({n: v for n, v in arrays.items() if n.endswith(kind)} for arrays in (ours, theirs))
+        record.check("Nets", f"{name}, {what} after training", mine, reference, limit)
