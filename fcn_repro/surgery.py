@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Sequence
 
 import numpy as np
+from google.protobuf import text_format
 
+from fcn_repro.atomic import replacing
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 
@@ -86,6 +88,27 @@ def convolutionalise(classifier: Path, weights: Path, convolutional: Path, out: 
         )
     save(new_net, out)
     return report
+
+
+def decapitate(net_param: caffe.proto.caffe_pb2.NetParameter, weights: Path, out: Path) -> None:
+    """Keep of a file of weights what a net has below its score layers: those can then be of other classes.
+
+    Raises   DataError when a layer finds no weights in the file, or those of another shape
+    Writes   `out`, and beside it, as a prototxt, the layers that are left
+    """
+    trunk = caffe.proto.caffe_pb2.NetParameter()
+    trunk.CopyFrom(net_param)
+    del trunk.layer[next(i for i, layer in enumerate(trunk.layer) if layer.name.startswith("score")) :]
+    prototxt = out.with_suffix(".prototxt")
+    prototxt.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(prototxt) as file:
+        file.write(text_format.MessageToString(trunk))
+    try:
+        save(load(prototxt, weights), out)
+    except RuntimeError as error:
+        raise DataError(
+            f"{weights}: {error}\nThese are not the weights of a net with the layers of {prototxt}"
+        ) from error
 
 
 def save(net: caffe.Net, out: Path) -> None:

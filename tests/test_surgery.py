@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from google.protobuf import text_format
 
 from fcn_repro import surgery
 from fcn_repro.engine import caffe
@@ -258,3 +259,39 @@ def test_inflating_refuses_another_kernel(net):
     colour, depth = net(convolution(3, 4, "kernel_size: 3")), net(convolution(4, 4, "kernel_size: 1"))
     with pytest.raises(ValueError, match=r"\[4, 3, 3, 3\] cannot be inflated to score \[4, 4, 1, 1\]"):
         surgery.inflate(depth, "score", colour, "score")
+
+
+# --- decapitate
+
+
+FCN = CONVOLUTIONAL + SCORE
+
+
+def test_a_decapitated_net_keeps_all_weights_below_its_scores(net, tmp_path):
+    source = net(FCN.replace("kernel_size: 1 }", "kernel_size: 1 weight_filler { type: 'xavier' } }"))
+    for blobs in source.params.values():
+        blobs[0].data[...] = np.random.default_rng(0).normal(size=blobs[0].data.shape)
+    surgery.save(source, tmp_path / "source.caffemodel")
+    other_classes = text_format.Merge(
+        FCN.replace("num_output: 2", "num_output: 7"), caffe.proto.caffe_pb2.NetParameter()
+    )
+    surgery.decapitate(other_classes, tmp_path / "source.caffemodel", tmp_path / "out" / "init.caffemodel")
+    target = net(FCN.replace("num_output: 2", "num_output: 7"), "target.prototxt")
+    target.copy_from(str(tmp_path / "out" / "init.caffemodel"))
+    for name in ("conv1", "fc2"):
+        assert np.array_equal(target.params[name][0].data, source.params[name][0].data)
+    assert not target.params["score"][0].data.any()
+
+
+@pytest.mark.parametrize(
+    "fault, complaint", [("num_output: 5", "These are not the weights of"), ('"fc2"', "no weights for fc2, which")]
+)
+def test_decapitation_refuses_weights_of_another_net(net, tmp_path, fault, complaint):
+    source = net(FCN.replace(fault, {"num_output: 5": "num_output: 6", '"fc2"': '"fc3"'}[fault]))
+    for blobs in source.params.values():
+        blobs[0].data[...] = 1
+    surgery.save(source, tmp_path / "source.caffemodel")
+    param = text_format.Merge(FCN, caffe.proto.caffe_pb2.NetParameter())
+    with pytest.raises(DataError, match=f"source.caffemodel: (.|\n)*{complaint}"):
+        surgery.decapitate(param, tmp_path / "source.caffemodel", tmp_path / "init.caffemodel")
+    assert not (tmp_path / "init.caffemodel").exists()
