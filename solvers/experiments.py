@@ -3,7 +3,8 @@
     python3 -m solvers.experiments            the names of all runs
     python3 -m solvers.experiments --rules    what each run waits for, as rules for make
 
-To add a run: a row. Its name is its make target, its folder under build/ and its name on every command line.
+To add a run: a row. Its name is its make target, its folder under build/ and its name on every command line. The runs on
+data sets that people brought along (`tools.adopt`) are the rows of others on other data.
 
 Source   reference 1305c73: solver.prototxt and solve.py of every directory; CVPR paper, section 4.1 (FCN-GoogLeNet)
 """
@@ -11,12 +12,15 @@ Source   reference 1305c73: solver.prototxt and solve.py of every directory; CVP
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterator
+
+from fcn_repro.adoption import Adoption, adoptions
 
 # Classifiers with released weights; data/weights.csv says where they are. `vgg16-fcn` is `vgg16` as convolutions.
 RELEASED = ("vgg16", "caffenet", "googlenet")
 CONVOLUTIONAL = "-fcn"
+WEIGHTS = ".caffemodel"
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Experiment:
     name         also its folder under build/
     net          a row of `nets`
     data         a row of `fcn_repro.datasets`
-    init         the run, or the convolutional classifier, whose weights it starts from; None: what the fillers make
+    init         the run, or the convolutional classifier, whose weights it starts from, or a file of weights;
+                 None: what the fillers make
     regime       how it learns
     base_lr      learning rate, the same from beginning to end
     iterations   (rounds, iterations per round): what is run; after each round the net is scored
@@ -80,7 +85,7 @@ def table(*rows: Experiment) -> dict[str, Experiment]:
 
 def _check_init(row: Experiment, by_name: dict[str, Experiment]) -> None:
     chain = [row.name]
-    while row.init is not None:
+    while row.init is not None and not row.init.endswith(WEIGHTS):
         source = classifier_of(row.init)
         if source in RELEASED:
             return
@@ -104,7 +109,7 @@ ACCUMULATED = Regime(momentum=0.9, iter_size=20, normalize=True)  # mean loss, t
 ADAM = Regime(momentum=0.9, iter_size=1, normalize=True, solver="Adam", momentum2=0.999)
 
 # fmt: off
-EXPERIMENTS = table(
+TABLE = table(
     #          name                 net                data            init              regime       base_lr  iterations    max_iter  snapshot
     Experiment("voc-fcn32s",        "vgg16-32s",       "voc",          "vgg16-fcn",      HEAVY,       1e-10,   (25, 4_000),  100_000,   4_000),
     Experiment("voc-fcn16s",        "vgg16-16s",       "voc",          "voc-fcn32s",     HEAVY,       1e-12,   (25, 4_000),  100_000,   4_000),
@@ -122,13 +127,37 @@ EXPERIMENTS = table(
 # fmt: on
 
 
+def adopted(note: Adoption) -> list[Experiment]:
+    """The runs of an adopted data set: the stages of the run it is modelled on, on other data and under other names.
+
+    Raises   ValueError when there is no such run
+    """
+    if note.like not in TABLE:
+        raise ValueError(f"{note.name} is modelled on {note.like!r}; expected one of {', '.join(TABLE)}")
+    model = TABLE[note.like]
+    stages = [model]
+    while stages[0].init in TABLE and TABLE[stages[0].init].data == model.data:
+        stages.insert(0, TABLE[stages[0].init])
+    init = str(note.init) if note.init.is_file() else stages[0].init
+    rows = []
+    for stage in stages:
+        name = f"{note.name}-{stage.name.partition('-')[2]}"
+        rows.append(replace(stage, name=name, data=note.name, init=init))
+        init = name
+    return rows
+
+
+EXPERIMENTS = table(*TABLE.values(), *(row for note in adoptions() for row in adopted(note)))
+
+
 def rules() -> Iterator[str]:
     """GNU make rules without recipes: the data and the weights that each target waits for.
 
     No target is a file: every program on the way knows whether its work is done.
     """
     for row in EXPERIMENTS.values():
-        yield f"{row.name}: {' '.join([f'data-{row.data}', *([row.init] if row.init else [])])}"
+        made = [row.init] if row.init and not row.init.endswith(WEIGHTS) else []
+        yield f"{row.name}: {' '.join([f'data-{row.data}', *made])}"
     for init in sorted({row.init for row in EXPERIMENTS.values() if row.init}):
         source = classifier_of(init)
         if source:

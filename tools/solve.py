@@ -21,7 +21,7 @@ from fcn_repro.datasets import DATASETS
 from fcn_repro.folder import BUILD, RunFolder, converted
 from fcn_repro.report import read_report, summary
 from fcn_repro.solve import Recipe, solve
-from solvers.experiments import EXPERIMENTS, classifier_of
+from solvers.experiments import EXPERIMENTS, WEIGHTS, classifier_of
 from tools import program
 
 
@@ -34,9 +34,11 @@ def main(options: argparse.Namespace) -> None:
 
 
 def weights(init: str | None, place: Path = BUILD) -> Path | None:
-    """The file that a row's `init` means: a convolutionalised classifier, or what another experiment handed on."""
+    """The file that a row's `init` means: itself, a convolutionalised classifier, or what another run handed on."""
     if init is None:
         return None
+    if init.endswith(WEIGHTS):
+        return Path(init)
     return converted(init, place) if classifier_of(init) else RunFolder(init, place).final
 
 

@@ -4,9 +4,10 @@ import sys
 
 import pytest
 
+from fcn_repro.adoption import Adoption
 from fcn_repro.datasets import DATASETS
 from nets import NETS
-from solvers.experiments import ACCUMULATED, EXPERIMENTS, HEAVY, Experiment, classifier_of, rules, table
+from solvers.experiments import ACCUMULATED, EXPERIMENTS, HEAVY, Experiment, adopted, classifier_of, rules, table
 
 # The reference's solver.prototxt and solve.py: net, start, base_lr, rounds, iterations per round, max_iter, snapshot.
 REFERENCE = {
@@ -75,6 +76,56 @@ def test_refuses_runs_that_start_from_each_other():
 
 def test_accepts_a_chain_that_begins_with_fillers():
     assert list(table(row("b", "a-fcn"), dataclasses.replace(ROW, init=None))) == ["b", "a"]
+
+
+# ---- data sets that people brought along
+
+
+@pytest.fixture
+def note(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def note(like: str) -> Adoption:
+        return Adoption("cells", "images", "labels", ("a", "b"), {"train": 4, "val": 1}, like)
+
+    return note
+
+
+def test_an_adopted_data_set_has_the_stages_of_the_run_it_is_modelled_on(note):
+    rows = adopted(note("voc-fcn8s"))
+    assert [(row.name, row.init) for row in rows] == [
+        ("cells-fcn32s", "vgg16-fcn"),
+        ("cells-fcn16s", "cells-fcn32s"),
+        ("cells-fcn8s", "cells-fcn16s"),
+    ]
+    for row, model in zip(rows, ("voc-fcn32s", "voc-fcn16s", "voc-fcn8s"), strict=True):
+        assert dataclasses.replace(EXPERIMENTS[model], name=row.name, init=row.init, data="cells") == row
+
+
+@pytest.mark.parametrize(
+    ("like", "row"),
+    [
+        ("voc-fcn8s-atonce", ("cells-fcn8s-atonce", "vgg16-fcn")),
+        ("voc-fcn-alexnet", ("cells-fcn-alexnet", "caffenet-fcn")),
+        ("mini-fcn32s", ("cells-fcn32s", "mini-vgg16-fcn")),
+    ],
+)
+def test_a_run_without_stages_has_one_row(note, like: str, row: tuple):
+    assert [(each.name, each.init) for each in adopted(note(like))] == [row]
+
+
+def test_weights_that_were_chosen_start_the_first_stage(note):
+    chosen = note("voc-fcn16s")
+    chosen.folder.mkdir(parents=True)
+    chosen.init.touch()
+    first, second = adopted(chosen)
+    assert (first.init, second.init) == ("build/adopted/cells/init.caffemodel", "cells-fcn32s")
+    assert list(table(first, second)) == ["cells-fcn32s", "cells-fcn16s"]
+
+
+def test_refuses_an_unknown_model(note):
+    with pytest.raises(ValueError, match="cells is modelled on 'voc-fcn4s'; expected one of voc-fcn32s, "):
+        adopted(note("voc-fcn4s"))
 
 
 # ---- the command line
