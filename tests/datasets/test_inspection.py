@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from trees import SIZES, label
 
 from fcn_repro import datasets
 from fcn_repro.datasets.base import DataLayer
-from fcn_repro.datasets.inspection import inspect
+from fcn_repro.datasets.inspection import Inspection, inspect, leaks, suspicions
 from fcn_repro.errors import DataError
 
 
@@ -51,3 +53,48 @@ def test_the_program_tells_faults_and_remedy_and_exits_with_3(voc_dir, tmp_path,
     assert "val: 3 images, 1 of them faulty" in run.stdout
     assert "15 person" in run.stdout and "255 void" in run.stdout
     assert "2007_000033.jpg: missing" in run.stderr and "make data-voc" in run.stderr
+
+
+# ---- leaks and suspicions
+
+
+def test_counts_the_images_that_have_a_label(spec):
+    expected = sum((np.bincount(label(item, void=True).ravel(), minlength=256) > 0).astype(int) for item in SIZES)
+    np.testing.assert_array_equal(inspect(spec).having, [expected])
+
+
+def test_an_image_that_is_learnt_and_scored_is_found_whatever_it_is_called(spec, voc_dir):
+    val = inspect(spec)
+    (voc_dir / "JPEGImages" / "2007_000033.jpg").rename(voc_dir / "JPEGImages" / "other.jpg")
+    (voc_dir / "SegmentationClass" / "2007_000033.png").rename(voc_dir / "SegmentationClass" / "other.png")
+    (voc_dir / "ImageSets" / "Segmentation" / "seg11valid.txt").write_text("other\n")
+    assert leaks(inspect(spec), val) == [("other", "2007_000033")]
+
+
+def found(strange=(), **counts):
+    """An inspection of label maps that hold these labels in so many pixels."""
+    pixels = np.zeros((1, 256), int)
+    for name, count in counts.items():
+        pixels[0, int(name[1:])] = count
+    return Inspection(9, (), frozenset(strange), pixels, pixels > 0, {})
+
+
+THREE = replace(datasets.DATASETS["voc"], class_names=("ground", "cat", "dog"))
+
+
+@pytest.mark.parametrize(
+    ("inspection", "suspicion"),
+    [
+        (found(_0=50, _1=30, _2=20), None),
+        (found(_0=50, _1=30, _2=20, _255=40), None),
+        (found(_1=9, _2=9, strange=[3]), "labels of 3, one beyond the last: they seem to count from 1"),
+        (found(_0=9, strange=[127, 200]), "labels of 127, 200 stand for nothing; grey levels"),
+        (found(_0=50, _1=30, _2=20, _255=300), r"75% of the pixels are void \(255\), which is neither learnt"),
+        (found(_0=90, _255=10), r"but for void \(255\) there is only one class: is 255 meant to be another"),
+        (found(_0=50, _1=50), "2 dog is nowhere"),
+        (found(_0=500_000, _1=500_000, _2=7), "2 dog is 7e-06 of the pixels that count"),
+    ],
+)
+def test_what_is_hardly_meant_is_suspected(inspection, suspicion):
+    said = "\n".join(suspicions(inspection, THREE))
+    assert re.search(suspicion, said) if suspicion else not said
