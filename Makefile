@@ -20,11 +20,12 @@ endif
 # The table of runs is plain Python, so make can read it before anything is installed.
 EXPERIMENTS := $(shell $(PYTHON) -m solvers.experiments)
 CLASSIFIERS := vgg16 caffenet googlenet mini-vgg16
+ADOPT := $(if $(LIKE),--like $(LIKE)) $(if $(INIT),--init $(INIT)) $(if $(NAME),--name $(NAME))
 SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-caffe lint format nets draw explain compare smoke-voc mini-seeds
+.PHONY: help setup test test-caffe lint format nets draw explain train compare smoke-voc mini-seeds
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
 ## set-up and checks
@@ -87,13 +88,17 @@ $(EXPERIMENTS): $(NEEDS) # and, for the one that was asked for, a table
 mini-seeds: $(NEEDS) ## the mini experiment three times with other random numbers: means and ranges
 	$(RUN) -m tools.seeds 1 2 3
 
+train: $(NEEDS) ## train on your own images: DATA=folder CLASSES=classes.txt, more with python -m tools.adopt --help
+	@run=$$($(RUN) -m tools.adopt "$(DATA)" --classes "$(CLASSES)" $(ADOPT)) && \
+	  $(RUN) -m tools.check "$${run%-fcn*}" && $(MAKE) "$$run"
+
 compare: $(NEEDS) ## put every score found under build/ beside the paper's tables
 	$(RUN) -m tools.compare
 
 smoke-voc: $(NEEDS) ## full-width nets on a few real photographs: do they run, learn and score?
 	$(RUN) -m tools.smoke
 
-build/rules.mk: solvers/experiments.py
+build/rules.mk: solvers/experiments.py $(wildcard build/adopted/*/dataset.json)
 	@mkdir -p build
 	@$(PYTHON) -m solvers.experiments --rules > $@
 -include build/rules.mk
@@ -108,6 +113,7 @@ help: ## list the targets
 	@echo "options"
 	@echo "  ENGINE=bvlc CAFFE_PYTHON=python   run on real pycaffe (environment.yml) instead of our engine"
 	@echo "  GPU=0, GPU=-1                     a GPU by number, or the CPU; by default a GPU if there is one"
+	@echo "  LIKE=voc-fcn32s INIT=... NAME=... of train: modelled on which run, starting from what, called what"
 	@echo "  ITERATIONS=100                    shorten a training run; its results are marked as shortened"
 	@echo "  MIRROR=file:///archives           where downloads are looked for instead of their own hosts"
 	@echo "  PYTHON=python3.11                 what makes .venv"

@@ -8,6 +8,8 @@ surgery     moves weights between nets; bilinear interpolation filters
 solve       trains one experiment, scoring after every round; resume, interruption, learning_curve, diagnosis serve it
 score       runs a net over its split; heads says what is compared, metrics are the four formulas, report is score.json
 infer       labels photographs; palette and pictures show labels
+heatmap     shows where a classifier sees a class; synsets are the concepts above its classes
+adoption    what is noted of data sets that people bring along
 paper       the paper's tables, and where our scores are
 fetch       brings files from elsewhere; download, unpack and atomic serve it
 """

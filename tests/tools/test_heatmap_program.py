@@ -5,11 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_repro import surgery
-from fcn_repro.engine import caffe
-from fcn_repro.folder import BUILD, RunFolder, converted
+from tests.random_weights import write_classifier
 from tests.test_synsets import write_meta
-from tools import emit, heatmap
+from tools import heatmap
 
 NET = "mini-vgg16-fcn"
 SIDE = 224
@@ -36,14 +34,7 @@ def run(tmp_path, monkeypatch):
 
 @pytest.fixture
 def weights(run):
-    emit.emit_classifier(NET)
-    net = caffe.Net(str(RunFolder(NET, BUILD / "ilsvrc").deploy), caffe.TEST)
-    random = np.random.default_rng(0)
-    for blobs in net.params.values():
-        fan_in = blobs[0].count / blobs[0].num
-        blobs[0].data[...] = random.normal(0, np.sqrt(2 / fan_in), blobs[0].data.shape)
-    surgery.save(net, converted(NET))
-    return net
+    write_classifier(NET)
 
 
 def test_a_concept_is_painted_over_the_picture(run, weights, capsys):
