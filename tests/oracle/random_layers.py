@@ -161,12 +161,13 @@ def _spread(type_: str, name: str) -> Make:
         axis = f"axis: {r.choice([start, start - len(shape)])}"
         bias = _maybe(r, f"bias_term: true bias_{_filler(r)}") if type_ == "Scale" and end > start else ""
         in_place = r.random() < 0.3
+        whole = Bottom(shape, between(0.5, 1.5))  # so that the operand's gradient is no sum near zero
         if r.random() < 0.5:
-            bottoms = (Bottom(shape), Bottom(shape[start:end]))
+            bottoms = (whole, Bottom(shape[start:end]))
             return LayerCase(type_, bottoms, f"{name} {{ {axis} {bias} }}", in_place=in_place)
         filler = _filler(r) if end > start else 'filler { type: "uniform" }'
         param = f"{name} {{ {axis} num_axes: {end - start} {filler} {bias} }}"
-        return LayerCase(type_, (Bottom(shape),), param, in_place=in_place)
+        return LayerCase(type_, (whole,), param, in_place=in_place)
 
     return make
 
