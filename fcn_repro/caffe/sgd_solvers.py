@@ -62,8 +62,7 @@ class RMSPropSolver(SGDSolver):
     def _check(self) -> None:
         super()._check()
         _refuse_momentum(self)
-        if not 0 <= self.param.rms_decay < 1:
-            raise CaffeError(f"rms_decay is {self.param.rms_decay:g}; expected 0 or more and less than 1")
+        _require_fraction(self, "rms_decay")
 
     def update(self, gradient: Tensor, rate: float, history: list[Tensor]) -> Tensor:
         """See the class."""
@@ -95,6 +94,11 @@ class AdamSolver(SGDSolver):
 
     histories = 2
     remembers_gradients = True
+
+    def _check(self) -> None:
+        super()._check()
+        _require_fraction(self, "momentum")
+        _require_fraction(self, "momentum2")
 
     def update(self, gradient: Tensor, rate: float, history: list[Tensor]) -> Tensor:
         """See the class."""
@@ -130,3 +134,9 @@ def get_solver(solver_file: str | Path) -> SGDSolver:
 def _refuse_momentum(solver: Solver) -> None:
     if solver.param.momentum:
         raise CaffeError(f"{type(solver).__name__} takes no momentum; the file has {solver.param.momentum:g}")
+
+
+def _require_fraction(solver: Solver, name: str) -> None:
+    value = getattr(solver.param, name)
+    if not 0 <= value < 1:
+        raise CaffeError(f"{name} is {value:g}; expected 0 or more and less than 1")

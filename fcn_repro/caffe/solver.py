@@ -257,8 +257,9 @@ class Solver:
     # -- reading the solver file ---------------------------------------------------------------------------------
 
     def _check(self) -> None:
-        if self.param.average_loss < 1:
-            raise CaffeError(f"average_loss is {self.param.average_loss}; expected 1 or more")
+        for name in ("average_loss", "iter_size"):
+            if getattr(self.param, name) < 1:
+                raise CaffeError(f"{name} is {getattr(self.param, name)}; expected 1 or more")
         folder = Path(self.param.snapshot_prefix).parent
         if self.param.snapshot and not os.access(folder, os.W_OK):
             raise CaffeError(

@@ -121,10 +121,11 @@ def test_refuses_momentum_where_there_is_none(tmp_path, type_):
         caffe.get_solver(path)
 
 
-@pytest.mark.parametrize("decay", [-0.1, 1.0])
-def test_refuses_an_rms_decay_outside_0_to_1(tmp_path, decay):
-    path = solver_file(tmp_path, dict(type="RMSProp", rms_decay=decay))
-    with pytest.raises(CaffeError, match="solver.prototxt: rms_decay is .*; expected 0 or more and less than 1"):
+@pytest.mark.parametrize(("type_", "name"), [("RMSProp", "rms_decay"), ("Adam", "momentum"), ("Adam", "momentum2")])
+@pytest.mark.parametrize("value", [-0.5, 1.0])
+def test_refuses_a_decay_outside_0_to_1(tmp_path, type_, name, value):
+    path = solver_file(tmp_path, {"type": type_, name: value})
+    with pytest.raises(CaffeError, match=f"solver.prototxt: {name} is {value:g}; expected 0 or more and less than 1"):
         caffe.get_solver(path)
 
 

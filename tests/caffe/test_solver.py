@@ -327,6 +327,7 @@ def test_refuses_a_state_whose_weights_are_gone_and_names_both_files(tmp_path):
     ("options", "complaint"),
     [
         (dict(average_loss=0), "average_loss is 0; expected 1 or more"),
+        (dict(iter_size=0), "iter_size is 0; expected 1 or more"),
         (
             dict(snapshot=1, snapshot_prefix="no/such/folder/train"),
             "snapshot_prefix 'no/such/folder/train' lies in no folder that exists and can be written; "

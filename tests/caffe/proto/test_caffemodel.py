@@ -1,3 +1,4 @@
+import time
 import tracemalloc
 
 import numpy as np
@@ -125,7 +126,7 @@ def test_every_beginning_of_a_file_is_read_or_refused_by_name(read, text):
         loaded_or_refused(read, content[:end])
 
 
-@settings(max_examples=200, deadline=1000)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_a_damaged_file_is_read_or_refused_at_once_and_in_little_memory(data, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "model.caffemodel"
@@ -139,8 +140,10 @@ def test_a_damaged_file_is_read_or_refused_at_once_and_in_little_memory(data, tm
         path.write_bytes(content)
         return caffemodel.read(path)
 
+    start = time.process_time()
     tracemalloc.start()
     loaded_or_refused(read, bytes(content))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2**20
+    assert time.process_time() - start < 1
