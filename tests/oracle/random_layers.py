@@ -276,11 +276,10 @@ def _filter(r: random.Random) -> LayerCase:
     return LayerCase("Filter", (*items, Bottom((count,), one_of(1, 2, 3))), tops=tops)
 
 
-def _scored(r: random.Random, label_classes: int | None = None) -> tuple[tuple[Bottom, Bottom], int]:
+def _scored(r: random.Random) -> tuple[tuple[Bottom, Bottom], int]:
     """Scores and labels along a random axis."""
     shape = tuple(n + 1 for n in _dims(r, least=2))
-    axis = r.randrange(len(shape))
-    axis = axis or 1  # Caffe wants equal first dims
+    axis = r.randrange(len(shape)) or 1  # Caffe wants equal first dims
     labels = shape[:axis] + shape[axis + 1 :]
     return (Bottom(shape), Bottom(labels, integers(0, shape[axis]))), axis
 

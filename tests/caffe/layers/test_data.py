@@ -32,7 +32,9 @@ def layer(source: Path, more: str = "", backend: str = "LMDB") -> OneLayer:
 def test_reads_records_by_key_around_and_around(source):
     built = layer(source)
     assert built.forward()[:, 0].tolist() == [[[0, 1], [2, 255]], [[1, 1], [2, 255]]]
-    assert [built.top[1].data.tolist(), (built.forward(), built.top[1].data.tolist())[1]] == [[0, 1], [2, 0]]
+    assert built.top[1].data.tolist() == [0, 1]
+    built.forward()
+    assert built.top[1].data.tolist() == [2, 0]
 
 
 def test_mirrors_about_half_of_the_items_left_to_right(source):

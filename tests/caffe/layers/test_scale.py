@@ -24,11 +24,9 @@ def test_overwrites_its_factors_gradient_where_caffe_does(shape, param, passes_t
 
 
 def test_keeps_what_its_own_top_overwrites_even_while_somebody_looks_at_it():
-    from fcn_repro.caffe.blob import Blob
-
-    built = OneLayer("Scale", [np.full((2, 3), 5, np.float32)], 'scale_param { filler { value: 2 } } top: "x"')
-    built.layer.param.top[:] = ["b0"]
-    blob: Blob = built.bottom[0]
+    built = OneLayer("Scale", [np.full((2, 3), 5, np.float32)], "scale_param { filler { value: 2 } }")
+    built.layer.param.top[0] = "b0"
+    blob = built.bottom[0]
     view = blob.data
     built.layer.reshape([blob], [blob])
     built.layer.forward([blob], [blob])
