@@ -41,7 +41,7 @@ class Solver:
     """
 
     histories = 1  # history blobs per parameter
-    remembers_gradients = False  # whether these go on changing at rate 0
+    remembers_gradients = False  # whether gradients change these even at rate 0
 
     def __init__(self, solver_file: str | Path) -> None:
         self.param = prototxt.read_solver(solver_file)
