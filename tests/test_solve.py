@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fcn_repro import resume, solve
+from fcn_repro import engine, resume, solve
 from fcn_repro.diagnosis import Diverged
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
@@ -131,7 +131,7 @@ def test_accumulated_gradients_count_all_their_images(tmp_path):
     folder = write_run(tmp_path, iter_size=3)
     solve.solve(folder, Recipe(1, 4, None))
     (row,) = read(folder.log)
-    assert float(row["images_per_s"]) * float(row["seconds"]) == pytest.approx(12, rel=0.01)
+    assert float(row["images_per_s"]) * float(row["seconds"]) == pytest.approx(12, abs=1)
 
 
 # --- resuming
@@ -165,7 +165,7 @@ def test_ctrl_c_while_scoring_loses_nothing(folder, uninterrupted, monkeypatch):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from fcn_repro import resume, solve
+from fcn_repro import engine, resume, solve
 from fcn_repro.folder import RunFolder
 
 seal = resume.seal
@@ -253,7 +253,7 @@ def test_weights_that_leave_the_trunk_at_zero_are_refused(folder, tmp_path):
         started(folder, pretrained(tmp_path, name="conv1_1"))
 
 
-@pytest.mark.skipif(not EXACT_DROPOUT, reason="real Caffe ends the process over such weights")
+@pytest.mark.skipif(engine.name == "bvlc", reason="real Caffe ends the process over such weights")
 def test_weights_of_another_shape_are_refused_with_advice(folder, tmp_path):
     with pytest.raises(DataError, match="(?s)pretrained.caffemodel: .*conv1.*convolutionalise"):
         started(folder, pretrained(tmp_path, outputs=7))
