@@ -3,14 +3,16 @@
 
 PYTHON ?= python3
 ENGINE ?= torch
-CAFFE_PYTHON ?= python
 EXPERIMENT ?= voc-fcn8s
-export ENGINE MIRROR CAFFE_PYTHON
+export ENGINE MIRROR
+ifdef CAFFE_PYTHON
+  export CAFFE_PYTHON
+endif
 
 VENV := .venv
 READY := $(VENV)/.ready
 ifeq ($(ENGINE),bvlc)
-  RUN := $(CAFFE_PYTHON)
+  RUN := $(or $(CAFFE_PYTHON),python)
   NEEDS :=
 else
   RUN := $(VENV)/bin/python
@@ -42,7 +44,7 @@ test: $(READY) ## run the tests
 	$(VENV)/bin/python -m pytest
 
 test-caffe: $(READY) ## compare with real Caffe, layer by layer and run by run (CAFFE_PYTHON=... or one it builds)
-	$(VENV)/bin/python -m pytest tests/oracle --override-ini addopts=-q
+	$(VENV)/bin/python -m pytest tests/oracle --override-ini addopts="-q -rs"
 
 lint: $(READY) ## check style, formatting and types
 	$(VENV)/bin/ruff check .
