@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 import signal
 import stat
@@ -7,7 +8,7 @@ import sys
 
 import pytest
 
-from fcn_repro.atomic import replacing
+from fcn_repro.atomic import replacing, sweep
 
 
 def test_the_file_holds_what_was_written(tmp_path):
@@ -101,3 +102,43 @@ def test_of_two_writers_the_last_to_finish_wins_whole(tmp_path):
             early.write("early")
         assert path.read_text() == "early"
     assert path.read_text() == "late" * 1000
+
+
+def test_a_full_disk_is_reported_with_the_file_it_was_for(tmp_path, monkeypatch):
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device: '.*/a.txt'"):
+        with replacing(tmp_path / "a.txt") as file:
+            file.write("new")
+
+
+def test_sweeping_removes_what_killed_writers_left_and_nothing_of_living_ones(tmp_path):
+    program = (
+        "import os, signal, sys\nfrom fcn_repro.atomic import replacing\n"
+        "with replacing(sys.argv[1]) as file:\n    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.txt")], check=False)
+    (tmp_path / "notes.part").touch()
+    assert len(os.listdir(tmp_path)) == 2
+    with replacing(tmp_path / "a.txt") as file:
+        file.write("new")
+        sweep(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "notes.part"]
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def test_a_file_swept_before_it_was_locked_is_made_anew(tmp_path, monkeypatch):
+    lock, swept = fcntl.flock, []
+
+    def late(file, operation):
+        if not swept:
+            swept.extend(tmp_path.glob(".*.part"))
+            swept[0].unlink()
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with replacing(tmp_path / "a.txt") as file:
+        file.write("new")
+    assert swept and (tmp_path / "a.txt").read_text() == "new"
