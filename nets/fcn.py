@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
-from nets.alexnet import alexnet
+from nets.alexnet import caffenet
 from nets.data import Data, data_layer
 from nets.googlenet import googlenet
 from nets.idioms import FROZEN, L, NetSpec, P, Style, Top, begins_before, crop, score, upsample
@@ -48,7 +48,7 @@ FCNS = {
     "vgg16-mini-16s": Fcn(vgg16, (POOL4,), MINI),
     "vgg16-mini-8s": Fcn(vgg16, (POOL4, POOL3), MINI),
     # The reference gives CaffeNet's layers no multipliers: their biases learn and decay like weights.
-    "alexnet-32s": Fcn(alexnet, (), replace(PADDED, multipliers=False)),
+    "alexnet-32s": Fcn(caffenet, (), replace(PADDED, multipliers=False)),
     # Never released. The classifier's own pad leaves every image from 31 x 31 pixels on whole.
     "googlenet-32s": Fcn(googlenet, (), Style()),
     "googlenet-16s": Fcn(googlenet, (Skip("inception_4e"),), Style()),

@@ -3,17 +3,18 @@
 Each comes twice: with its fc layers as InnerProduct, to train, test and load released weights into; and, named
 `*-fcn`, with the same layers as convolutions, which take those weights over number by number and run on any size.
 
-Source   caffe 9b89154 models/bvlc_reference_caffenet and bvlc_googlenet; VGG's Caffe release; Simonyan and Zisserman,
-         section 3.1 (fillers).
+Source   caffe 9b89154 models/bvlc_reference_caffenet, bvlc_alexnet and bvlc_googlenet; VGG's Caffe release; Simonyan
+         and Zisserman, section 3.1 (fillers).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from fcn_repro.engine import caffe
-from nets.alexnet import alexnet
+from nets.alexnet import alexnet, caffenet
 from nets.data import Data, data_layer
 from nets.googlenet import auxiliary, googlenet_pooled
 from nets.idioms import L, NetSpec, P, Style, Top
@@ -66,9 +67,9 @@ def _vgg_fillers(layer: str) -> Fillers:
     return _fillers(type="gaussian", std=0.01)
 
 
-def _caffenet_fillers(layer: str) -> Fillers:
+def _caffenet_fillers(layer: str, bias: float = 1) -> Fillers:
     std = 0.005 if layer in ("fc6", "fc7") else 0.01
-    return _fillers(type="gaussian", std=std, bias=layer in ("conv2", "conv4", "conv5", "fc6", "fc7"))
+    return _fillers(type="gaussian", std=std, bias=bias * (layer in ("conv2", "conv4", "conv5", "fc6", "fc7")))
 
 
 def _googlenet_fillers(layer: str) -> Fillers:
@@ -91,7 +92,8 @@ MINI = Style(dense=True, dropout=False, width=MINI_WIDTH, margin=2)
 
 CLASSIFIERS = {
     "vgg16": Classifier(vgg16, FC8, _vgg_fillers, 224, Ilsvrc2012(256, VGG_MEAN_PIXEL)),
-    "caffenet": Classifier(alexnet, FC8, _caffenet_fillers, 227, Ilsvrc2012(256, MEAN_IMAGE)),
+    "caffenet": Classifier(caffenet, FC8, _caffenet_fillers, 227, Ilsvrc2012(256, MEAN_IMAGE)),
+    "alexnet": Classifier(alexnet, FC8, partial(_caffenet_fillers, bias=0.1), 227, Ilsvrc2012(256, MEAN_IMAGE)),
     "googlenet": Classifier(
         *(googlenet_pooled, LOSS3, _googlenet_fillers, 224, Ilsvrc2012(32, MEAN_PIXEL)),
         auxiliary=(("loss1", "inception_4a/output"), ("loss2", "inception_4d/output")),

@@ -18,7 +18,7 @@ from typing import Iterator
 from fcn_repro.adoption import Adoption, adoptions
 
 # Classifiers with released weights; data/weights.csv says where they are. `vgg16-fcn` is `vgg16` as convolutions.
-RELEASED = ("vgg16", "caffenet", "googlenet")
+RELEASED = ("vgg16", "caffenet", "alexnet", "googlenet")
 CONVOLUTIONAL = "-fcn"
 WEIGHTS = ".caffemodel"
 

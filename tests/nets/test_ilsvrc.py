@@ -18,7 +18,12 @@ def weighted(net) -> list[str]:
 
 @pytest.mark.parametrize(
     ("net", "size", "count"),
-    [("vgg16", 224, 138_357_544), ("caffenet", 227, 60_965_224), ("googlenet", 224, 6_998_552)],
+    [
+        ("vgg16", 224, 138_357_544),
+        ("caffenet", 227, 60_965_224),
+        ("alexnet", 227, 60_965_224),
+        ("googlenet", 224, 6_998_552),
+    ],
 )
 def test_parameter_counts_are_the_released_models(net: str, size: int, count: int):
     assert sum(parameters(build(net, "deploy"), size).values()) == count
@@ -26,7 +31,7 @@ def test_parameter_counts_are_the_released_models(net: str, size: int, count: in
 
 def test_layer_names_are_those_that_released_weights_are_stored_under():
     assert weighted(build("vgg16", "deploy")) == VGG_LAYERS
-    assert weighted(build("caffenet", "deploy")) == CAFFENET_LAYERS
+    assert weighted(build("caffenet", "deploy")) == weighted(build("alexnet", "deploy")) == CAFFENET_LAYERS
     names = weighted(build("googlenet", "deploy"))
     assert len(names) == 58
     assert {"conv1/7x7_s2", "inception_3a/5x5_reduce", "inception_5b/pool_proj", "loss3/classifier"} <= set(names)
@@ -58,6 +63,16 @@ def test_caffenet_starts_as_bvlc_started_it():
         "fc7": (wide, narrow, 1),
         "fc8": (wide, 0.01, 0),
     }
+
+
+def test_alexnet_normalises_before_it_pools_and_starts_from_smaller_biases():
+    layers = by_name(build("alexnet", "train"))
+    assert [layers[name].bottom[0] for name in ("norm1", "pool1", "conv2", "norm2", "pool2", "conv3")] == [
+        *("conv1", "norm1", "pool1"),
+        *("conv2", "norm2", "pool2"),
+    ]
+    biases = [layers[f"conv{i}"].convolution_param.bias_filler.value for i in range(1, 6)]
+    assert biases == pytest.approx([0, 0.1, 0, 0.1, 0.1])
 
 
 def test_googlenet_trains_with_two_more_classifiers_at_a_third_of_the_weight():
