@@ -1,10 +1,12 @@
-"""The project's FCNs at a sixteenth of their width, with plain inputs in place of their data layer."""
+"""The project's nets at a sixteenth of their width, with plain inputs in place of their data layer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from nets.fcn import FCNS, fcn
+from nets.ilsvrc import CLASSIFIERS, Classifier, classifier, convolutional
 
 CLASSES = 5
 WIDTH = 1 / 16
@@ -46,9 +48,30 @@ def small_net(name: str, height: int, width: int, phase: str = "train", normaliz
     """The prototxt of an FCN that takes `data` (1, 3, height, width) and `label` (1, 1, height, width)."""
     plan = FCNS[name]
     param = fcn(replace(plan, style=replace(plan.style, width=WIDTH)), phase, Source(), normalize)
+    return _fed(param, [1, 3, height, width], [1, 1, height, width])
+
+
+def small_classifier(name: str, phase: str, batch: int) -> str:
+    """The prototxt of a classifier that takes `data` (batch, 3, side, side), of its own side, and `label` (batch)."""
+    plan = _narrow(name)
+    return _fed(classifier(plan, phase, Source()), [batch, 3, plan.size, plan.size], [batch])
+
+
+def small_convolutional(name: str) -> str:
+    """The prototxt of a convolutional classifier that takes `data`, to be reshaped to any image."""
+    return str(convolutional(_narrow(name), Source()))
+
+
+def _narrow(name: str) -> Classifier:
+    plan = CLASSIFIERS[name]
+    return replace(plan, style=replace(plan.style, width=WIDTH))
+
+
+def _fed(param: Any, data: list[int], label: list[int]) -> str:
+    """The net with plain inputs of these shapes."""
     param.layer[0].Clear()
     param.layer[0].name, param.layer[0].type = "input", "Input"
     param.layer[0].top.extend(["data", "label"])
-    for channels in (3, 1):
-        param.layer[0].input_param.shape.add(dim=[1, channels, height, width])
+    for dims in (data, label):
+        param.layer[0].input_param.shape.add(dim=dims)
     return str(param)

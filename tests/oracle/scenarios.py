@@ -106,6 +106,26 @@ def load(caffe, arrays, text, path):
     return parameters(built)
 
 
+def pretrained(caffe, arrays, text, weights):
+    """Build a net with the weights of a file, feed it, and run it forward in the TEST phase; returns every blob."""
+    built = caffe.Net(written("net.prototxt", text), caffe.TEST, weights=weights)
+    feed(built, arrays)
+    built.forward()
+    return {name: blob.data.copy() for name, blob in built.blobs.items()}
+
+
+def mean_image(caffe, arrays, path, write):
+    """Write the array `mean` as a .binaryproto, or read one; returns it."""
+    if write:
+        with open(path, "wb") as file:
+            file.write(caffe.io.array_to_blobproto(arrays["mean"]).SerializeToString())
+        return {"mean": arrays["mean"]}
+    blob = caffe.proto.caffe_pb2.BlobProto()
+    with open(path, "rb") as file:
+        blob.ParseFromString(file.read())
+    return {"mean": np.float32(caffe.io.blobproto_to_array(blob))}
+
+
 def parameters(built):
     """A net's parameters by layer and index."""
     return {f"{name}/{i}": blob.data.copy() for name, blobs in built.params.items() for i, blob in enumerate(blobs)}

@@ -67,6 +67,45 @@ def test_hdf5_weights_have_the_same_groups_and_data_sets(oracle: Oracle, tmp_pat
     assert found[0] == found[1]
 
 
+def shaped(blob: caffe_pb2.BlobProto, values: np.ndarray, form: str) -> None:
+    """Fill a BlobProto as one of three generations of Caffe stored it."""
+    (blob.double_data if form == "double" else blob.data).extend(values.ravel().tolist())
+    if form == "four axes":
+        blob.num, blob.channels, blob.height, blob.width = (*[1] * (4 - values.ndim), *values.shape)
+    else:
+        blob.shape.dim.extend(values.shape)
+
+
+@pytest.mark.parametrize("form", ["shape", "four axes", "double"])
+@pytest.mark.parametrize("generation", ["V1", "V2"])
+def test_old_weights_are_read_as_caffe_reads_them(generation, form, oracle: Oracle, record: Record, tmp_path: Path):
+    """Layers in both formats; blobs with a shape, with four axes as before 2014, and in double precision."""
+    random = np.random.RandomState(0)
+    stored = {"ip1": [(6, 6), (6,)], "scale": [(6,), (6,)], "ip3": [(3, 6), (3,)]}
+    message = caffe_pb2.NetParameter(name="old")
+    for name, shapes in stored.items():
+        if generation == "V1":
+            layer = message.layers.add(name=name)
+        else:
+            layer = message.layer.add(name=name)
+        for shape in shapes:
+            shaped(layer.blobs.add(), np.float32(random.normal(size=shape)), form)
+    path = tmp_path / "old.caffemodel"
+    path.write_bytes(message.SerializeToString())
+    case = Case("load", {"text": NET, "path": str(path)})
+    record.check("Files", f"caffemodel, {generation}, blobs: {form}", run_ours(case), oracle.run(case), 0)
+
+
+@pytest.mark.parametrize("writer", ["ours", "Caffe"])
+def test_mean_images_are_read_as_the_other_wrote_them(writer, oracle: Oracle, record: Record, tmp_path: Path):
+    arrays = {"mean": np.float32(np.random.RandomState(0).uniform(0, 255, (1, 3, 5, 7)))}
+    path = str(tmp_path / "mean.binaryproto")
+    wrote = run_one(writer, oracle)(Case("mean_image", {"path": path, "write": True}, arrays))
+    for reader in ("ours", "Caffe"):
+        read = run_one(reader, oracle)(Case("mean_image", {"path": path, "write": False}, arrays))
+        record.check("Files", f"binaryproto, {writer} writes and {reader} reads", read, wrote, 0)
+
+
 @pytest.mark.parametrize("format_", ["BINARYPROTO", "HDF5"])
 @pytest.mark.parametrize("type_", TYPES)
 @pytest.mark.parametrize("writer", ["ours", "Caffe"])

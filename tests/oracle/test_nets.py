@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from nets.fcn import FCNS
+from nets.ilsvrc import CLASSIFIERS
 from tests.oracle.comparison import Record
-from tests.oracle.fcn_nets import CLASSES, noisy_net, small_net
+from tests.oracle.fcn_nets import CLASSES, noisy_net, small_classifier, small_convolutional, small_net
 from tests.oracle.oracle import Arrays, Case, Oracle, run_ours
 
 ODD_SIZES = [(47, 61), (64, 33), (96, 75)]
@@ -36,11 +37,40 @@ def split(arrays: Arrays) -> tuple[Arrays, Arrays]:
 def test_nets_compute_what_caffe_computes(name: str, size: tuple[int, int], oracle: Oracle, record: Record):
     text = small_net(name, *size)
     case = Case("net", {"text": text, "initialise": True}, image_and_labels(*size))
-    ours, theirs = run_ours(case), oracle.run(case)
+    compare(name, case, oracle, record)
+
+
+def compare(name: str, case: Case, oracle: Oracle, record: Record) -> None:
     for what, mine, reference, limit in zip(
-        ("forward", "gradients"), split(ours), split(theirs), (FORWARD_LIMIT, GRADIENT_LIMIT), strict=True
+        ("forward", "gradients"),
+        split(run_ours(case)),
+        split(oracle.run(case)),
+        (FORWARD_LIMIT, GRADIENT_LIMIT),
+        strict=True,
     ):
         record.check("Nets", f"{name}, {what}", mine, reference, limit)
+
+
+@pytest.mark.parametrize("phase", ["train", "val"])
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_classifiers_compute_what_caffe_computes(name: str, phase: str, oracle: Oracle, record: Record):
+    """With dropout and, in GoogLeNet, the losses of its inner layers; two images."""
+    random = np.random.RandomState(0)
+    side = CLASSIFIERS[name].size
+    arrays = {
+        "0/data": np.float32(random.uniform(-120, 120, (2, 3, side, side))),
+        "0/label": np.float32(random.randint(0, CLASSES, 2)),
+    }
+    text = small_classifier(name, phase, 2)
+    compare(f"{name} ({phase})", Case("net", {"text": text, "initialise": True}, arrays), oracle, record)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_convolutional_classifiers_compute_what_caffe_computes(name: str, oracle: Oracle, record: Record):
+    """On an image larger than the classifier's own, of odd sides."""
+    arrays = {"0/data": np.float32(np.random.RandomState(0).uniform(-120, 120, (1, 3, 355, 301)))}
+    case = Case("net", {"text": small_convolutional(name), "initialise": True}, arrays)
+    compare(f"{name}-fcn", case, oracle, record)
 
 
 @pytest.mark.parametrize("name", ["vgg16-8s", "alexnet-32s", "googlenet-8s"])
