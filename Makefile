@@ -117,5 +117,6 @@ help: ## list the targets
 	@echo "  GPU=0, GPU=-1                     a GPU by number, or the CPU; by default a GPU if there is one"
 	@echo "  LIKE=voc-fcn32s INIT=... NAME=... of train: modelled on which run, starting from what, called what"
 	@echo "  ITERATIONS=100                    shorten a training run; its results are marked as shortened"
+	@echo "  READ_AHEAD=0                      read each image when its turn comes, not two ahead while the net computes"
 	@echo "  MIRROR=file:///archives           where downloads are looked for instead of their own hosts"
 	@echo "  PYTHON=python3.11                 what makes .venv"

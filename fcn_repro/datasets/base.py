@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro.datasets import reading
+from fcn_repro.datasets import read_ahead, reading
+from fcn_repro.datasets.order import Order
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 
@@ -72,8 +72,8 @@ class SegDataLayer(caffe.Layer):
     param_str   a dict literal: the required keys, and optionally
                 randomize (True)  draw images at random; never done for a split without "train" in its name
                 seed (None)       of this layer's own generator; None takes one from the operating system
-    Order       random: uniform draws with replacement, the same as the reference's under Python 2.
-                Otherwise the list's order, starting again at its end.
+    Order       see `order.Order`. Several ranks (`caffe.solver_count`) take turns in the one order of a single run.
+    Reading     is done ahead in a thread, which changes nothing but the time: see `read_ahead`
     Raises      ValueError for a wrong param_str or number of tops; DataError for missing and damaged files
     Source      reference 1305c73 voc_layers.py; its global generator is replaced by one per layer
     """
@@ -89,8 +89,19 @@ class SegDataLayer(caffe.Layer):
         raise NotImplementedError
 
     def load(self, item: str) -> Sequence[np.ndarray]:
-        """The arrays of one item, (C, H, W) each, one per top in order."""
+        """The arrays of one item, (C, H, W) each, one per top in order; the same ones whenever it is asked.
+
+        It runs in a thread of its own, so it draws no random numbers: those belong into `pick`.
+        """
         raise NotImplementedError
+
+    def pick(self, order: Order) -> Hashable:
+        """Draw what one forward serves, moving the order on: here, the number of an item."""
+        return order.step()
+
+    def read(self, pick: Any) -> Sequence[np.ndarray]:
+        """The tops of a pick."""
+        return [np.ascontiguousarray(array)[np.newaxis] for array in self.load(self.items[pick])]
 
     def setup(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
         """Read param_str and the split's list; pick the first item."""
@@ -100,32 +111,44 @@ class SegDataLayer(caffe.Layer):
             raise ValueError(
                 f"{found}; expected no bottoms and {len(self.top_names)} tops: {', '.join(self.top_names)}"
             )
-        self.randomize = self.options["randomize"] and "train" in self.options["split"]
-        self.random = random.Random(self.options["seed"])
         with self._naming_the_remedy():
             self.items = reading.read_list(self.list_file())
-        self.index = self._draw() if self.randomize else 0
+        self.order = Order(
+            len(self.items), self.options["randomize"] and "train" in self.options["split"], self.options["seed"]
+        )
+        self._depth, self._reader = read_ahead.depth(), read_ahead.ReadAhead(self._read)
+        self._look_ahead()
 
     def reshape(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
-        """Load the current item and give the tops its shape."""
-        with self._naming_the_remedy():
-            self.arrays = self.load(self.items[self.index])
-        for i, array in enumerate(self.arrays):  # pycaffe's tops can be indexed, not iterated over
-            top[i].reshape(1, *array.shape)
+        """Have the current item, and give the tops its shape."""
+        if self._held is None:
+            self._held = self._reader.take(self._picks[0])
+        for i, array in enumerate(self._held):  # pycaffe's tops can be indexed, not iterated over
+            top[i].reshape(*array.shape)
 
     def forward(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
         """Copy the current item into the tops and move on to the next."""
-        for i, array in enumerate(self.arrays):
+        for i, array in enumerate(self._held):
             top[i].data[...] = array
-        self.index = self._draw() if self.randomize else (self.index + 1) % len(self.items)
+        for _ in range(caffe.solver_count()):
+            self.pick(self.order)
+        self._look_ahead()
+        self._reader.expect(self._picks[: self._depth])
 
     def backward(self, top: Sequence[Any], propagate_down: Sequence[bool], bottom: Sequence[Any]) -> None:
         """Nothing: data has no gradient."""
 
+    @property
+    def index(self) -> int:
+        """The number of the item that the next forward serves."""
+        return self._picks[0]
+
     def position(self) -> dict:
-        """Where this layer stands in its data, fit for JSON: `seek` brings any layer over the same split there."""
-        version, words, gauss = self.random.getstate()
-        return {"images": len(self.items), "next": self.index, "random": [version, list(words), gauss]}
+        """Where the run stands in its data, fit for JSON: `seek` brings any layer over the same split there.
+
+        It tells what was served, not what was read ahead, and is the same in every rank.
+        """
+        return self.order.position()
 
     def seek(self, position: Mapping[str, Any]) -> None:
         """Go to a place that `position` told: the next forward gives what it would have given there.
@@ -137,13 +160,19 @@ class SegDataLayer(caffe.Layer):
                 f"{self.list_file()}: {len(self.items)} images; expected {position['images']}, as when the position "
                 "in it was noted. Bring that list back, or start afresh."
             )
-        version, words, gauss = position["random"]
-        self.random.setstate((version, tuple(words), gauss))
-        self.index = position["next"]
+        self.order.seek(position)
+        self._look_ahead()
 
-    def _draw(self) -> int:
-        # Python 2's randint(0, n - 1); Python 3's draws differ.
-        return int(self.random.random() * len(self.items))
+    def _look_ahead(self) -> None:
+        """Note what this rank serves next and after that, without moving on."""
+        order, rank, ranks = self.order.copy(), caffe.solver_rank(), caffe.solver_count()
+        picks = [self.pick(order) for _ in range(rank + 1 + ranks * max(self._depth - 1, 0))]
+        self._picks: Sequence[Any] = picks[rank::ranks]
+        self._held: Any = None
+
+    def _read(self, pick: Any) -> Sequence[np.ndarray]:
+        with self._naming_the_remedy():
+            return self.read(pick)
 
     def _parse(self, param_str: str) -> dict:
         try:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 import numpy as np
 import scipy.io
@@ -22,6 +22,7 @@ from PIL import Image
 
 from fcn_repro.datasets import reading, scenes
 from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
+from fcn_repro.datasets.order import Order
 from fcn_repro.datasets.scenes import Scene
 from fcn_repro.datasets.silhouettes import silhouettes, split
 from fcn_repro.datasets.voc import MEAN_BGR, sbd_files, voc_files
@@ -73,6 +74,15 @@ OBJECTS = DataSet(
 )
 
 
+class Window(NamedTuple):
+    """A line of the list, by its number, and how many pixels its window lies off to the right and down."""
+
+    number: int
+    right: int
+    down: int
+    mirrored: bool
+
+
 class WindowDataLayer(SegDataLayer):
     """Windows of scenes, a batch per forward, each with the label of what is in its middle.
 
@@ -93,31 +103,38 @@ class WindowDataLayer(SegDataLayer):
         super().setup(bottom, top)
         self.scenes: dict[str, np.ndarray] = {}
 
-    def reshape(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
-        """Give the tops the shape of a batch."""
-        top[0].reshape(self.options["batch_size"], 3, WINDOW, WINDOW)
-        top[1].reshape(self.options["batch_size"])
+    def pick(self, order: Order) -> Sequence[Window]:
+        """A batch of windows."""
+        return tuple(self._window(order) for _ in range(self.options["batch_size"]))
 
-    def forward(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
-        """Copy the next windows into the tops."""
-        with self._naming_the_remedy():
-            for n in range(self.options["batch_size"]):
-                top[0].data[n], top[1].data[n] = self.load(self.items[self.index])
-                self.index = self._draw() if self.randomize else (self.index + 1) % len(self.items)
+    def read(self, pick: Sequence[Window]) -> Sequence[np.ndarray]:
+        """The batch that was picked."""
+        windows = [self.load_window(window) for window in pick]
+        return [np.stack(arrays) for arrays in zip(*windows)]
 
-    def load(self, item: str) -> Sequence[np.ndarray]:
-        """The window that a line of the list tells of, and its label."""
-        image, label, x, y = item.split()
+    @property
+    def index(self) -> int:
+        """The number of the first window that the next forward serves."""
+        return self._picks[0][0].number
+
+    def load_window(self, window: Window) -> Sequence[np.ndarray]:
+        """A window (3, 96, 96) and its label, as a line of the list tells, moved and mirrored as drawn."""
+        image, label, x, y = self.items[window.number].split()
         if image not in self.scenes:
             path = Path(self.options["folder"], image)
             self.scenes[image] = to_blob(reading.read_rgb(path), self.options["mean"])
-        moved_x, moved_y = (int(middle) + self._random(2 * JITTER + 1, JITTER) for middle in (x, y))
-        data = cut(self.scenes[image], moved_x, moved_y)
-        return data[..., ::-1] if self._random(2) else data, np.array(label, np.float32)
+        data = cut(self.scenes[image], int(x) + window.right, int(y) + window.down)
+        return data[..., ::-1] if window.mirrored else data, np.array(label, np.float32)
 
-    def _random(self, n: int, less: int = 0) -> int:
-        """A whole number from -less to n - 1 - less; 0 where nothing is random."""
-        return int(n * self.random.random()) - less if self.randomize else 0
+    def _window(self, order: Order) -> Window:
+        right, down = (_uniform(order, 2 * JITTER + 1, JITTER) for _ in range(2))
+        mirrored = bool(_uniform(order, 2))
+        return Window(order.step(), right, down, mirrored)
+
+
+def _uniform(order: Order, n: int, less: int = 0) -> int:
+    """A whole number from -less to n - 1 - less; 0 where nothing is random."""
+    return int(n * order.random.random()) - less if order.randomize else 0
 
 
 def cut(blob: np.ndarray, x: int, y: int) -> np.ndarray:

@@ -72,7 +72,7 @@ def test_images_of_other_modes_are_brought_to_colours(serve, note):
 
 
 def test_only_train_is_drawn_at_random(serve):
-    assert serve("train").layers[0].randomize and not serve("val").layers[0].randomize
+    assert serve("train").layers[0].order.randomize and not serve("val").layers[0].order.randomize
 
 
 def test_converted_labels_take_the_place_of_those_given(serve, note):

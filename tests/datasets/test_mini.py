@@ -209,38 +209,54 @@ def test_a_window_shows_the_pixels_around_its_middle_and_nothing_beyond_the_bord
 
 def test_scored_windows_are_neither_moved_nor_mirrored(root):
     layer = windows(root, "val")
-    image, label, x, y = layer.items[2].split()
-    data, found = layer.load(layer.items[2])
+    image, label, x, y = layer.items[0].split()
+    ((data,), (found,)) = layer.read(layer.pick(layer.order))
     whole = voc.to_blob(reading.read_rgb(mini.VOC / image), voc.MEAN_BGR)
     assert found == int(label) and np.array_equal(data, mini.cut(whole, int(x), int(y)))
 
 
-def test_training_windows_are_moved_by_eight_pixels_at_most(root):
+def test_training_windows_are_moved_by_eight_pixels_at_most_and_every_other_one_is_mirrored(root):
+    layer = windows(root, "train", batch_size=2000, seed=3)
+    picked = layer.pick(layer.order)
+    for moves in ({window.right for window in picked}, {window.down for window in picked}):
+        assert moves == set(range(-8, 9))
+    assert sum(window.mirrored for window in picked) == pytest.approx(1000, abs=100)
+
+
+def test_a_mirrored_window_shows_the_same_pixels_the_other_way_round(root):
     layer = windows(root, "train")
-    moves = {layer._random(17, 8) for _ in range(2000)}
-    assert moves == set(range(-8, 9))
+    plain, mirrored = (layer.load_window(mini.Window(2, 3, -4, flag))[0] for flag in (False, True))
+    assert np.array_equal(plain, mirrored[..., ::-1])
 
 
 def test_a_batch_holds_windows_in_the_order_of_the_draws(root):
     layer = windows(root, "train", batch_size=3, seed=5)
-    top = [SimpleNamespace(data=np.zeros((3, 3, 96, 96), np.float32)), SimpleNamespace(data=np.zeros(3, np.float32))]
-    layer.forward([], top)
-    again, draws = windows(root, "train", batch_size=3, seed=5), random.Random(5)
+    draws = random.Random(5)
     expected, index = [], int(draws.random() * 9)
     for _ in range(3):
-        again.random = draws
-        expected.append(again.load(again.items[index]))
+        right, down = (int(17 * draws.random()) - 8 for _ in range(2))
+        expected.append((index, right, down, bool(int(2 * draws.random()))))
         index = int(draws.random() * 9)
-    assert np.array_equal(top[0].data, np.stack([data for data, _ in expected]))
-    assert np.array_equal(top[1].data, [label for _, label in expected])
+    assert list(layer.pick(layer.order.copy())) == expected
+    data, labels = serve(layer)
+    for n, window in enumerate(expected):
+        window_data, label = layer.load_window(mini.Window(*window))
+        assert np.array_equal(data[n], window_data) and labels[n] == label
 
 
 def test_a_layer_goes_on_from_where_another_stood(root):
     one, other = windows(root, "train"), windows(root, "train", seed=1)
-    top = [SimpleNamespace(data=np.zeros((16, 3, 96, 96), np.float32)), SimpleNamespace(data=np.zeros(16, np.float32))]
-    one.forward([], top)
+    serve(one)
     other.seek(one.position())
-    one.forward([], top)
-    expected = top[0].data.copy()
-    other.forward([], top)
-    assert np.array_equal(top[0].data, expected)
+    for expected, found in zip(serve(one), serve(other), strict=True):
+        assert np.array_equal(found, expected)
+
+
+def serve(layer):
+    """The tops of one forward."""
+    size = layer.options["batch_size"]
+    shapes = (size, 3, 96, 96), (size,)
+    top = [SimpleNamespace(data=np.zeros(shape, np.float32), reshape=lambda *_: None) for shape in shapes]
+    layer.reshape([], top)
+    layer.forward([], top)
+    return [blob.data for blob in top]
