@@ -12,6 +12,7 @@ from fcn_repro.datasets.base import to_blob
 from fcn_repro.engine import caffe
 from fcn_repro.folder import RunFolder
 from fcn_repro.pictures import sheet
+from fcn_repro.prediction import label_map
 from fcn_repro.surgery import load
 
 
@@ -26,7 +27,7 @@ def infer(net: caffe.Net, image: Image.Image, mean_bgr: Sequence[float]) -> np.n
     net.blobs["data"].reshape(1, *data.shape)
     net.blobs["data"].data[...] = data
     net.forward()
-    return net.blobs["score"].data[0].argmax(0)
+    return label_map(net.blobs["score"].data)[0]
 
 
 def stage_sheet(

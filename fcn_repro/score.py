@@ -13,6 +13,7 @@ from fcn_repro.datasets.base import data_layer
 from fcn_repro.engine import caffe
 from fcn_repro.heads import Head
 from fcn_repro.palette import save_label
+from fcn_repro.prediction import label_map
 from fcn_repro.progress import Progress
 
 
@@ -49,7 +50,7 @@ def seg_tests(
             item = layer.items[layer.index]
             net.forward()
             for head in heads:
-                prediction = net.blobs[head.score].data.argmax(1)
+                prediction = label_map(net.blobs[head.score].data)
                 truth = net.blobs[head.label].data.reshape(prediction.shape)
                 hists[head] += metrics.histogram(truth, prediction, len(hists[head]))
                 losses[head] += head.loss_of(net) / images
