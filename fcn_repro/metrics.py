@@ -8,10 +8,14 @@ score script leaves such a class out of its mean IU only if it is never predicte
 otherwise; that counting is kept as `mean_iu_reference`. The two differ on SIFT Flow alone, whose test split lacks
 three of the 33 classes: there the reference says itself that its script disagrees with the paper.
 
+Every metric can be taken over some of the classes alone; `fcn_repro.subsets` says what becomes of the other pixels.
+
 Source   CVPR 2015, section 5, Metrics; reference 1305c73, score.py
 """
 
 from __future__ import annotations
+
+from typing import Sequence
 
 import numpy as np
 
@@ -43,30 +47,36 @@ def class_iu(hist: np.ndarray) -> np.ndarray:
     return _ratio(intersection, hist.sum(1) + hist.sum(0) - intersection)
 
 
-def pixel_accuracy(hist: np.ndarray) -> float:
-    """Share of the scored pixels that are right, 0 to 1."""
-    return float(_ratio(np.diag(hist).sum(), hist.sum()))
+def pixel_accuracy(hist: np.ndarray, classes: Sequence[int] | None = None) -> float:
+    """Share of the scored pixels, or of those of `classes`, that are right, 0 to 1."""
+    return float(_ratio(_of(np.diag(hist), classes).sum(), _of(hist.sum(1), classes).sum()))
 
 
-def mean_accuracy(hist: np.ndarray) -> float:
-    """Accuracy averaged over the classes of the truth, 0 to 1."""
-    return _mean(class_accuracy(hist))
+def mean_accuracy(hist: np.ndarray, classes: Sequence[int] | None = None) -> float:
+    """Accuracy averaged over the classes of the truth, or those among `classes`, 0 to 1."""
+    return _mean(_of(class_accuracy(hist), classes))
 
 
-def mean_iu(hist: np.ndarray) -> float:
-    """IU averaged over the classes of the truth, 0 to 1: the paper's mean IU."""
-    return _mean(class_iu(hist)[hist.sum(1) > 0])
+def mean_iu(hist: np.ndarray, classes: Sequence[int] | None = None) -> float:
+    """IU averaged over the classes of the truth, or those among `classes`, 0 to 1: the paper's mean IU."""
+    return _mean(_of(np.where(hist.sum(1) > 0, class_iu(hist), np.nan), classes))
 
 
-def fw_iu(hist: np.ndarray) -> float:
-    """Frequency-weighted IU, sum of t_i * IU_i over the number of pixels, 0 to 1."""
-    present = hist.sum(1) > 0
-    return float(_ratio((hist.sum(1) * class_iu(hist))[present].sum(), hist.sum()))
+def fw_iu(hist: np.ndarray, classes: Sequence[int] | None = None) -> float:
+    """Frequency-weighted IU, sum of t_i * IU_i over the number of pixels, all or those of `classes`, 0 to 1."""
+    pixels = hist.sum(1)
+    weighted = np.where(pixels > 0, pixels * class_iu(hist), 0)
+    return float(_ratio(_of(weighted, classes).sum(), _of(pixels, classes).sum()))
 
 
 def mean_iu_reference(hist: np.ndarray) -> float:
     """IU averaged as the reference's script does: a class predicted but absent from the truth counts as zero."""
     return _mean(class_iu(hist))
+
+
+def _of(values: np.ndarray, classes: Sequence[int] | None) -> np.ndarray:
+    """Those of the values, one per class, that are looked at."""
+    return values if classes is None else values[list(classes)]
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 from fcn_repro.folder import BUILD
 from fcn_repro.report import headline, read_report
+from fcn_repro.subsets import WAYS
 
 FOLDER = Path("data/paper")
 
@@ -54,14 +55,29 @@ def measured(build: Path = BUILD) -> list[dict]:
     return [read_report(path) for path in sorted([*build.glob("*/score.json"), *build.glob("*/*.score.json")])]
 
 
-def value_of(report: Mapping[str, Any], metric: str) -> float | None:
-    """A report's value, in percent, of one of the paper's metrics; None if it has no such metric."""
-    if metric == "geometric_accuracy":
-        metric, score = "pixel_accuracy", report["scores"].get("score_geo", {})
-    else:
-        score = headline(report)
-    value = score.get(metric)
-    return None if value is None else 100 * value
+@dataclass(frozen=True)
+class Counting:
+    """A report's scores, counted in one of several ways."""
+
+    label: str  # empty for the paper's way: every class of the truth, every pixel that has one
+    scores: Mapping[str, float | None]  # by the paper's metric, 0 to 1
+
+    def __getitem__(self, metric: str) -> float | None:
+        """The value in percent; None where it is undefined, or not counted in this way."""
+        value = self.scores.get(metric)
+        return None if value is None else 100 * value
+
+
+def countings(report: Mapping[str, Any]) -> Iterator[Counting]:
+    """A report's scores as the paper counts them, then, where the paper is unclear or others count otherwise, those."""
+    score = headline(report)
+    geometry = report["scores"].get("score_geo", {})
+    yield Counting("", {**score, "geometric_accuracy": geometry.get("pixel_accuracy")})
+    if score.get("mean_iu_reference") != score.get("mean_iu"):
+        yield Counting("as the reference's script counts", {"mean_iu": score["mean_iu_reference"]})
+    for name, ways in score.get("subsets", {}).items():
+        for way, values in ways.items():
+            yield Counting(f"{name}, {WAYS[way]}", values)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
-from fcn_repro import metrics
+from fcn_repro import metrics, subsets
 from fcn_repro.atomic import replacing
 
 if TYPE_CHECKING:  # reading a report needs no engine
@@ -22,7 +22,8 @@ def build_report(
     """`facts` about the run, this checkout's commit, and a score per head.
 
     `class_names` has the names for each head in order; where there are none, classes are numbered. Metrics are
-    fractions from 0 to 1, null where undefined; `mean_iu_reference` is explained in `fcn_repro.metrics`.
+    fractions from 0 to 1, null where undefined; `mean_iu_reference` is explained in `fcn_repro.metrics`, the ways of
+    counting `subsets` in `fcn_repro.subsets`.
     """
     named = zip(scores.items(), [*class_names, *[()] * len(scores)])
     return {**facts, "commit": commit(), "scores": {head: _cells(score, names) for (head, score), names in named}}
@@ -87,11 +88,21 @@ def _cells(score: Score, names: Sequence[str]) -> dict:
     return {
         **{metric: _number(score[metric]) for metric in metrics.METRICS},
         "mean_iu_reference": _number(metrics.mean_iu_reference(score.hist)),
+        "classes_in_truth": int((score.hist.sum(1) > 0).sum()),
+        "pixels": int(score.hist.sum()),
+        "void_pixels": score.void,
         "loss": _number(score.loss),
         "classes": [
             {"name": name, "accuracy": _number(a), "iu": _number(u)} for name, a, u in zip(names, accuracy, iu)
         ],
         "histogram": score.hist.tolist(),
+        "subsets": {
+            name: {
+                way: {metric: _number(value) for metric, value in values.items()}
+                for way, values in subsets.scores(score.hist, subset).items()
+            }
+            for name, subset in score.subsets.items()
+        },
     }
 
 

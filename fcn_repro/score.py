@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Sequence
+from typing import Mapping, Sequence
 
 import numpy as np
 
 from fcn_repro import metrics
-from fcn_repro.datasets.base import data_layer
+from fcn_repro.datasets.base import SegDataLayer, data_layer
 from fcn_repro.engine import caffe
 from fcn_repro.heads import Head
 from fcn_repro.palette import save_label
 from fcn_repro.prediction import label_map
 from fcn_repro.progress import Progress
+from fcn_repro.subsets import Subset, choose, only
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Score:
 
     hist: np.ndarray  # (C, C) pixels by truth and prediction
     loss: float  # mean over the images
+    void: int = 0  # pixels that are of no class, and so in no histogram
+    subsets: Mapping[str, Subset] = field(default_factory=dict)  # tasks of fewer classes, by name
 
     def __getitem__(self, metric: str) -> float:
         return metrics.METRICS[metric](self.hist)
@@ -43,19 +46,45 @@ def seg_tests(
     position = layer.position()
     layer.seek({**position, "next": 0})
     images = len(layer.items) if images is None else images
-    hists = {head: np.zeros((head.classes(net),) * 2, np.int64) for head in heads}
-    losses = dict.fromkeys(heads, 0.0)
+    tallies = {head: _Tally(head, head.classes(net), layer) for head in heads}
     with Progress(images, "scoring") as progress:
         for _ in range(images):
             item = layer.items[layer.index]
             net.forward()
-            for head in heads:
-                prediction = label_map(net.blobs[head.score].data)
-                truth = net.blobs[head.label].data.reshape(prediction.shape)
-                hists[head] += metrics.histogram(truth, prediction, len(hists[head]))
-                losses[head] += head.loss_of(net) / images
+            for head, tally in tallies.items():
+                prediction = tally.count(net)
                 if pictures:
                     save_label(pictures / (head.score if len(heads) > 1 else "") / f"{item}.png", prediction[0])
             progress.advance()
     layer.seek(position)
-    return {head.score: Score(hists[head], losses[head]) for head in heads}
+    return {head.score: tally.score(images) for head, tally in tallies.items()}
+
+
+class _Tally:
+    """What one head has achieved so far."""
+
+    def __init__(self, head: Head, classes: int, layer: SegDataLayer) -> None:
+        self._head = head
+        self._hist = np.zeros((classes, classes), np.int64)
+        self._loss, self._void = 0.0, 0
+        # A data set's subsets are of its classes; a second head, such as SIFT Flow's geometry, tells others apart.
+        subsets = layer.facts.subsets if classes == len(layer.facts.class_names) else {}
+        self._subsets = {name: Subset(of, np.zeros_like(self._hist)) for name, of in subsets.items()}
+
+    def count(self, net: caffe.Net) -> np.ndarray:
+        """Add the images of the last forward: their predicted classes, (N, H, W)."""
+        score = net.blobs[self._head.score].data
+        prediction = label_map(score)
+        truth = net.blobs[self._head.label].data.reshape(prediction.shape)
+        hist = metrics.histogram(truth, prediction, len(self._hist))
+        self._hist += hist
+        self._void += truth.size - int(hist.sum())
+        self._loss += self._head.loss_of(net)
+        for subset in self._subsets.values():
+            chosen = metrics.histogram(truth, choose(score, subset.classes), len(self._hist))
+            subset.hist[...] += only(chosen, subset.classes)
+        return prediction
+
+    def score(self, images: int) -> Score:
+        """The score over so many images."""
+        return Score(self._hist, self._loss / images, self._void, self._subsets)

@@ -88,6 +88,19 @@ def test_per_class_values_are_nan_where_undefined():
 
 
 @pytest.mark.parametrize("metric", FOUR)
+def test_metrics_of_all_classes_named_are_those_of_the_whole(metric):
+    assert metric(HAND_MADE, [0, 1]) == metric(HAND_MADE)
+
+
+@pytest.mark.parametrize(
+    "metric, value",
+    [(metrics.pixel_accuracy, 3 / 5), (metrics.mean_accuracy, 3 / 5), (metrics.mean_iu, 3 / 7), (metrics.fw_iu, 3 / 7)],
+)
+def test_metrics_of_one_class_are_its_own(metric, value):
+    assert metric(HAND_MADE, [1]) == pytest.approx(value, abs=1e-15)
+
+
+@pytest.mark.parametrize("metric", FOUR)
 def test_an_empty_histogram_has_no_score(metric):
     assert math.isnan(metric(np.zeros((3, 3), int)))
 

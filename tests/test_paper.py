@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from fcn_repro.metrics import METRICS
-from fcn_repro.paper import FOLDER, measured, tables, value_of
+from fcn_repro.paper import FOLDER, countings, measured, tables
 from fcn_repro.report import build_report, write_report
 from fcn_repro.score import Score
+from fcn_repro.subsets import WAYS, Subset
 
 SURE = {"CVPR", "v2", "README", "WK", "ABS", "SPK", "PWC", "ISS", "THEIRS", "MEM"}
 TABLES = {table.table: table for table in tables()}
@@ -87,9 +88,25 @@ def test_values_are_in_percent_and_geometry_is_the_second_heads(tmp_path):
     (tmp_path / "siftflow").mkdir()
     write_report(tmp_path / "siftflow" / "score.json", build_report({"experiment": "siftflow"}, scores, []))
     (report,) = measured(tmp_path)
-    assert value_of(report, "pixel_accuracy") == pytest.approx(75)
-    assert value_of(report, "geometric_accuracy") == pytest.approx(90)
-    assert value_of(report, "forward_ms") is None
+    (counting,) = countings(report)
+    assert counting["pixel_accuracy"] == pytest.approx(75)
+    assert counting["geometric_accuracy"] == pytest.approx(90)
+    assert counting["forward_ms"] is None
+
+
+def test_the_references_way_of_counting_is_told_where_it_differs():
+    hist = np.array([[6, 0, 2], [0, 4, 0], [0, 0, 0]])  # the third class is predicted, and nowhere
+    papers, references = countings(build_report({}, {"score": Score(hist, 0.0)}, []))
+    assert papers["mean_iu"] == pytest.approx(100 * (6 / 8 + 1) / 2)
+    assert references["mean_iu"] == pytest.approx(100 * (6 / 8 + 1 + 0) / 3)
+    assert references["pixel_accuracy"] is None
+
+
+def test_a_subset_is_told_in_every_way_of_counting():
+    score = Score(np.array([[5, 5], [0, 10]]), 0.0, subsets={"one class": Subset((1,), np.array([[0, 0], [0, 10]]))})
+    whole, *ways = countings(build_report({}, {"score": score}, []))
+    assert [way.label for way in ways] == [f"one class, {words}" for words in WAYS.values()]
+    assert [way["mean_iu"] for way in ways] == pytest.approx([100 * 10 / 15, 100, 100])
 
 
 def test_scores_of_other_weights_are_found_beside_those_of_the_run(tmp_path):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -64,3 +66,19 @@ def test_a_net_without_a_data_layer_cannot_be_scored(folder, tmp_path):
     (tmp_path / "val.prototxt").write_text(by_hand)
     with pytest.raises(ValueError, match="first layer is of type Input; expected a SegDataLayer"):
         seg_tests(caffe.Net(str(tmp_path / "val.prototxt"), caffe.TEST), [])
+
+
+def test_void_pixels_are_counted_apart(net, folder, tmp_path):
+    score = seg_tests(net, heads(folder.val))["score"]
+    labels = [np.asarray(Image.open(tmp_path / f"VOC/SegmentationClass/2011_00000{i}.png")) for i in range(len(SIZES))]
+    assert score.void == sum(int((label == 255).sum()) for label in labels) > 0
+    assert score.hist.sum() + score.void == sum(label.size for label in labels)
+
+
+def test_the_subsets_of_a_data_set_are_scored_beside_the_whole(net, folder, monkeypatch):
+    layer = type(net.layers[0])
+    monkeypatch.setattr(layer, "facts", replace(layer.facts, subsets={"squares and discs": (1, 15)}))
+    score = seg_tests(net, heads(folder.val))["score"]
+    hist = score.subsets["squares and discs"].hist
+    assert np.array_equal(hist.sum(1), np.where(np.isin(np.arange(21), [1, 15]), score.hist.sum(1), 0))
+    assert set(np.flatnonzero(hist.sum(0))) <= {1, 15}

@@ -3,7 +3,8 @@
     python -m tools.compare
 
 A "?" stands behind numbers of the paper that are recalled, not read (data/paper/README.md), a "." where a run was not
-made. Shortened runs and mini experiments are labelled: their numbers reproduce nothing.
+made. Where the paper does not say how it counted, every way is printed (`fcn_repro.subsets`, `fcn_repro.metrics`).
+Shortened runs and mini experiments are labelled: their numbers reproduce nothing.
 
 Reads    data/paper/*.csv, build/*/score.json, build/*/*.score.json
 Exit     0
@@ -17,10 +18,11 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
 from fcn_repro.metrics import METRICS
-from fcn_repro.paper import Cell, Table, measured, tables, value_of
+from fcn_repro.paper import Cell, Counting, Table, countings, measured, tables
+from fcn_repro.report import headline
 from tools import program
 
-LABEL, CELL = 36, 11  # widths in characters
+LABEL, CELL = 51, 11  # widths in characters
 WIDEST = 5  # metrics that are set side by side; tables with more are printed as lists
 MINI = "mini"  # the mini experiments' names begin with it
 MINI_TITLE = "Mini experiments: the embedded data set, not PASCAL VOC; to be compared with one another only"
@@ -45,7 +47,7 @@ def main(options: argparse.Namespace) -> None:
     for title, is_mini in (("Runs that no table of the paper has", False), (MINI_TITLE, True)):
         group = [report for report in others if report["experiment"].startswith(MINI) == is_mini]
         if group:
-            lines = [_ours(report, list(METRICS)) for report in group]
+            lines = [line for report in group for line in _ours(report, list(METRICS))]
             print("\n".join(["", title, *_aligned(lines, list(METRICS))]))
 
 
@@ -83,15 +85,27 @@ def _listed(table: Table, reports: Sequence[dict]) -> list[str]:
 
 
 def _answers(experiment: str, metrics: Sequence[str], split: str, reports: Sequence[dict]) -> list[Line]:
-    """What we have for a row that `experiment` answers: a line per score, or one of dots; none if nothing does."""
-    runs = [_ours(report, metrics, split) for report in reports if report["experiment"] == experiment]
+    """What we have for a row that `experiment` answers: lines per score, or one of dots; none if nothing does."""
+    runs = [line for report in reports if report["experiment"] == experiment for line in _ours(report, metrics, split)]
     return runs or [Line(f"    {experiment}", ["."] * len(metrics))] * bool(experiment)
 
 
-def _ours(report: Mapping[str, Any], metrics: Sequence[str], split: str = "") -> Line:
-    values = [value_of(report, metric) for metric in metrics]
-    printed = ["." if value is None else f"{value:.2f}" for value in values]
-    return Line(f"    {report['experiment']}", printed, _standing(report, split))
+def _ours(report: Mapping[str, Any], metrics: Sequence[str], split: str = "") -> list[Line]:
+    """A line for every way of counting that says something about these metrics, the paper's first."""
+    first, *others = countings(report)
+    return [
+        Line(f"    {report['experiment']}", _values(first, metrics), _standing(report, split)),
+        *(
+            Line(f"      {way.label}", _values(way, metrics))
+            for way in others
+            if any(way[metric] is not None for metric in metrics)
+        ),
+    ]
+
+
+def _values(counting: Counting, metrics: Sequence[str]) -> list[str]:
+    values = [counting[metric] for metric in metrics]
+    return ["." if value is None else f"{value:.2f}" for value in values]
 
 
 def _standing(report: Mapping[str, Any], split: str) -> str:
@@ -101,6 +115,9 @@ def _standing(report: Mapping[str, Any], split: str) -> str:
         notes.append(f"SHORTENED: {report['trained']:,} of {report['recipe']:,} iterations")
     if report["trained"] is None:
         notes.append(f"weights {report['weights']['file']}")
+    score = headline(report)
+    if score.get("classes_in_truth", len(score["classes"])) < len(score["classes"]):
+        notes.append(f"{score['classes_in_truth']} of {len(score['classes'])} classes occur")
     if split and report["split"] != split:
         notes.append(f"scored on {report['images']} images of {report['split']}")
     return "; ".join(notes)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Hashable, Iterator, Mapping, Sequence
 
@@ -40,6 +40,7 @@ class DataSet:
     train: DataLayer
     val: DataLayer
     archives: tuple[str, ...] = ()  # rows of data/archives.csv that it is prepared from
+    subsets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # tasks of fewer classes, scored as well
 
     @property
     def labels(self) -> tuple[int, ...]:

@@ -5,8 +5,9 @@ Directories
     data/pascal-context     trainval/ID.mat
 Differs     The task's classes are told here, with their places in the full list of 459. The reference reads two lists
             at run time, where the one that it ships itself, with background in front, shifts every class by one.
-Note        Background is learnt and scored as any class: nothing is void. The paper speaks of 59 classes; a mean over
-            these leaves out class 0.
+Note        Background is learnt and scored as any class: nothing is void. The paper speaks of 59 classes, and of an
+            easier task of 33 of them, and does not say what becomes of the other pixels: `fcn_repro.subsets` counts
+            each way there is.
 Source      reference 1305c73 pascalcontext_layers.py
 """
 
@@ -34,6 +35,13 @@ TASK = {
     **{"bedcloth": 19, "track": 415, "tree": 420, "truck": 424, "wall": 440, "water": 445, "window": 454},
     "wood": 458,
 }
+# The easier task of Mottaghi et al., CVPR 2014: VOC's twenty classes and thirteen that most often surround them, as
+# listed on their page (33_labels.txt).
+EASIER = (
+    *tuple(TASK)[:20],
+    *("sky", "grass", "ground", "road", "building", "tree", "water", "mountain", "wall", "floor", "track", "keyboard"),
+    "ceiling",
+)
 MEAN_BGR = (104.007, 116.669, 122.679)
 
 PASCAL_DIR, CONTEXT_DIR = Path("data/pascal"), Path("data/pascal-context")
@@ -44,15 +52,21 @@ def _layer(split: str) -> DataLayer:
     return DataLayer("pascalcontext_layers", "PASCALContextSegDataLayer", params)
 
 
+CLASS_NAMES = ("background", *TASK)
+
 PASCAL_CONTEXT = DataSet(
     name="pascalcontext",
-    class_names=("background", *TASK),
+    class_names=CLASS_NAMES,
     mean_bgr=MEAN_BGR,
     void=None,
     splits={"train": 4998, "val": 5105},
     train=_layer("train"),
     val=_layer("val"),
     archives=("voc2010", "pascalcontext-labels"),
+    subsets={
+        "59 classes": tuple(range(1, len(CLASS_NAMES))),
+        "33 classes": tuple(CLASS_NAMES.index(name) for name in EASIER),
+    },
 )
 
 

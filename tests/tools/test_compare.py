@@ -7,6 +7,7 @@ import pytest
 from fcn_repro import paper
 from fcn_repro.report import build_report, write_report
 from fcn_repro.score import Score
+from fcn_repro.subsets import Subset
 from tools import compare
 
 HIST = np.array([[90, 10], [20, 80]])  # mean IU (90/120 + 80/110) / 2
@@ -22,7 +23,8 @@ def printed(tmp_path, monkeypatch, capsys):
             (tmp_path / experiment).mkdir()
             facts = {"experiment": experiment, "trained": 100, "recipe": 100, "shortened": False, **facts}
             facts = {"split": "seg11valid", "images": 736, **facts}
-            write_report(tmp_path / experiment / "score.json", build_report(facts, {"score": Score(HIST, 0.0)}, []))
+            scores = {"score": Score(facts.pop("hist", HIST), 0.0)}
+            write_report(tmp_path / experiment / "score.json", build_report(facts, scores, []))
         monkeypatch.setattr(compare, "measured", lambda: paper.measured(tmp_path))
         compare.main(argparse.Namespace())
         return capsys.readouterr().out.splitlines()
@@ -74,3 +76,22 @@ def test_mini_experiments_stand_apart(printed):
     assert [line.split()[0] for line in lines[other + 2 : mini - 1]] == ["my-own"]
     assert [line.split()[0] for line in lines[mini + 2 :]] == ["mini-fcn8s"]
     assert sum("mini-fcn8s" in line for line in lines) == 1
+
+
+def test_every_way_of_counting_a_subset_is_printed(tmp_path, monkeypatch, capsys):
+    report = build_report(
+        {"experiment": "pascalcontext-fcn8s", "trained": 1, "recipe": 1, "shortened": False, "split": "val"},
+        {"score": Score(np.array([[5, 5], [0, 10]]), 0.0, subsets={"59 classes": Subset((1,), np.diag([0, 10]))})},
+        [],
+    )
+    monkeypatch.setattr(compare, "measured", lambda: [report])
+    compare.main(argparse.Namespace())
+    lines = capsys.readouterr().out.splitlines()
+    start = place(lines, "^    pascalcontext-fcn8s")
+    assert [line.split()[-2] for line in lines[start : start + 4]] == ["58.33", "66.67", "100.00", "100.00"]
+    assert lines[start + 1].strip().startswith("59 classes, other pixels count against it")
+
+
+def test_classes_that_do_not_occur_are_counted(printed):
+    line = after(printed(siftflow_fcn8s={"split": "test", "hist": np.pad(HIST, (0, 1))}), r"FCN-8s \(PAMI\).*41")
+    assert line.endswith("2 of 3 classes occur")
