@@ -47,6 +47,12 @@ class LearningCurve:
         self._rows[-1].update({metric: f"{score[metric]:.6f}" for metric in METRICS})
         self._rewrite()
 
+    @property
+    def last_mean_iu(self) -> str:
+        """What the progress bar says of the last score; empty before the first."""
+        scored = [row for row in self._rows if row.get("mean_iu")]
+        return f"mean IU {100 * float(scored[-1]['mean_iu']):.2f} at {scored[-1]['iteration']}" if scored else ""
+
     def _row(self, iteration: int, seconds: float) -> dict[str, str]:
         before = float(self._rows[-1]["seconds"]) if self._rows else 0.0
         return {"iteration": str(iteration), "seconds": f"{before + seconds:.3f}", "shortened": self._shortened}

@@ -21,9 +21,10 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """Counts units of work up to `total` and reports on stderr: a bar on a terminal, a line a minute elsewhere.
+    """Counts steps of work up to `total` and reports on stderr: a bar on a terminal, a line a minute elsewhere.
 
-    `done` units may lie behind at the start (a resumed run); rate and time left come from the others.
+    `done` steps may lie behind at the start (a resumed run); rate and time left come from the others. The rate is in
+    units, of which a step has `each`.
     """
 
     def __init__(
@@ -32,10 +33,11 @@ class Progress:
         label: str,
         unit: str = "image",
         done: int = 0,
+        each: int = 1,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.total, self.label, self.unit = total, label, unit
+        self.total, self.label, self.unit, self.each = total, label, unit, each
         self.done = self._at_start = done
         self._note = ""
         self._stream = sys.stderr if stream is None else stream
@@ -53,7 +55,7 @@ class Progress:
                 self._stream.write("\n")
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        """Count `n` more units; `note` is what the line says at its end from now on."""
+        """Count `n` more steps; `note` is what the line says at its end from now on."""
         self.done += n
         self._note = note or self._note
         if self._clock() - self._reported >= (ON_TERMINAL_S if self._on_terminal else IN_FILE_S):
@@ -67,7 +69,7 @@ class Progress:
         parts = [f"{self.label} [{'=' * filled}{' ' * (WIDTH - filled)}] {self.done}/{self.total}"]
         if worked and elapsed:
             left = elapsed / worked * (self.total - self.done)
-            parts.append(f"{worked / elapsed:.3g} {self.unit}/s, {duration(left)} left")
+            parts.append(f"{worked * self.each / elapsed:.3g} {self.unit}s/s, {duration(left)} left")
         return "  ".join(parts + [self._note] * bool(self._note))
 
     def _report(self) -> None:

@@ -26,6 +26,7 @@ from fcn_repro.folder import RunFolder, Snapshot
 from fcn_repro.heads import heads
 from fcn_repro.interruption import Interrupted, Interruption
 from fcn_repro.learning_curve import LearningCurve
+from fcn_repro.learning_rate import conversion
 from fcn_repro.progress import Progress
 from fcn_repro.report import build_report, headline, read_report, sha256, write_report
 from fcn_repro.score import seg_tests
@@ -122,6 +123,7 @@ class Training:
         self.solver = caffe.get_solver(str(folder.solver))
         net = self.solver.net
         self.watches = [diagnosis.LossWatch(head, head.classes(net), self.param) for head in self.heads]
+        self.output_watches = [diagnosis.OutputWatch(head, self.param) for head in self.heads]
 
     @property
     def here(self) -> Snapshot:
@@ -139,6 +141,11 @@ class Training:
         return self.length < self.recipe.iterations
 
     @property
+    def images(self) -> int:
+        """How many an iteration sees."""
+        return self.param.iter_size * self.solver.net.blobs[self.heads[0].label].shape[0]
+
+    @property
     def round_end(self) -> int:
         """The iteration to be scored next; the present one, if it ends a round and a stop came before its score."""
         iteration, steps = self.solver.iter, self.recipe.steps
@@ -154,11 +161,15 @@ class Training:
         else:
             initialise(self.solver.net, self.recipe.init)
         self.curve = LearningCurve(self.folder.log, self.solver.iter, self.shortened)
+        label = self.solver.net.blobs[self.heads[0].label]
+        rate = conversion(self.heads[0], self.param, label.data.shape)
+        if rate:
+            logger.info("%s: %s", self.folder.experiment, rate)
 
     def train_round(self) -> None:
         """Step to the round's end and snapshot. On Ctrl-C finish the step, snapshot there and raise Interrupted."""
         end = self.round_end
-        progress = Progress(self.length, self.folder.experiment, "iteration", done=self.solver.iter)
+        progress = Progress(self.length, self.folder.experiment, done=self.solver.iter, each=self.images)
         with Interruption() as interruption, progress:
             while self.solver.iter < end and not interruption.requested:
                 self._train_stretch(min((self.solver.iter // STRETCH + 1) * STRETCH, end), interruption, progress)
@@ -217,18 +228,20 @@ class Training:
             losses.append(self._losses())
             if self.param.snapshot and self.solver.iter % self.param.snapshot == 0:
                 self._seal()
-            progress.advance(note=f"loss {losses[-1][1]:.4f} per pixel")
+            loss, per_pixel = losses[-1]
+            said = f"loss {loss:.4g}, {per_pixel:.4f} per pixel", self.curve.last_mean_iu
+            progress.advance(note=", ".join(filter(None, said)))
             if interruption.requested:
                 break
         loss, per_pixel = (sum(column) / len(losses) for column in zip(*losses))
-        images = len(losses) * self.param.iter_size * self.solver.net.blobs[self.heads[0].label].shape[0]
-        self.curve.add(self.solver.iter, loss, per_pixel, time.monotonic() - began, images)
+        self.curve.add(self.solver.iter, loss, per_pixel, time.monotonic() - began, len(losses) * self.images)
 
     def _losses(self) -> tuple[float, float]:
         """The loss of the last forward, and the first head's per pixel; what the watches find is logged."""
         net = self.solver.net
         per_pixel = [head.loss_per_pixel(net) for head in self.heads]
         findings = [watch.observe(self.solver.iter, loss) for watch, loss in zip(self.watches, per_pixel)]
+        findings += [watch.observe(self.solver.iter, net) for watch in self.output_watches]
         for finding in filter(None, findings):
             logger.warning("%s: %s", self.folder.experiment, finding)
         return sum(head.loss_of(net) for head in self.heads), per_pixel[0]

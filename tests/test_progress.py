@@ -31,7 +31,7 @@ def test_time_left_follows_from_the_rate_so_far():
     clock.now = 10.0
     progress.advance(25)
     assert "25/100" in progress.line()
-    assert "2.5 image/s, 30s left" in progress.line()
+    assert "2.5 images/s, 30s left" in progress.line()
 
 
 def test_rate_of_a_resumed_job_ignores_what_was_done_before():
@@ -40,7 +40,15 @@ def test_rate_of_a_resumed_job_ignores_what_was_done_before():
     clock.now = 10.0
     progress.advance(10)
     assert "60/100" in progress.line()
-    assert "1 image/s, 40s left" in progress.line()
+    assert "1 images/s, 40s left" in progress.line()
+
+
+def test_a_step_may_be_of_many_units():
+    clock = Clock()
+    progress = Progress(100, "training", each=20, stream=io.StringIO(), clock=clock)
+    clock.now = 10.0
+    progress.advance(5)
+    assert "5/100  10 images/s, 3m10s left" in progress.line()
 
 
 def test_a_file_gets_a_line_a_minute():
@@ -60,7 +68,7 @@ def test_a_terminal_gets_one_line_rewritten():
             clock.now += 1
             progress.advance(note="loss 1.5")
     assert stream.getvalue().count("\n") == 1
-    assert stream.getvalue().endswith("3/3  1 image/s, 0s left  loss 1.5\033[K\n")
+    assert stream.getvalue().endswith("3/3  1 images/s, 0s left  loss 1.5\033[K\n")
 
 
 def test_a_job_that_did_nothing_says_nothing():

@@ -19,7 +19,8 @@ OK, OTHER, MISSING, STOPPED = 0, 1, 3, 130  # 2, bad arguments, is argparse's
 
 def run(main: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
     """Run a program; messages and what the library logs go to stderr. Returns the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    wipe = "\r\033[K" if sys.stderr.isatty() else ""  # what a progress bar left on the line
+    logging.basicConfig(level=logging.INFO, format=f"{wipe}%(message)s", stream=sys.stderr)
     logging.getLogger("caffe").setLevel(logging.WARNING)  # the progress bar says what its log would
     try:
         main(options)
