@@ -31,7 +31,7 @@ class Progress:
         self,
         total: int,
         label: str,
-        unit: str = "image",
+        unit: str = "images",
         done: int = 0,
         each: int = 1,
         stream: TextIO | None = None,
@@ -69,7 +69,7 @@ class Progress:
         parts = [f"{self.label} [{'=' * filled}{' ' * (WIDTH - filled)}] {self.done}/{self.total}"]
         if worked and elapsed:
             left = elapsed / worked * (self.total - self.done)
-            parts.append(f"{worked * self.each / elapsed:.3g} {self.unit}s/s, {duration(left)} left")
+            parts.append(f"{worked * self.each / elapsed:.3g} {self.unit}/s, {duration(left)} left")
         return "  ".join(parts + [self._note] * bool(self._note))
 
     def _report(self) -> None:

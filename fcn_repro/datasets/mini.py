@@ -154,7 +154,7 @@ def prepare() -> Mapping[str, int]:
         part = ROOT.with_suffix(".part")
         for folder in part, ROOT:
             shutil.rmtree(str(folder), ignore_errors=True)
-        with Progress(sum(SCENES.values()), "compose mini", "scene") as progress:
+        with Progress(sum(SCENES.values()), "compose mini", "scenes") as progress:
             _write("train", [each.train for each in splits], part / SBD.relative_to(ROOT), progress)
             _write("val", [each.held_out for each in splits], part / VOC.relative_to(ROOT), progress)
         part.rename(ROOT)  # a folder of this name was written to its end
