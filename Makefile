@@ -23,7 +23,7 @@ endif
 EXPERIMENTS := $(shell $(PYTHON) -m solvers.experiments)
 CLASSIFIERS := vgg16 caffenet alexnet googlenet mini-vgg16
 ADOPT := $(if $(LIKE),--like $(LIKE)) $(if $(INIT),--init $(INIT)) $(if $(NAME),--name $(NAME))
-SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS))
+SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)) $(if $(TENSORBOARD),--tensorboard)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -118,5 +118,6 @@ help: ## list the targets
 	@echo "  LIKE=voc-fcn32s INIT=... NAME=... of train: modelled on which run, starting from what, called what"
 	@echo "  ITERATIONS=100                    shorten a training run; its results are marked as shortened"
 	@echo "  READ_AHEAD=0                      read each image when its turn comes, not two ahead while the net computes"
+	@echo "  TENSORBOARD=1                     write event files while training; look at them: tensorboard --logdir build"
 	@echo "  MIRROR=file:///archives           where downloads are looked for instead of their own hosts"
 	@echo "  PYTHON=python3.11                 what makes .venv"

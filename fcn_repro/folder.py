@@ -78,6 +78,16 @@ class RunFolder:
         return self.path / "final.caffemodel"
 
     @property
+    def tensorboard(self) -> Path:
+        """Event files, if they were asked for."""
+        return self.path / "tensorboard"
+
+    @property
+    def examples(self) -> Path:
+        """What the best weights so far make of the first images of the scored split."""
+        return self.pictures / "examples.png"
+
+    @property
     def pictures(self) -> Path:
         """Label maps and overlays."""
         return self.path / "pictures"

@@ -16,20 +16,24 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from google.protobuf import text_format
+from PIL import Image
 
 from fcn_repro import datasets, diagnosis, engine, resume, surgery
 from fcn_repro.atomic import replacing
 from fcn_repro.datasets.base import data_layer
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
+from fcn_repro.examples import examples
 from fcn_repro.folder import RunFolder, Snapshot
 from fcn_repro.heads import heads
 from fcn_repro.interruption import Interrupted, Interruption
 from fcn_repro.learning_curve import LearningCurve
 from fcn_repro.learning_rate import conversion
+from fcn_repro.pictures import save
 from fcn_repro.progress import Progress
 from fcn_repro.report import build_report, headline, read_report, sha256, write_report
-from fcn_repro.score import seg_tests
+from fcn_repro.score import Score, seg_tests
+from fcn_repro.tensorboard import EventFile
 
 STRETCH = 20  # iterations per row of the learning curve, as the reference's `display`
 
@@ -51,12 +55,15 @@ class Recipe:
         return self.rounds * self.steps
 
 
-def solve(folder: RunFolder, recipe: Recipe, iterations: int | None = None, device: str = "cpu") -> None:
+def solve(
+    folder: RunFolder, recipe: Recipe, iterations: int | None = None, device: str = "cpu", tensorboard: bool = False
+) -> None:
     """Train an experiment, or go on with it, and leave `final`, `score` and `log` in its folder.
 
     Parameters
         iterations   train for that many instead of the recipe's; what is written is then marked as shortened
         device       what `fcn_repro.device.choose` said, for the record
+        tensorboard  whether to write event files, too
     Raises   DataError when weights or data are missing; ValueError when the prototxts do not fit;
              Diverged when the loss explodes; Interrupted after Ctrl-C
     """
@@ -66,11 +73,15 @@ def solve(folder: RunFolder, recipe: Recipe, iterations: int | None = None, devi
         _compare_init(read_report(folder.score), recipe.init)
         return
     training = Training(folder, recipe, length, device)
-    training.start()
-    while not training.done:
-        training.train_round()
-        training.score_round()
-    training.finish()
+    training.start(tensorboard)
+    try:
+        while not training.done:
+            training.train_round()
+            training.score_round()
+        training.finish()
+    finally:
+        if training.board:
+            training.board.flush()
 
 
 def is_done(folder: RunFolder, iterations: int) -> bool:
@@ -152,7 +163,7 @@ class Training:
         unscored_end = iteration > 0 and iteration % steps == 0 and not self.here.score.exists()
         return iteration if unscored_end else min((iteration // steps + 1) * steps, self.length)
 
-    def start(self) -> None:
+    def start(self, tensorboard: bool = False) -> None:
         """Resume from the newest complete snapshot, or give the net its first weights."""
         snapshot = resume.newest(self.folder)
         if snapshot:
@@ -161,6 +172,7 @@ class Training:
         else:
             initialise(self.solver.net, self.recipe.init)
         self.curve = LearningCurve(self.folder.log, self.solver.iter, self.shortened)
+        self.board = EventFile(self.folder.tensorboard, self.solver.iter) if tensorboard else None
         label = self.solver.net.blobs[self.heads[0].label]
         rate = conversion(self.heads[0], self.param, label.data.shape)
         if rate:
@@ -201,7 +213,7 @@ class Training:
         }
         write_report(self.here.score, build_report(facts, scores, self.recipe.class_names))
         score = next(iter(scores.values()))
-        self.curve.add_score(self.solver.iter, score)
+        self._show(score, examples(net, self.scored_heads[0]))
         finding = diagnosis.lone_prediction(score)
         if finding:
             logger.warning("%s: %s", self.folder.experiment, finding)
@@ -234,7 +246,8 @@ class Training:
             if interruption.requested:
                 break
         loss, per_pixel = (sum(column) / len(losses) for column in zip(*losses))
-        self.curve.add(self.solver.iter, loss, per_pixel, time.monotonic() - began, len(losses) * self.images)
+        for record in filter(None, (self.curve, self.board)):
+            record.add(self.solver.iter, loss, per_pixel, time.monotonic() - began, len(losses) * self.images)
 
     def _losses(self) -> tuple[float, float]:
         """The loss of the last forward, and the first head's per pixel; what the watches find is logged."""
@@ -245,6 +258,16 @@ class Training:
         for finding in filter(None, findings):
             logger.warning("%s: %s", self.folder.experiment, finding)
         return sum(head.loss_of(net) for head in self.heads), per_pixel[0]
+
+    def _show(self, score: Score, sheet: Image.Image | None) -> None:
+        """Put a round's score into the learning curve, and pictures where people look for them."""
+        self.curve.add_score(self.solver.iter, score)
+        if sheet and self._best() == self.here:
+            save(self.folder.examples, sheet)
+        if self.board:
+            self.board.add_score(self.solver.iter, score)
+            if sheet:
+                self.board.add_picture(self.solver.iter, "examples", sheet)
 
     def _seal(self) -> None:
         """Complete the snapshot that the solver has just written; drop those no longer needed."""

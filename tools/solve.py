@@ -2,11 +2,12 @@
 
     python -m tools.solve voc-fcn8s
     python -m tools.solve voc-fcn8s --iterations 100      a shortened run; its results say so
+    python -m tools.solve voc-fcn8s --tensorboard         to be watched with: tensorboard --logdir build
 
 Ctrl-C finishes the step, writes a snapshot and stops; the same command goes on from there, to the bit.
 
 Reads    build/<experiment>/{train,val,solver}.prototxt, the weights its row starts from, the data set
-Writes   build/<experiment>/snapshot/, log.csv, final.caffemodel, score.json
+Writes   build/<experiment>/snapshot/, log.csv, final.caffemodel, score.json, pictures/examples.png, tensorboard/
 Exit     0 trained · 1 diverged, or another fault · 2 bad arguments · 3 data or weights missing · 130 stopped
 """
 
@@ -29,7 +30,7 @@ def main(options: argparse.Namespace) -> None:
     row, folder = EXPERIMENTS[options.experiment], RunFolder(options.experiment)
     rounds, steps = row.iterations
     recipe = Recipe(rounds, steps, weights(row.init), [DATASETS[row.data].class_names])
-    solve(folder, recipe, options.iterations, device.choose(options.gpu))
+    solve(folder, recipe, options.iterations, device.choose(options.gpu), options.tensorboard)
     print(summary(read_report(folder.score)))
 
 
@@ -46,5 +47,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", choices=EXPERIMENTS)
     parser.add_argument("--iterations", type=program.positive, metavar="N", help="train for N instead of the row's")
+    parser.add_argument("--tensorboard", action="store_true", help="write event files for TensorBoard, too")
     program.add_gpu(parser)
     sys.exit(program.run(main, parser.parse_args()))

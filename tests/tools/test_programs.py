@@ -32,7 +32,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def trained(folder, capsys):
-    solve.main(argparse.Namespace(experiment="tiny", iterations=None, gpu=-1))
+    solve.main(argparse.Namespace(experiment="tiny", iterations=None, tensorboard=False, gpu=-1))
     return capsys.readouterr().out
 
 
