@@ -8,6 +8,8 @@ import sys
 from fcn_repro import engine
 from fcn_repro.engine import caffe
 
+chosen: str | None = None  # what `choose` named last
+
 
 def choose(gpu: int | None) -> str:
     """Put the engine on a GPU or on the CPU and name it, as "cpu" or "gpu 0".
@@ -16,16 +18,19 @@ def choose(gpu: int | None) -> str:
 
     Raises   ValueError when the GPU asked for cannot be used.
     """
+    global chosen
     index = 0 if gpu is None else gpu
     trouble = _trouble(index) if index >= 0 else None
     if trouble and gpu is not None:
         raise ValueError(f"GPU {gpu} cannot be used: {trouble}. Leave the choice out, or give -1 for the CPU.")
     if trouble or index < 0:
         caffe.set_mode_cpu()
-        return "cpu"
-    caffe.set_device(index)
-    caffe.set_mode_gpu()
-    return f"gpu {index}"
+        chosen = "cpu"
+    else:
+        caffe.set_device(index)
+        caffe.set_mode_gpu()
+        chosen = f"gpu {index}"
+    return chosen
 
 
 def _trouble(index: int) -> str | None:

@@ -49,6 +49,11 @@ class RunFolder:
         return self.path / "deploy.prototxt"
 
     @property
+    def facts(self) -> Path:
+        """What one must know to use `deploy`: `fcn_repro.deployment`."""
+        return self.path / "deploy.json"
+
+    @property
     def solver(self) -> Path:
         """How the net learns; names `train` and `val`."""
         return self.path / "solver.prototxt"

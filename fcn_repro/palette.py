@@ -1,13 +1,17 @@
-"""Label maps as pictures: PASCAL VOC's palette, indexed PNGs, overlays."""
+"""Label maps as pictures: PASCAL VOC's palette, indexed PNGs, overlays, legends."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from fcn_repro.pictures import save
+
+BAND = 256  # rows that are tinted at a time
+LINE = 18  # pixels to a line of a legend
 
 
 def voc_palette() -> np.ndarray:
@@ -38,7 +42,24 @@ def save_label(path: Path, label_hw: np.ndarray) -> None:
 
 def overlay(image: Image.Image, label_hw: np.ndarray, alpha: float = 0.5) -> Image.Image:
     """The image with every pixel that is not background (label 0) tinted in its label's colour, `alpha` strong."""
-    image_rgb = np.asarray(image.convert("RGB"), np.float32)
-    colour_rgb = voc_palette()[np.asarray(label_hw, np.uint8)]
-    strength = alpha * (np.asarray(label_hw) != 0)[..., None]
-    return Image.fromarray(np.round(image_rgb * (1 - strength) + colour_rgb * strength).astype(np.uint8))
+    colours, image_rgb = voc_palette(), np.array(image.convert("RGB"))
+    for top in range(0, len(image_rgb), BAND):
+        band, label = image_rgb[top : top + BAND], np.asarray(label_hw[top : top + BAND], np.uint8)
+        strength = np.float32(alpha) * (label != 0)[..., None]
+        band[...] = np.round(band * (1 - strength) + colours[label] * strength)
+    return Image.fromarray(image_rgb)
+
+
+def legend(class_names: Sequence[str]) -> Image.Image:
+    """The classes and their colours, one below the other."""
+    names = [f"{label} {name}" for label, name in enumerate(class_names)]
+    font = ImageFont.load_default()
+    draw = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    width = 2 * LINE + 2 + max(int(draw.textlength(name, font)) for name in names)
+    page = Image.new("RGB", (width, LINE * len(names)), (255, 255, 255))
+    draw = ImageDraw.Draw(page)
+    for label, (name, colour) in enumerate(zip(names, voc_palette()[np.arange(len(names)) % 256])):
+        top = LINE * label
+        draw.rectangle((2, top + 2, LINE + 7, top + LINE - 3), fill=tuple(map(int, colour)), outline=(0, 0, 0))
+        draw.text((LINE + 12, top + 2), name, (0, 0, 0), font)
+    return page

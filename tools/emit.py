@@ -5,7 +5,8 @@
 
 A file that is right already is left untouched, so nothing that was made from it counts as out of date.
 
-Writes   build/<experiment>/{train,val,deploy,solver}.prototxt, build/ilsvrc/<net>/{train,val,deploy}.prototxt
+Writes   build/<experiment>/{train,val,deploy,solver}.prototxt and deploy.json (classes and mean);
+         build/ilsvrc/<net>/{train,val,deploy}.prototxt
 Exit     0 written · 2 bad arguments
 """
 
@@ -18,8 +19,10 @@ from pathlib import Path
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
+from fcn_repro import deployment
 from fcn_repro.atomic import replacing
 from fcn_repro.datasets import DATASETS, DataSet
+from fcn_repro.deployment import Deployment
 from fcn_repro.folder import BUILD, RunFolder
 from nets import CLASSIFIERS, CONVOLUTIONAL, PHASES, build
 from solvers.experiments import EXPERIMENTS, Experiment, classifier_of
@@ -49,6 +52,7 @@ def emit_experiment(row: Experiment, place: Path = BUILD, data: DataSet | None =
     folder, data = RunFolder(row.name, place), data or DATASETS[row.data]
     for phase in PHASES:
         write(folder.path / f"{phase}.prototxt", build(row.net, phase, data, row.regime.normalize))
+    deployment.write(folder.facts, Deployment.of(data))
     images = data.splits[str(data.val.params["split"])]
     write(folder.solver, solver(row, folder.train, folder.val, images, folder.snapshot_prefix))
     folder.snapshot_prefix.parent.mkdir(exist_ok=True)  # Caffe wants it to be there

@@ -32,6 +32,7 @@ from fcn_repro.fetch import member
 from fcn_repro.folder import BUILD, RunFolder, converted
 from fcn_repro.geometry import Grid, grids
 from fcn_repro.heatmap import at_pixels, heat_map, picture
+from fcn_repro.photograph import read_photograph
 from fcn_repro.surgery import load
 from fcn_repro.synsets import read_synsets
 from nets import CLASSIFIERS, CONVOLUTIONAL
@@ -52,7 +53,7 @@ def main(options: argparse.Namespace) -> None:
     net, grid = load(folder.deploy, weights), cells_of(folder.deploy)
     window = net.blobs["data"].height  # what one cell of the map takes, as the prototxt says
     for path in options.images:
-        image = enlarged(program.photograph(path), options.side)
+        image = enlarged(read_photograph(path), options.side)
         check_size(path, image, window)
         heat = heat_map(net, image, mean_bgr(options.net), classes)
         out = (options.out or folder.pictures) / f"{path.stem}-{name}.png"

@@ -1,10 +1,19 @@
 """Label images of any size with a trained net.
 
-    python -m tools.infer voc-fcn8s photo.jpg more/*.jpg
+    python -m tools.infer voc-fcn8s street.jpg                   a file
+    python -m tools.infer voc-fcn8s holidays/ "more/**/*.png"    all in a folder, and all that match
+    find . -name "*.jpg" | python -m tools.infer voc-fcn8s -     a list on standard input, a file a line
+    python -m tools.infer voc-fcn8s city.tif --tile 256          with less memory, and the same labels
 
-Reads    build/<experiment>/deploy.prototxt, build/<experiment>/final.caffemodel or --weights
-Writes   build/<experiment>/pictures/NAME.png, a label map in VOC's palette, and NAME-overlay.png; --out another folder
-Exit     0 labelled · 2 bad arguments · 3 weights or images missing
+MODEL is an experiment, whose own weights are taken if it was trained here, and else those that the reference released
+(fetched once, and checked); or a folder with deploy.prototxt, deploy.json and final.caffemodel. Photographs of any mode
+are taken: grey, CMYK, palettes, 16 bits, transparent ones on white; they are turned as their EXIF says.
+Above a million pixels they are labelled in tiles that overlap by what the net sees: the result is the same.
+
+Reads    build/<experiment>/deploy.prototxt and deploy.json, made if not there; final.caffemodel or --weights
+Writes   build/<experiment>/pictures/NAME.png, a label map in VOC's palette, and NAME-overlay.png; with --scores
+         NAME-scores.npy, float32 (classes, H, W); with --legend legend.png; with --out all of it to another folder
+Exit     0 labelled · 1 some could not be read, all others are labelled · 2 bad arguments · 3 weights or images missing
 """
 
 from __future__ import annotations
@@ -12,40 +21,73 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Iterator, Sequence
 
-import numpy as np
-
-from fcn_repro import device
-from fcn_repro.datasets import DATASETS
-from fcn_repro.folder import RunFolder
-from fcn_repro.infer import infer
-from fcn_repro.palette import overlay, save_label
-from fcn_repro.pictures import save
-from fcn_repro.surgery import load
+from fcn_repro.errors import DataError
+from fcn_repro.fetch import fetch
+from fcn_repro.infer import Segmenter
+from fcn_repro.labelling import Labelled, find, label, write_legend
+from fcn_repro.photograph import MAX_PIXELS
 from solvers.experiments import EXPERIMENTS
 from tools import program
+from tools.emit import emit_experiment
 
 
 def main(options: argparse.Namespace) -> None:
-    data, folder = DATASETS[EXPERIMENTS[options.experiment].data], RunFolder(options.experiment)
-    device.choose(options.gpu)
-    net = load(folder.deploy, program.weights(folder, options.weights))
-    out = options.out or folder.pictures
-    for path in options.images:
-        image = program.photograph(path)
-        label_hw = infer(net, image, data.mean_bgr)
-        save_label(out / f"{path.stem}.png", label_hw)
-        save(out / f"{path.stem}-overlay.png", overlay(image, label_hw))
-        classes, pixels = np.unique(label_hw, return_counts=True)
-        shares = ", ".join(f"{data.class_names[i]} {n / label_hw.size:.1%}" for i, n in zip(classes, pixels))
-        print(f"{out / path.stem}.png: {shares}")
+    photographs = find(named(options.images))
+    if not photographs:
+        raise DataError("no images: standard input was empty")
+    if options.model in EXPERIMENTS:
+        emit_experiment(EXPERIMENTS[options.model])
+    elif not Path(options.model, "deploy.prototxt").is_file():
+        known = ", ".join(EXPERIMENTS)
+        raise DataError(f"{options.model}: no folder with a deploy.prototxt, and no experiment; there are {known}")
+    weights = fetch(options.model) if options.released else options.weights
+    segmenter = Segmenter(options.model, weights, options.tile, options.gpu)
+    out = options.out or segmenter.folder.pictures
+    if options.legend:
+        print(write_legend(segmenter, out))
+    bad = [each for each in map(told, label(segmenter, photographs, out, options.scores, options.max_pixels)) if each]
+    if bad:
+        raise ValueError(f"{len(bad)} of {len(photographs)} images could not be labelled; the others are")
+
+
+def named(arguments: Sequence[str]) -> Iterator[str]:
+    """What is named on the command line, and, where a - stands, on standard input."""
+    for argument in arguments:
+        if argument == "-":
+            yield from (line.rstrip("\r\n") for line in sys.stdin if line.strip())
+        else:
+            yield argument
+
+
+def told(done: Labelled) -> bool:
+    """Print what became of a photograph; True if nothing did."""
+    if done.trouble:
+        print(f"passed over: {done.trouble}", file=sys.stderr)
+    for path, shares in done.files.items():
+        print(f"{path}: {', '.join(f'{name} {share:.1%}' for name, share in shares.items())}", flush=True)
+    return done.trouble is not None
+
+
+def tile(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no side of a tile; expected pixels, or 0 to label images whole")
+    return int(text)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiment", choices=EXPERIMENTS)
-    parser.add_argument("images", nargs="+", type=Path, metavar="image")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="label with these in place of the final ones")
+    parser.add_argument("model", metavar="MODEL", help=f"a folder, or one of {', '.join(EXPERIMENTS)}")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="a file, a folder, a pattern, or - for a list")
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument("--weights", type=Path, metavar="FILE", help="label with these in place of the final ones")
+    weights.add_argument("--released", action="store_true", help="label with those that the reference released")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write")
+    parser.add_argument("--scores", action="store_true", help="keep the score of every class and pixel, too")
+    parser.add_argument("--legend", action="store_true", help="draw the classes and their colours")
+    parser.add_argument("--tile", type=tile, metavar="N", help="label N x N pixels at a time, 0: all; default: by size")
+    limit = "refuse images of more (default: %(default)s)"
+    parser.add_argument("--max-pixels", type=program.positive, default=MAX_PIXELS, metavar="N", help=limit)
     program.add_gpu(parser)
     sys.exit(program.run(main, parser.parse_args()))

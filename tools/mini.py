@@ -55,7 +55,7 @@ def draw(folders: Sequence[RunFolder]) -> Path:
     items = read_list(VOC / "ImageSets" / "Segmentation" / "val.txt")[:ROWS]
     files = [voc_files(VOC, item) for item in items]
     out = folders[-1].pictures / "sheet.png"
-    save(out, stage_sheet(folders, files, MINI.mean_bgr, lambda scene, label_hw: label_image(label_hw)))
+    save(out, stage_sheet(folders, files, lambda scene, label_hw: label_image(label_hw)))
     return out
 
 

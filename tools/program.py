@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import Callable
 
-from PIL import Image, UnidentifiedImageError
-
 from fcn_repro.errors import DataError
 from fcn_repro.folder import RunFolder
 from fcn_repro.interruption import Interrupted
@@ -37,14 +35,6 @@ def weights(folder: RunFolder, given: Path | None) -> Path:
     if given is None and not folder.final.exists():
         raise DataError(f"{folder.final}: missing; train it (make {folder.experiment}) or name others: --weights FILE")
     return given or folder.final
-
-
-def photograph(path: Path) -> Image.Image:
-    """An image named on the command line, whatever its file's format, in R G B."""
-    try:
-        return Image.open(str(path)).convert("RGB")
-    except (OSError, UnidentifiedImageError) as error:
-        raise DataError(f"{path}: {error}; expected a photograph") from error
 
 
 def add_gpu(parser: argparse.ArgumentParser) -> None:

@@ -85,7 +85,7 @@ def draw(folders: Sequence[RunFolder]) -> Path:
     """A sheet of every photograph, its label map, and what each stage makes of it."""
     items = read_list(ROOT / "ImageSets" / "Segmentation" / "val.txt")
     out = folders[-1].pictures / "sheet.png"
-    save(out, stage_sheet(folders, [voc_files(ROOT, item) for item in items], SMOKE.mean_bgr, overlay))
+    save(out, stage_sheet(folders, [voc_files(ROOT, item) for item in items], overlay))
     return out
 
 

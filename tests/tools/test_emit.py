@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from fcn_repro import deployment
 from fcn_repro.caffe.proto import caffe_pb2, prototxt
+from fcn_repro.datasets import DATASETS
+from fcn_repro.deployment import Deployment
 from nets import PHASES
 from tools import emit
 
@@ -18,7 +21,7 @@ def test_an_experiment_is_three_nets_and_a_solver():
     emit.emit_experiment(emit.EXPERIMENTS["voc-fcn16s"])
     folder = Path("build/voc-fcn16s")
     assert sorted(path.name for path in folder.iterdir()) == [
-        *("deploy.prototxt", "snapshot", "solver.prototxt", "train.prototxt", "val.prototxt")
+        *("deploy.json", "deploy.prototxt", "snapshot", "solver.prototxt", "train.prototxt", "val.prototxt")
     ]
     solver = prototxt.read(folder / "solver.prototxt", caffe_pb2.SolverParameter)
     train, val, deploy = (prototxt.read_net(folder / f"{phase}.prototxt") for phase in PHASES)
@@ -69,3 +72,10 @@ def test_refuses_bad_arguments(arguments: list, complaint: str, monkeypatch, cap
         runpy.run_path(emit.__file__, run_name="__main__")
     assert refused.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_what_a_deploy_net_reads_and_says_lies_beside_it():
+    emit.emit_experiment(emit.EXPERIMENTS["mini-fcn8s"])
+    note = deployment.read(Path("build/mini-fcn8s/deploy.json"))
+    mini = DATASETS["mini"]
+    assert note == Deployment(("color",), tuple(mini.mean_bgr), mini.class_names)

@@ -1,13 +1,15 @@
 """solve, score and infer on a tiny experiment, as they are run from the repository's root."""
 
 import argparse
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_repro import datasets
+from fcn_repro import datasets, deployment
+from fcn_repro.deployment import Deployment
 from fcn_repro.errors import DataError
 from fcn_repro.folder import RunFolder
 from fcn_repro.palette import voc_palette
@@ -27,6 +29,8 @@ def folder(tmp_path, monkeypatch):
         monkeypatch.setattr(tool, "EXPERIMENTS", {"tiny": TINY})
     folder = RunFolder("tiny")
     folder.deploy.write_text(DEPLOY)
+    deployment.write(folder.facts, Deployment.of(datasets.DATASETS["voc"]))
+    monkeypatch.setattr(infer, "emit_experiment", lambda row: None)
     return folder
 
 
@@ -42,8 +46,10 @@ def scoring(**options):
 
 
 def labelling(*images, **options):
-    defaults = {"experiment": "tiny", "weights": None, "out": None, "gpu": -1}
-    return argparse.Namespace(images=list(images), **{**defaults, **options})
+    defaults = {"weights": None, "released": False, "out": None, "scores": False, "legend": False, "tile": None}
+    return argparse.Namespace(
+        model="tiny", images=[str(image) for image in images], max_pixels=10**6, gpu=-1, **{**defaults, **options}
+    )
 
 
 def test_solving_prints_the_score_in_percent(trained, folder):
@@ -119,10 +125,47 @@ def test_labelling_can_write_elsewhere(trained, folder, tmp_path):
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["2011_000001-overlay.png", "2011_000001.png"]
 
 
-def test_what_is_no_photograph_is_refused(trained, tmp_path):
+def test_what_is_no_photograph_is_counted_and_the_rest_is_labelled(trained, folder, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(DataError, match=r"notes\.txt: .*expected a photograph"):
-        infer.main(labelling(tmp_path / "notes.txt"))
+    with pytest.raises(ValueError, match="1 of 2 images could not be labelled; the others are"):
+        infer.main(labelling(tmp_path / "notes.txt", tmp_path / "VOC/JPEGImages/2011_000001.jpg"))
+    assert "passed over: " in capsys.readouterr().err
+    assert (folder.pictures / "2011_000001.png").exists()
+
+
+def test_images_are_listed_on_standard_input(trained, folder, tmp_path, monkeypatch):
+    listed = "\n".join(str(tmp_path / f"VOC/JPEGImages/2011_00000{i}.jpg") for i in range(3))
+    monkeypatch.setattr("sys.stdin", io.StringIO(listed + "\n\n"))
+    infer.main(labelling("-"))
+    assert len(list(folder.pictures.glob("*-overlay.png"))) == 3
+
+
+def test_an_empty_list_is_refused(trained, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    with pytest.raises(DataError, match="standard input was empty"):
+        infer.main(labelling("-"))
+
+
+def test_labelling_can_draw_a_legend_and_keep_scores(trained, folder, tmp_path):
+    infer.main(labelling(tmp_path / "VOC/JPEGImages/2011_000000.jpg", legend=True, scores=True, tile=0))
+    assert (folder.pictures / "legend.png").exists()
+    assert np.load(folder.pictures / "2011_000000-scores.npy").shape == (21, *SIZES[0])
+
+
+def test_labelling_with_released_weights_fetches_them(trained, folder, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(infer, "fetch", lambda name: asked.append(name) or folder.final)
+    infer.main(labelling(tmp_path / "VOC/JPEGImages/2011_000000.jpg", released=True))
+    assert asked == ["tiny"]
+
+
+def test_a_folder_is_a_model_and_what_is_neither_is_refused(trained, folder, tmp_path):
+    options = labelling(tmp_path / "VOC/JPEGImages/2011_000000.jpg")
+    options.model = str(folder.path)
+    infer.main(options)
+    options.model = "nothing"
+    with pytest.raises(DataError, match="nothing: no folder with a deploy.prototxt, and no experiment; there are tiny"):
+        infer.main(options)
 
 
 @pytest.mark.parametrize("text", ["0", "-3", "many", "1.5"])

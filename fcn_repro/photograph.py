@@ -1,0 +1,69 @@
+"""Photographs as people have them, brought to what the nets take: upright, R G B, 8 bits a channel.
+
+Turned        as the EXIF orientation says
+Grey          all three channels alike; 16 bits are divided by 257, so that white stays white
+Transparent   laid on white, as a page would show it
+Others        palettes, CMYK, YCbCr, Lab and the like by Pillow's own conversion; of several frames the first
+Refused       what Pillow cannot read, numbers without a known white (32-bit floats), and too many pixels
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Iterator
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from fcn_repro.datasets.reading import DAMAGED_IMAGE, unreadable
+from fcn_repro.errors import DataError
+
+MAX_PIXELS = 178_956_970  # Pillow's own limit: half a gigabyte of R G B
+WHITE = (255, 255, 255, 255)
+
+
+def read_photograph(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """The picture in a file, in the mode RGB.
+
+    Raises   DataError naming the file and what is wrong with it; with more than `max_pixels`, before it is decoded
+    """
+    try:
+        with _unlimited(), Image.open(str(path)) as image:
+            if image.width * image.height > max_pixels:
+                found = f"{image.width} x {image.height} pixels"
+                raise DataError(f"{path}: {found}; expected at most {max_pixels}. For more: --max-pixels N")
+            return upright_rgb(image)
+    except DAMAGED_IMAGE as error:
+        raise unreadable(path, "photograph", error) from error
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """A picture of any mode in the mode RGB, turned as its EXIF says.
+
+    Raises   ValueError for a mode without a known white
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith(("I", "F")):
+        image = _eight_bits(image)
+    if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
+    return image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    levels = np.asarray(image)
+    if levels.dtype.kind not in "iu" or levels.min() < 0 or levels.max() > 65535:
+        raise ValueError(f"mode {image.mode}, values from {levels.min():g} to {levels.max():g}; expected 8 or 16 bits")
+    return Image.fromarray(((levels.astype(np.uint32) + 128) // 257).astype(np.uint8))
+
+
+@contextlib.contextmanager
+def _unlimited() -> Iterator[None]:
+    """Without Pillow's limit, which warns at half its size and cannot be told per picture."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
