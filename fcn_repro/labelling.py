@@ -118,7 +118,7 @@ def _counted(pieces: Iterator[Piece], photograph: Photograph) -> Iterator[Piece]
         bar: Progress | None = None
         for piece in pieces:
             if piece.total > 1 and bar is None:
-                bar = stack.enter_context(Progress(piece.total, photograph.path.name, unit="tile"))
+                bar = stack.enter_context(Progress(piece.total, photograph.path.name, unit="tiles"))
             yield piece
             if bar is not None:
                 bar.advance()
