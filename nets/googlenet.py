@@ -13,16 +13,15 @@ def googlenet(n: NetSpec, style: Style) -> dict[str, Top]:
 
     The average pooling of the classifier is left out: the paper found segmentation better without it.
     """
-    _modules(n, style)
-    last = style.drop(n, "inception_5b/drop", n["inception_5b/output"], 0.4)
-    return {"inception_3b": n["inception_3b/output"], "inception_4e": n["inception_4e/output"], "inception_5b": last}
+    taps = _modules(n, style)
+    return {**taps, "inception_5b": style.drop(n, "inception_5b/drop", n["inception_5b/output"], 0.4)}
 
 
 def googlenet_pooled(n: NetSpec, style: Style) -> dict[str, Top]:
-    """Write what the classifier reads: inception_5b averaged over 7 x 7 cells, with dropout."""
-    _modules(n, style)
+    """Write what the classifier reads: inception_5b averaged over 7 x 7 cells, with dropout. Its tap is pool5 (32)."""
+    taps = _modules(n, style)
     n["pool5/7x7_s1"] = L.Pooling(n["inception_5b/output"], pool=P.Pooling.AVE, kernel_size=7, stride=1)
-    return {"pool5": style.drop(n, "pool5/drop_7x7_s1", n["pool5/7x7_s1"], 0.4)}
+    return {**taps, "pool5": style.drop(n, "pool5/drop_7x7_s1", n["pool5/7x7_s1"], 0.4)}
 
 
 def auxiliary(n: NetSpec, name: str, bottom: Top, style: Style, classes: int) -> None:
@@ -35,7 +34,9 @@ def auxiliary(n: NetSpec, name: str, bottom: Top, style: Style, classes: int) ->
     n[f"{name}/{name}"] = L.SoftmaxWithLoss(n[f"{name}/classifier"], n.label, name=f"{name}/loss", loss_weight=0.3)
 
 
-def _modules(n: NetSpec, style: Style) -> None:
+def _modules(n: NetSpec, style: Style) -> dict[str, Top]:
+    """Write conv1 to inception_5b; the taps below the last."""
+
     def conv_relu(name: str, bottom: Top, nout: int, ks: int, **window: int) -> Top:
         relu = name.replace("/", "/relu_").replace("_s2", "")
         n[name], n[relu] = style.conv_relu(bottom, nout, ks=ks, **window)
@@ -72,3 +73,4 @@ def _modules(n: NetSpec, style: Style) -> None:
 
     top = inception("inception_5a", n["pool4/3x3_s2"], 256, 160, 320, 32, 128, 128)
     inception("inception_5b", top, 384, 192, 384, 48, 128, 128)
+    return {name: n[f"{name}/output"] for name in ("inception_3b", "inception_4e")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Callable
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class Style:
     dense         fc layers are InnerProduct, as classifiers are trained and released; else they are convolutions
     dropout       False leaves it out, as deploy nets do
     multipliers   False leaves lr_mult and decay_mult out: biases then learn and decay as weights do
+    fixed         layers keep the weights they start with; score layers are no part of a trunk and learn
     width         factor on the channels of every hidden layer
     margin        empty cells put around what the fc layers see, for images smaller than their field
     """
@@ -32,6 +34,7 @@ class Style:
     dense: bool = False
     dropout: bool = True
     multipliers: bool = True
+    fixed: bool = False
     width: float = 1.0
     margin: int = 0
 
@@ -77,7 +80,24 @@ class Style:
         return round(nout * self.width)
 
     def _learn(self) -> dict:
+        if self.fixed:
+            return dict(param=FROZEN * len(LEARN))
         return dict(param=LEARN) if self.multipliers else {}
+
+
+class Renamed:
+    """A NetSpec as a trunk is to see it: what the trunk calls by one name is another's, or is written under another."""
+
+    def __init__(self, n: NetSpec, rename: Callable[[str], str]) -> None:
+        vars(self).update(_n=n, _rename=rename)
+
+    def __getattr__(self, name: str) -> Top:
+        return self._n[self._rename(name)]
+
+    def __setattr__(self, name: str, top: Top) -> None:
+        self._n[self._rename(name)] = top
+
+    __getitem__, __setitem__ = __getattr__, __setattr__
 
 
 def max_pool(bottom: Top, ks: int = 2, stride: int = 2, **more: int) -> Top:
@@ -95,8 +115,8 @@ def score(bottom: Top, classes: int) -> Top:
     return L.Convolution(bottom, num_output=classes, kernel_size=1, pad=0, param=LEARN)
 
 
-def upsample(bottom: Top, to: Top, classes: int) -> Top:
-    """Frozen bilinear interpolation of `bottom` to the spacing of `to`.
+def upsample(bottom: Top, to: Top, classes: int, learn: bool = False) -> Top:
+    """Interpolation of `bottom` to the spacing of `to`: bilinear to begin with, and for good unless it is to `learn`.
 
     The kernel spans two cells of `bottom`. Where these lie between two cells of `to` it must be even, and where they
     lie on one it must be odd, or the result would sit half a cell off the grid that it has to meet.
@@ -106,7 +126,7 @@ def upsample(bottom: Top, to: Top, classes: int) -> Top:
     return L.Deconvolution(
         bottom,
         convolution_param=dict(num_output=classes, kernel_size=kernel, stride=stride, bias_term=False),
-        param=FROZEN,
+        param=LEARN[:1] if learn else FROZEN,
     )
 
 

@@ -18,7 +18,7 @@ from nets.alexnet import alexnet, caffenet
 from nets.data import Data, data_layer
 from nets.googlenet import auxiliary, googlenet_pooled
 from nets.idioms import L, NetSpec, P, Style, Top
-from nets.vgg16 import MINI_WIDTH, vgg16
+from nets.vgg import MINI_WIDTH, vgg16, vgg19
 
 FillerParameter = caffe.proto.caffe_pb2.FillerParameter
 
@@ -92,6 +92,7 @@ MINI = Style(dense=True, dropout=False, width=MINI_WIDTH, margin=2)
 
 CLASSIFIERS = {
     "vgg16": Classifier(vgg16, FC8, _vgg_fillers, 224, Ilsvrc2012(256, VGG_MEAN_PIXEL)),
+    "vgg19": Classifier(vgg19, FC8, _vgg_fillers, 224, Ilsvrc2012(256, VGG_MEAN_PIXEL)),
     "caffenet": Classifier(caffenet, FC8, _caffenet_fillers, 227, Ilsvrc2012(256, MEAN_IMAGE)),
     "alexnet": Classifier(alexnet, FC8, partial(_caffenet_fillers, bias=0.1), 227, Ilsvrc2012(256, MEAN_IMAGE)),
     "googlenet": Classifier(

@@ -41,6 +41,14 @@ class DataSet:
     val: DataLayer
     archives: tuple[str, ...] = ()  # rows of data/archives.csv that it is prepared from
     subsets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # tasks of fewer classes, scored as well
+    inputs: Mapping[str, int] = field(default_factory=lambda: {"data": 3})  # tops that nets see, and their channels
+    label: str = "label"  # the top with the truth in `class_names`
+    more_labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # tops with other truths, their classes
+
+    @property
+    def heads(self) -> Mapping[str, tuple[str, ...]]:
+        """The tops that nets are to predict, and the classes of each, in the order of a net's outputs."""
+        return {self.label: self.class_names, **self.more_labels}
 
     @property
     def labels(self) -> tuple[int, ...]:

@@ -34,7 +34,8 @@ CLASS_NAMES = (
 MEAN_COLOR = (116.190, 97.203, 92.318)
 MEAN_HHA = (132.431, 94.076, 118.477)  # disparity, height, angle: in the file's order, which is not changed
 MEAN_LOG_DEPTH = 7.844  # about 2.55 m, in log millimetres
-TOPS = ("color", "depth", "hha", "label")
+CHANNELS = {"color": 3, "depth": 1, "hha": 3}
+TOPS = (*CHANNELS, "label")
 
 NYUD_DIR = Path("data/nyud")
 LISTED = {"train": 381, "val": 414, "test": 654}  # images in the lists that the reference ships
@@ -56,6 +57,7 @@ def facts(*inputs: str) -> DataSet:
         train=layer("trainval"),
         val=layer("test"),
         archives=("nyudv2", *(f"nyudv2-{split}" for split in LISTED)),
+        inputs={name: CHANNELS[name] for name in inputs} if len(inputs) > 1 else {"data": CHANNELS[inputs[0]]},
     )
 
 

@@ -42,6 +42,8 @@ SIFTFLOW = DataSet(
     train=_layer("trainval"),
     val=_layer("test"),
     archives=("siftflow-dataset", "siftflow-trainval", "siftflow-test"),
+    label="sem",
+    more_labels={"geo": GEOMETRIC_CLASS_NAMES},
 )
 
 

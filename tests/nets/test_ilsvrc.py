@@ -20,6 +20,7 @@ def weighted(net) -> list[str]:
     ("net", "size", "count"),
     [
         ("vgg16", 224, 138_357_544),
+        ("vgg19", 224, 143_667_240),
         ("caffenet", 227, 60_965_224),
         ("alexnet", 227, 60_965_224),
         ("googlenet", 224, 6_998_552),

@@ -4,12 +4,32 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-DATA = SimpleNamespace(
-    class_names=tuple(f"class {i}" for i in range(21)),
-    void=255,
-    train=SimpleNamespace(module="voc_layers", layer="SBDDSegDataLayer", params={"split": "train"}),
-    val=SimpleNamespace(module="voc_layers", layer="VOCSegDataLayer", params={"split": "seg11valid"}),
-)
+CLASSES = tuple(f"class {i}" for i in range(21))
+
+
+def data(*inputs: str, **heads: int) -> SimpleNamespace:
+    """Facts of a data set: depth has one channel, all else three; each head has so many classes."""
+    classes = {label: CLASSES[:1] * count for label, count in heads.items()} or {"label": CLASSES}
+    return SimpleNamespace(
+        inputs={name: 1 if name == "depth" else 3 for name in inputs or ["data"]},
+        heads=classes,
+        class_names=next(iter(classes.values())),
+        void=255,
+        train=SimpleNamespace(module="voc_layers", layer="SBDDSegDataLayer", params={"split": "train"}),
+        val=SimpleNamespace(module="voc_layers", layer="VOCSegDataLayer", params={"split": "seg11valid"}),
+    )
+
+
+DATA = data()
+EARLY, LATE = data("color", "depth"), data("color", "hha")
+
+
+def data_for(net: str) -> SimpleNamespace:
+    """What a net of that name can read."""
+    return EARLY if net.endswith("-early") else LATE if net.endswith("-late") else DATA
+
+
+SOURCES = ("Python", "Data", "Input")  # types of layers that have no bottom
 
 
 @dataclass
@@ -27,15 +47,20 @@ def by_name(net: Any) -> dict:
 
 
 def walk(net: Any, height: int) -> dict[str, Plane]:
-    """Every blob of a net whose `data` is `height` cells high and has three channels."""
-    planes = {"data": Plane(height, 3)}
-    for layer in net.layer[1:]:
+    """Every blob of a net whose inputs are `height` cells high; depth has one channel, all others three."""
+    planes: dict[str, Plane] = {}
+    for layer in net.layer:
+        if layer.type in SOURCES:
+            planes.update({name: Plane(height, 1 if name == "depth" else 3) for name in layer.top})
+            continue
         planes[layer.top[0]] = top(layer, [planes[name] for name in layer.bottom if name in planes])
     return planes
 
 
 def top(layer: Any, bottoms: list[Plane]) -> Plane:
     below = bottoms[0]
+    if layer.type == "SoftmaxWithLoss":
+        return Plane(1, 1)
     if layer.type == "Convolution":
         kernel, stride, pad = window(layer.convolution_param)
         cells = (below.cells + 2 * pad - kernel) // stride + 1
