@@ -21,7 +21,7 @@ endif
 
 # The table of runs is plain Python, so make can read it before anything is installed.
 EXPERIMENTS := $(shell $(PYTHON) -m solvers.experiments)
-CLASSIFIERS := vgg16 caffenet alexnet googlenet mini-vgg16
+CLASSIFIERS := vgg16 vgg19 caffenet alexnet googlenet mini-vgg16
 ADOPT := $(if $(LIKE),--like $(LIKE)) $(if $(INIT),--init $(INIT)) $(if $(NAME),--name $(NAME))
 SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)) $(if $(TENSORBOARD),--tensorboard)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BUILD = Path("build")
+CLASSIFIER_NETS = BUILD / "ilsvrc"  # prototxts of classifiers, but for those that a run here trains
 ENDINGS = (".caffemodel", ".solverstate", ".run.json", ".score.json")
 
 
@@ -113,3 +114,9 @@ class RunFolder:
 def converted(name: str, build: Path = BUILD) -> Path:
     """A convolutionalised classifier's weights, such as `vgg16-fcn`, that first stages start from."""
     return build / f"{name}.caffemodel"
+
+
+def net_of(weights: Path) -> Path:
+    """The prototxt of the net that a file of weights was written for: a run's, or a convolutionalised classifier's."""
+    run = weights.name == RunFolder("").final.name
+    return RunFolder("" if run else weights.stem, weights.parent if run else CLASSIFIER_NETS).deploy

@@ -54,6 +54,11 @@ def summary(report: Mapping[str, Any]) -> str:
     )
 
 
+def origin(path: Path) -> dict[str, str]:
+    """A file of weights, and its digest: what a report tells of weights."""
+    return {"file": str(path), "sha256": sha256(path)}
+
+
 def sha256(path: Path) -> str:
     """The digest of a file, in hexadecimal."""
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""Trains one experiment: load, interpolate, then rounds of steps, each followed by a snapshot and a score.
+"""Trains one experiment: first weights, then rounds of steps, each followed by a snapshot and a score.
 
 The folder holds the state. A run that was cut short goes on from its newest complete snapshot, and what follows is what
 would have followed; a run that is done is left alone.
@@ -11,14 +11,14 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from google.protobuf import text_format
 from PIL import Image
 
-from fcn_repro import datasets, diagnosis, engine, resume, surgery
+from fcn_repro import datasets, diagnosis, engine, resume
 from fcn_repro.atomic import replacing
 from fcn_repro.datasets.base import data_layer
 from fcn_repro.engine import caffe
@@ -26,12 +26,13 @@ from fcn_repro.errors import DataError
 from fcn_repro.examples import examples
 from fcn_repro.folder import RunFolder, Snapshot
 from fcn_repro.heads import heads
+from fcn_repro.initialisation import initialise
 from fcn_repro.interruption import Interrupted, Interruption
 from fcn_repro.learning_curve import LearningCurve
 from fcn_repro.learning_rate import conversion
 from fcn_repro.pictures import save
 from fcn_repro.progress import Progress
-from fcn_repro.report import build_report, headline, read_report, sha256, write_report
+from fcn_repro.report import build_report, headline, origin, read_report, sha256, write_report
 from fcn_repro.score import Score, seg_tests
 from fcn_repro.tensorboard import EventFile
 
@@ -46,7 +47,7 @@ class Recipe:
 
     rounds: int
     steps: int  # iterations per round
-    init: Path | None  # the weights to start from; None: what the fillers make
+    init: Mapping[str, Path] = field(default_factory=dict)  # weights to start from, by suffix of layers; else fillers
     class_names: Sequence[Sequence[str]] = ()  # of each head in order
 
     @property
@@ -91,35 +92,12 @@ def is_done(folder: RunFolder, iterations: int) -> bool:
     return (read_report(folder.score)["trained"] or 0) >= iterations
 
 
-def _compare_init(report: Mapping[str, Any], init: Path | None) -> None:
+def _compare_init(report: Mapping[str, Any], init: Mapping[str, Path]) -> None:
     """Warn if the weights that a finished run started from have been made anew since."""
-    before = report["init"] and report["init"]["sha256"]
-    if init and init.exists() and sha256(init) != before:
-        logger.warning("%s was trained from other weights than %s is now", report["weights"]["file"], init)
-
-
-def initialise(net: caffe.Net, init: Path | None) -> None:
-    """Give a net its first weights: those of `init` by layer name, and bilinear filters for its upsampling layers.
-
-    Raises   DataError when `init` is missing, does not fit, or leaves a layer below the scores without weights.
-    """
-    if init:
-        if not init.exists():
-            raise DataError(f"{init}: missing; expected the weights to start from. Make them: make {_target(init)}")
-        try:
-            net.copy_from(str(init))
-        except RuntimeError as error:
-            raise DataError(
-                f"{init}: {error}\nThese are not the weights of this net. If they are a classifier's, "
-                "convolutionalise them first (python -m tools.convolutionalise --help)."
-            ) from error
-    surgery.interp(net, surgery.upsampling_layers(net))
-    surgery.check_weights(net, init)
-
-
-def _target(init: Path) -> str:
-    """The make target that writes a file of weights: build/voc-fcn32s/final.caffemodel, build/vgg16-fcn.caffemodel."""
-    return init.parent.name if init.name == RunFolder("").final.name else init.stem
+    before = {source["suffix"]: source["sha256"] for source in report["init"]}
+    for suffix, weights in init.items():
+        if weights.exists() and sha256(weights) != before.get(suffix):
+            logger.warning("%s was trained from other weights than %s is now", report["weights"]["file"], weights)
 
 
 class Training:
@@ -227,8 +205,8 @@ class Training:
         report = read_report(best.score)
         report["trained"] = self.solver.iter
         report["chosen"] = f"the best mean IU on {report['split']} among the rounds' ends"
-        for name, path in ("weights", self.folder.final), ("init", self.recipe.init):
-            report[name] = {"file": str(path), "sha256": sha256(path)} if path else None
+        report["weights"] = origin(self.folder.final)
+        report["init"] = [{"suffix": suffix, **origin(path)} for suffix, path in self.recipe.init.items()]
         write_report(self.folder.score, report)
 
     def _train_stretch(self, end: int, interruption: Interruption, progress: Progress) -> None:

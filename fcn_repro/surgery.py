@@ -131,7 +131,7 @@ def load(prototxt: Path, weights: Path) -> caffe.Net:
     return net
 
 
-def check_weights(net: caffe.Net, weights: Path | None) -> None:
+def check_weights(net: caffe.Net, weights: Path | str) -> None:
     """Refuse a net with a layer of nothing but zeros, save score layers, which start so: `weights` lacked that layer.
 
     Raises   DataError naming the layers; nothing could get past them.
@@ -208,4 +208,23 @@ def inflate(new_net: caffe.Net, new_layer: str, net: caffe.Net, layer: str) -> N
         )
     new_weights.data[:, :channels] = weights.data
     new_weights.data[:, channels:] = weights.data.mean(axis=1, keepdims=True)
+    new_bias.data[...] = bias.data
+
+
+def spread(new_net: caffe.Net, new_layer: str, net: caffe.Net, layer: str) -> None:
+    """Copy a convolution into one with windows twice as wide, for a map of twice as many cells.
+
+    Each weight becomes four of a quarter. So the window's centre stays where it is, and where the finer map is the
+    coarser one with every cell four times, the result is what it was.
+
+    Raises   ValueError when the layers differ in more than their windows, or these are not twice as wide.
+    """
+    (weights, bias), (new_weights, new_bias) = net.params[layer], new_net.params[new_layer]
+    *planes, height, width = weights.shape
+    if list(new_weights.shape) != [*planes, 2 * height, 2 * width]:
+        raise ValueError(
+            f"layer {layer} {list(weights.shape)} cannot be spread to {new_layer} {list(new_weights.shape)}; "
+            "expected the last two axes, the window, to double"
+        )
+    new_weights.data[...] = weights.data.repeat(2, axis=2).repeat(2, axis=3) / 4
     new_bias.data[...] = bias.data

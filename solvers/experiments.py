@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
-from typing import Iterator
+from typing import Iterator, Mapping
 
 from fcn_repro.adoption import Adoption, adoptions
 
 # Classifiers with released weights; data/weights.csv says where they are. `vgg16-fcn` is `vgg16` as convolutions.
-RELEASED = ("vgg16", "caffenet", "alexnet", "googlenet")
+RELEASED = ("vgg16", "vgg19", "caffenet", "alexnet", "googlenet")
 CONVOLUTIONAL = "-fcn"
+# Data sets of one preparation, by the preparation: nets differ in what they see of the same files.
+PREPARED = {f"nyud-{seen}": "nyud" for seen in ("color", "hha", "color-d", "color-hha")}
 WEIGHTS = ".caffemodel"
 
 
@@ -45,8 +47,8 @@ class Experiment:
     name         also its folder under build/
     net          a row of `nets`
     data         a row of `fcn_repro.datasets`
-    init         the run, or the convolutional classifier, whose weights it starts from, or a file of weights;
-                 None: what the fillers make
+    init         the run, or the convolutional classifier, whose weights it starts from, or a file of weights; for a
+                 net of several trunks one for each, by the suffix of the trunk's layers. None: what the fillers make
     regime       how it learns
     base_lr      learning rate, the same from beginning to end
     iterations   (rounds, iterations per round): what is run; after each round the net is scored
@@ -58,13 +60,18 @@ class Experiment:
     name: str
     net: str
     data: str
-    init: str | None
+    init: str | Mapping[str, str] | None
     regime: Regime
     base_lr: float
     iterations: tuple[int, int]
     max_iter: int
     snapshot: int
     seed: int | None = None
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """What it starts from, by the suffix of the layers that each source is for."""
+        return {} if self.init is None else {"": self.init} if isinstance(self.init, str) else self.init
 
 
 def table(*rows: Experiment) -> dict[str, Experiment]:
@@ -79,23 +86,22 @@ def table(*rows: Experiment) -> dict[str, Experiment]:
             raise ValueError(f"two experiments are called {row.name!r}")
         by_name[row.name] = row
     for row in rows:
-        _check_init(row, by_name)
+        _check_sources(row, by_name, [row.name])
     return by_name
 
 
-def _check_init(row: Experiment, by_name: dict[str, Experiment]) -> None:
-    chain = [row.name]
-    while row.init is not None and not row.init.endswith(WEIGHTS):
-        source = classifier_of(row.init)
-        if source in RELEASED:
-            return
-        if (source or row.init) not in by_name:
+def _check_sources(row: Experiment, by_name: Mapping[str, Experiment], chain: list[str]) -> None:
+    for init in row.sources.values():
+        source = classifier_of(init)
+        if init.endswith(WEIGHTS) or source in RELEASED:
+            continue
+        name = source or init
+        if name not in by_name:
             known = ", ".join([name + CONVOLUTIONAL for name in RELEASED] + list(by_name))
-            raise ValueError(f"{row.name}: unknown init {row.init!r}; there are {known}")
-        row = by_name[source or row.init]
-        chain.append(row.name)
-        if row.name in chain[:-1]:
-            raise ValueError(f"experiments that start from each other: {' <- '.join(chain)}")
+            raise ValueError(f"{row.name}: unknown init {init!r}; there are {known}")
+        if name in chain:
+            raise ValueError(f"experiments that start from each other: {' <- '.join([*chain, name])}")
+        _check_sources(by_name[name], by_name, [*chain, name])
 
 
 def classifier_of(init: str) -> str | None:
@@ -103,26 +109,92 @@ def classifier_of(init: str) -> str | None:
     return init[: -len(CONVOLUTIONAL)] if init.endswith(CONVOLUTIONAL) else None
 
 
-HEAVY = Regime(momentum=0.99, iter_size=1, normalize=False)  # summed loss, one image per update
-ACCUMULATED = Regime(momentum=0.9, iter_size=20, normalize=True)  # mean loss, twenty images per update
+# The loss summed over the pixels, as in the PAMI paper, whose table 2 compares these three; and as their mean.
+HEAVY = Regime(momentum=0.99, iter_size=1, normalize=False)
+ONLINE = replace(HEAVY, momentum=0.9)
+ACCUM = replace(ONLINE, iter_size=20)
+MINIBATCH = replace(ACCUM, normalize=True)  # CVPR's
 # From random weights, without batch normalisation, in minutes: SGD does not leave the plateau that Adam does.
 ADAM = Regime(momentum=0.9, iter_size=1, normalize=True, solver="Adam", momentum2=0.999)
 
+COLOR_HHA = {"color": "nyud-fcn32s-color", "hha": "nyud-fcn32s-hha"}
+
 # fmt: off
 TABLE = table(
-    #          name                 net                data            init              regime       base_lr  iterations    max_iter  snapshot
-    Experiment("voc-fcn32s",        "vgg16-32s",       "voc",          "vgg16-fcn",      HEAVY,       1e-10,   (25, 4_000),  100_000,   4_000),
-    Experiment("voc-fcn16s",        "vgg16-16s",       "voc",          "voc-fcn32s",     HEAVY,       1e-12,   (25, 4_000),  100_000,   4_000),
-    Experiment("voc-fcn8s",         "vgg16-8s",        "voc",          "voc-fcn16s",     HEAVY,       1e-14,   (25, 4_000),  100_000,   4_000),
-    Experiment("voc-fcn8s-atonce",  "vgg16-8s-atonce", "voc",          "vgg16-fcn",      HEAVY,       1e-10,   (75, 4_000),  300_000,   4_000),
-    Experiment("voc-fcn-alexnet",   "alexnet-32s",     "voc",          "caffenet-fcn",   ACCUMULATED, 1e-4,    (25, 4_000),  100_000,   4_000),
-    # Never released: the paper's rate, momentum and batch, the length of the other runs.
-    Experiment("voc-fcn-googlenet", "googlenet-32s",   "voc",          "googlenet-fcn",  ACCUMULATED, 5e-5,    (25, 4_000),  100_000,   4_000),
+    #          name                           net                     data              init                    regime     base_lr  iterations    max_iter  snapshot
 
-    Experiment("mini-vgg16",        "mini-vgg16",      "mini-objects", None,             ADAM,        1e-3,    (1, 3_000),   3_000,     1_000, seed=1),
-    Experiment("mini-fcn32s",       "vgg16-mini-32s",  "mini",         "mini-vgg16-fcn", HEAVY,       1e-8,    (2, 2_000),   4_000,     1_000, seed=1),
-    Experiment("mini-fcn16s",       "vgg16-mini-16s",  "mini",         "mini-fcn32s",    HEAVY,       3e-9,    (1, 1_500),   1_500,     1_500, seed=1),
-    Experiment("mini-fcn8s",        "vgg16-mini-8s",   "mini",         "mini-fcn16s",    HEAVY,       1e-9,    (1, 1_500),   1_500,     1_500, seed=1),
+    # The reference. Its `step` runs past max_iter, or stops short of it. SIFT Flow's solvers name no snapshot.
+    Experiment("voc-fcn32s",                  "vgg16-32s",            "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn16s",                  "vgg16-16s",            "voc",            "voc-fcn32s",           HEAVY,     1e-12,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn8s",                   "vgg16-8s",             "voc",            "voc-fcn16s",           HEAVY,     1e-14,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn8s-atonce",            "vgg16-8s-atonce",      "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (75, 4_000),  300_000,  4_000),
+    Experiment("voc-fcn-alexnet",             "alexnet-32s",          "voc",            "caffenet-fcn",         MINIBATCH, 1e-4,    (25, 4_000),  100_000,  4_000),
+    Experiment("nyud-fcn32s-color",           "vgg16-32s",            "nyud-color",     "vgg16-fcn",            HEAVY,     1e-10,   (50, 2_000),  300_000,  2_000),
+    Experiment("nyud-fcn32s-hha",             "vgg16-32s",            "nyud-hha",       "vgg16-fcn",            HEAVY,     1e-10,   (50, 2_000),  300_000,  2_000),
+    Experiment("nyud-fcn32s-color-d",         "vgg16-32s-early",      "nyud-color-d",   "vgg16-fcn",            HEAVY,     1e-10,   (50, 2_000),  300_000,  2_000),
+    Experiment("nyud-fcn32s-color-hha",       "vgg16-32s-late",       "nyud-color-hha", COLOR_HHA,              HEAVY,     1e-12,   (50, 2_000),  300_000,  2_000),
+    Experiment("siftflow-fcn32s",             "vgg16-32s",            "siftflow",       "vgg16-fcn",            HEAVY,     1e-10,   (50, 2_000),  300_000,  2_000),
+    Experiment("siftflow-fcn16s",             "vgg16-16s",            "siftflow",       "siftflow-fcn32s",      HEAVY,     1e-12,   (50, 2_000),  300_000,  2_000),
+    Experiment("siftflow-fcn8s",              "vgg16-8s",             "siftflow",       "siftflow-fcn16s",      HEAVY,     1e-12,   (50, 2_000),  300_000,  2_000),
+    Experiment("pascalcontext-fcn32s",        "vgg16-32s",            "pascalcontext",  "vgg16-fcn",            HEAVY,     1e-10,   (50, 8_000),  300_000,  4_000),
+    Experiment("pascalcontext-fcn16s",        "vgg16-16s",            "pascalcontext",  "pascalcontext-fcn32s", HEAVY,     1e-12,   (50, 8_000),  300_000,  4_000),
+    Experiment("pascalcontext-fcn8s",         "vgg16-8s",             "pascalcontext",  "pascalcontext-fcn16s", HEAVY,     1e-14,   (50, 8_000),  300_000,  4_000),
+
+    # Never released: CVPR's table 4 ends with a net that adds pool4 of both modalities. The rate is one skip's less.
+    Experiment("nyud-fcn16s-color-hha",       "vgg16-16s-late",       "nyud-color-hha", "nyud-fcn32s-color-hha", HEAVY,    1e-14,   (50, 2_000),  100_000,  2_000),
+
+    # Never released: the recipe of the CVPR paper. It names the rates, and for the lengths three days and one more for
+    # each skip, on a K40c: at its 0.6 s per image about 400,000 images and 140,000.
+    Experiment("voc-fcn32s-cvpr",             "vgg16-32s",            "voc",            "vgg16-fcn",            MINIBATCH, 1e-4,    (20, 1_000),  20_000,   1_000),
+    Experiment("voc-fcn16s-cvpr",             "vgg16-16s-cvpr",       "voc",            "voc-fcn32s-cvpr",      MINIBATCH, 1e-6,    (7, 1_000),   7_000,    1_000),
+    Experiment("voc-fcn8s-cvpr",              "vgg16-8s-cvpr",        "voc",            "voc-fcn16s-cvpr",      MINIBATCH, 1e-8,    (7, 1_000),   7_000,    1_000),
+    Experiment("voc-fcn32s-fixed-cvpr",       "vgg16-32s-fixed",      "voc",            "vgg16-fcn",            MINIBATCH, 1e-4,    (20, 1_000),  20_000,   1_000),
+    # Table 1: nets of other classifiers. AlexNet's is above. A rate per net is all that is told.
+    Experiment("voc-fcn32s-vgg19",            "vgg19-32s",            "voc",            "vgg19-fcn",            MINIBATCH, 1e-4,    (20, 1_000),  20_000,   1_000),
+    Experiment("voc-fcn32s-googlenet",        "googlenet-32s",        "voc",            "googlenet-fcn",        MINIBATCH, 5e-5,    (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn16s-googlenet",        "googlenet-16s",        "voc",            "voc-fcn32s-googlenet", MINIBATCH, 5e-7,    (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn8s-googlenet",         "googlenet-8s",         "voc",            "voc-fcn16s-googlenet", MINIBATCH, 5e-9,    (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn32s-googlenet-pooled", "googlenet-32s-pooled", "voc",            "googlenet-fcn",        MINIBATCH, 5e-5,    (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn16s-googlenet-pooled", "googlenet-16s-pooled", "voc", "voc-fcn32s-googlenet-pooled",     MINIBATCH, 5e-7,    (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn8s-googlenet-pooled",  "googlenet-8s-pooled",  "voc", "voc-fcn16s-googlenet-pooled",     MINIBATCH, 5e-9,    (25, 4_000),  100_000,  4_000),
+
+    # Never released: PAMI's table 2, each over the same 100,000 images. It names no rates; these are heavy's.
+    Experiment("voc-fcn32s-accum",            "vgg16-32s",            "voc",            "vgg16-fcn",            ACCUM,     1e-10,   (25, 200),    5_000,    200),
+    Experiment("voc-fcn32s-online",           "vgg16-32s",            "voc",            "vgg16-fcn",            ONLINE,    1e-10,   (25, 4_000),  100_000,  4_000),
+    # PAMI's table 3.
+    Experiment("voc-fcn32s-fixed",            "vgg16-32s-fixed",      "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn-pool5",               "vgg16-pool5",          "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn-pool4",               "vgg16-pool4",          "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn-pool3",               "vgg16-pool3",          "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
+    # What the papers' text tells of without a number, learnt as the nets of table 3.
+    Experiment("voc-fcn16s-max",              "vgg16-16s-max",        "voc",            "voc-fcn32s",           HEAVY,     1e-12,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn8s-max",               "vgg16-8s-max",         "voc",            "voc-fcn16s-max",       HEAVY,     1e-14,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn32s-learned",          "vgg16-32s-learned",    "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn16s-learned",          "vgg16-16s-learned",    "voc",            "voc-fcn32s",           HEAVY,     1e-12,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn8s-learned",           "vgg16-8s-learned",     "voc",            "voc-fcn16s",           HEAVY,     1e-14,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn16s-pool5s1",          "vgg16-16s-pool5s1",    "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
+
+    # The embedded data set, and there the side experiments in minutes.
+    Experiment("mini-vgg16",                  "mini-vgg16",           "mini-objects",   None,                   ADAM,      1e-3,    (1, 3_000),   3_000,    1_000, seed=1),
+    Experiment("mini-fcn32s",                 "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     1e-8,    (2, 2_000),   4_000,    1_000, seed=1),
+    Experiment("mini-fcn16s",                 "vgg16-mini-16s",       "mini",           "mini-fcn32s",          HEAVY,     3e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn8s",                  "vgg16-mini-8s",        "mini",           "mini-fcn16s",          HEAVY,     1e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn8s-atonce",           "vgg16-mini-8s-atonce", "mini",           "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn32s-accum",           "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       ACCUM,     1e-8,    (1, 100),     100,      100,   seed=1),
+    Experiment("mini-fcn32s-online",          "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       ONLINE,    1e-8,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn32s-fixed",           "vgg16-mini-32s-fixed", "mini",           "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn-pool5",              "vgg16-mini-pool5",     "mini",           "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn-pool4",              "vgg16-mini-pool4",     "mini",           "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn-pool3",              "vgg16-mini-pool3",     "mini",           "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn16s-max",             "vgg16-mini-16s-max",   "mini",           "mini-fcn32s",          HEAVY,     3e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn8s-max",              "vgg16-mini-8s-max",    "mini",           "mini-fcn16s-max",      HEAVY,     1e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn32s-learned",         "vgg16-mini-32s-learned", "mini",         "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn16s-learned",         "vgg16-mini-16s-learned", "mini",         "mini-fcn32s",          HEAVY,     3e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn8s-learned",          "vgg16-mini-8s-learned", "mini",          "mini-fcn16s",          HEAVY,     1e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn16s-pool5s1",         "vgg16-mini-16s-pool5s1", "mini",         "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn32s-cvpr",            "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       MINIBATCH, 1e-2,    (1, 100),     100,      100,   seed=1),
+    Experiment("mini-fcn16s-cvpr",            "vgg16-mini-16s-cvpr",  "mini",           "mini-fcn32s-cvpr",     MINIBATCH, 3e-3,    (1, 75),      75,       75,    seed=1),
+    Experiment("mini-fcn8s-cvpr",             "vgg16-mini-8s-cvpr",   "mini",           "mini-fcn16s-cvpr",     MINIBATCH, 1e-3,    (1, 75),      75,       75,    seed=1),
 )
 # fmt: on
 
@@ -136,8 +208,11 @@ def adopted(note: Adoption) -> list[Experiment]:
         raise ValueError(f"{note.name} is modelled on {note.like!r}; expected one of {', '.join(TABLE)}")
     model = TABLE[note.like]
     stages = [model]
-    while stages[0].init in TABLE and TABLE[stages[0].init].data == model.data:
-        stages.insert(0, TABLE[stages[0].init])
+    while True:
+        before = TABLE.get(stages[0].sources.get("", ""))
+        if before is None or before.data != model.data:
+            break
+        stages.insert(0, before)
     init = str(note.init) if note.init.is_file() else stages[0].init
     rows = []
     for stage in stages:
@@ -156,9 +231,9 @@ def rules() -> Iterator[str]:
     No target is a file: every program on the way knows whether its work is done.
     """
     for row in EXPERIMENTS.values():
-        made = [row.init] if row.init and not row.init.endswith(WEIGHTS) else []
-        yield f"{row.name}: {' '.join([f'data-{row.data}', *made])}"
-    for init in sorted({row.init for row in EXPERIMENTS.values() if row.init}):
+        made = [init for init in row.sources.values() if not init.endswith(WEIGHTS)]
+        yield f"{row.name}: {' '.join([f'data-{PREPARED.get(row.data, row.data)}', *made])}"
+    for init in sorted({init for row in EXPERIMENTS.values() for init in row.sources.values()}):
         source = classifier_of(init)
         if source:
             yield f"{init}: {source if source in EXPERIMENTS else f'weights-{source}'}"

@@ -17,7 +17,7 @@ from fcn_repro.report import headline, read_report
 from fcn_repro.solve import Recipe, Training
 from tests.tiny_run import write_run, write_voc
 
-RECIPE = Recipe(rounds=2, steps=8, init=None)
+RECIPE = Recipe(rounds=2, steps=8)
 EXACT_DROPOUT = hasattr(caffe, "random_state")
 
 
@@ -72,7 +72,7 @@ def folder(tmp_path, voc):
 
 def test_a_run_leaves_weights_score_and_learning_curve(tmp_path):
     folder = write_run(tmp_path)
-    solve.solve(folder, Recipe(2, 30, None, [[f"class {i}" for i in range(21)]]), device="cpu")
+    solve.solve(folder, Recipe(2, 30, {}, [[f"class {i}" for i in range(21)]]), device="cpu")
     report = read_report(folder.score)
     assert (report["experiment"], report["split"], report["images"], report["device"]) == ("tiny", "val", 4, "cpu")
     assert (report["trained"], report["recipe"], report["shortened"]) == (60, 60, False)
@@ -97,7 +97,7 @@ def test_final_weights_are_those_of_the_best_round(tmp_path):
 def test_only_the_newest_snapshots_and_the_best_are_kept(tmp_path, monkeypatch):
     folder = write_run(tmp_path, snapshot=2)
     monkeypatch.setattr(solve, "headline", lambda report: {"mean_iu": -report["iteration"]})  # the first is the best
-    solve.solve(folder, Recipe(rounds=3, steps=4, init=None))
+    solve.solve(folder, Recipe(rounds=3, steps=4))
     assert [it.iteration for it in folder.snapshots() if it.weights.exists()] == [4, 10, 12]
     assert [it.iteration for it in folder.snapshots() if it.score.exists()] == [4, 8, 12]
 
@@ -108,13 +108,14 @@ def test_a_finished_run_is_left_alone(uninterrupted, monkeypatch):
 
 
 def test_a_finished_run_whose_first_weights_were_made_anew_is_warned_of(folder, tmp_path, caplog):
-    recipe = replace(RECIPE, init=pretrained(tmp_path))
+    init = pretrained(tmp_path)
+    recipe = replace(RECIPE, init={"": init})
     solve.solve(folder, recipe)
     solve.solve(folder, recipe)
     assert "trained from other weights" not in caplog.text
-    recipe.init.write_bytes(recipe.init.read_bytes()[::-1])
+    init.write_bytes(init.read_bytes()[::-1])
     solve.solve(folder, recipe)
-    assert f"trained from other weights than {recipe.init} is now" in caplog.text
+    assert f"trained from other weights than {init} is now" in caplog.text
 
 
 def test_a_shortened_run_says_so_and_can_be_trained_to_its_full_length_later(folder, uninterrupted):
@@ -129,7 +130,7 @@ def test_a_shortened_run_says_so_and_can_be_trained_to_its_full_length_later(fol
 
 def test_accumulated_gradients_count_all_their_images(tmp_path):
     folder = write_run(tmp_path, iter_size=3)
-    solve.solve(folder, Recipe(1, 4, None))
+    solve.solve(folder, Recipe(1, 4))
     (row,) = read(folder.log)
     assert float(row["images_per_s"]) * float(row["seconds"]) == pytest.approx(12, abs=1)
 
@@ -174,7 +175,7 @@ def killed(snapshot, solver):
         os.kill(os.getpid(), signal.SIGKILL)
     seal(snapshot, solver)
 resume.seal = killed
-solve.solve(RunFolder("tiny", Path(sys.argv[1])), solve.Recipe(2, 8, None))
+solve.solve(RunFolder("tiny", Path(sys.argv[1])), solve.Recipe(2, 8))
 """
 
 
@@ -227,7 +228,7 @@ def zero_trunk(folder):
 
 
 def started(folder, init):
-    training = Training(folder, replace(RECIPE, init=init), 16, "cpu")
+    training = Training(folder, replace(RECIPE, init={"": init}), 16, "cpu")
     training.start()
     return training.solver.net
 
@@ -285,5 +286,5 @@ def test_a_solver_that_snapshots_elsewhere_is_refused(tmp_path):
 
 def test_predicting_background_everywhere_is_named(tmp_path, caplog):
     folder = write_run(tmp_path, base_lr=1e-12)
-    solve.solve(folder, Recipe(1, 1, None))
+    solve.solve(folder, Recipe(1, 1))
     assert "every pixel was predicted to be of class 0" in caplog.text

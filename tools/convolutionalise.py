@@ -16,14 +16,12 @@ from pathlib import Path
 
 from fcn_repro.errors import DataError
 from fcn_repro.fetch import fetch
-from fcn_repro.folder import BUILD, RunFolder, converted
+from fcn_repro.folder import CLASSIFIER_NETS, RunFolder, converted
 from fcn_repro.surgery import convolutionalise
 from nets import CLASSIFIERS
 from solvers.experiments import CONVOLUTIONAL, EXPERIMENTS
 from tools import program
 from tools.emit import emit_classifier, emit_experiment
-
-ILSVRC = BUILD / "ilsvrc"
 
 
 def main(options: argparse.Namespace) -> None:
@@ -35,11 +33,11 @@ def main(options: argparse.Namespace) -> None:
         weights = options.weights or RunFolder(classifier).final
     else:
         emit_classifier(classifier)
-        dense = RunFolder(classifier, ILSVRC).deploy
+        dense = RunFolder(classifier, CLASSIFIER_NETS).deploy
         weights = options.weights or fetch(classifier)
     if not weights.exists():
         raise DataError(f"{weights}: missing; expected the weights of {classifier}. Make them: make {classifier}")
-    print(convolutionalise(dense, weights, RunFolder(name, ILSVRC).deploy, converted(name)))
+    print(convolutionalise(dense, weights, RunFolder(name, CLASSIFIER_NETS).deploy, converted(name)))
     print(converted(name))
 
 

@@ -23,7 +23,7 @@ from fcn_repro import deployment
 from fcn_repro.atomic import replacing
 from fcn_repro.datasets import DATASETS, DataSet
 from fcn_repro.deployment import Deployment
-from fcn_repro.folder import BUILD, RunFolder
+from fcn_repro.folder import BUILD, CLASSIFIER_NETS, RunFolder
 from nets import CLASSIFIERS, CONVOLUTIONAL, PHASES, build
 from solvers.experiments import EXPERIMENTS, Experiment, classifier_of
 from solvers.prototxt import solver
@@ -63,7 +63,7 @@ def emit_classifier(name: str) -> None:
     trained = EXPERIMENTS.get(classifier_of(name) or name)
     for phase in ["deploy"] if name in CONVOLUTIONAL else PHASES:
         message = build(name, phase, DATASETS[trained.data] if trained else None)
-        write(RunFolder(name, BUILD / "ilsvrc").path / f"{phase}.prototxt", message)
+        write(RunFolder(name, CLASSIFIER_NETS).path / f"{phase}.prototxt", message)
 
 
 def write(path: Path, message: Message) -> None:

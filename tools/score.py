@@ -19,7 +19,7 @@ from fcn_repro import datasets, device, engine, surgery
 from fcn_repro.datasets.base import data_layer
 from fcn_repro.folder import RunFolder
 from fcn_repro.heads import heads
-from fcn_repro.report import build_report, read_report, sha256, summary, write_report
+from fcn_repro.report import build_report, origin, read_report, summary, write_report
 from fcn_repro.score import seg_tests
 from solvers.experiments import EXPERIMENTS, Experiment
 from tools import program
@@ -36,13 +36,13 @@ def main(options: argparse.Namespace) -> None:
     path = folder.score if weights == folder.final else folder.score_of(weights.stem)
     layer = data_layer(net)
     facts = {
-        **_known(path, row, {"file": str(weights), "sha256": sha256(weights)}),
+        **_known(path, row, origin(weights)),
         "split": layer.options["split"],
         "images": options.images or len(layer.items),
         "engine": engine.name,
         "device": where,
     }
-    report = build_report(facts, scores, [datasets.DATASETS[row.data].class_names])
+    report = build_report(facts, scores, list(datasets.DATASETS[row.data].heads.values()))
     print(summary(report))
     if options.images is None:
         write_report(path, report)

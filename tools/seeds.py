@@ -20,16 +20,15 @@ from typing import Sequence
 
 from fcn_repro import device, learning_curve
 from fcn_repro.datasets import DATASETS, PREPARE, DataSet
-from fcn_repro.folder import BUILD, RunFolder, converted
+from fcn_repro.folder import BUILD, CLASSIFIER_NETS, RunFolder, converted
 from fcn_repro.metrics import METRICS
 from fcn_repro.report import headline, read_report
-from fcn_repro.solve import Recipe, solve
+from fcn_repro.solve import solve
 from fcn_repro.surgery import convolutionalise
 from solvers.experiments import EXPERIMENTS, Experiment
 from tools import program
-from tools.convolutionalise import ILSVRC
 from tools.emit import emit_classifier, emit_experiment
-from tools.solve import weights
+from tools.solve import recipe
 
 CLASSIFIER, STAGES = "mini-vgg16", ("mini-fcn32s", "mini-fcn16s", "mini-fcn8s")
 CONVOLUTIONAL = f"{CLASSIFIER}-fcn"
@@ -44,7 +43,7 @@ def main(options: argparse.Namespace) -> None:
         train(replace(EXPERIMENTS[CLASSIFIER], seed=seed), place, where)
         dense = RunFolder(CLASSIFIER, place)
         fcn = converted(CONVOLUTIONAL, place)
-        convolutionalise(dense.deploy, dense.final, RunFolder(CONVOLUTIONAL, ILSVRC).deploy, fcn)
+        convolutionalise(dense.deploy, dense.final, RunFolder(CONVOLUTIONAL, CLASSIFIER_NETS).deploy, fcn)
         for stage in STAGES:
             train(replace(EXPERIMENTS[stage], seed=seed), place, where)
     print(f"mean and range over {len(options.seeds)} seeds, in percent; median pace")
@@ -56,8 +55,7 @@ def train(row: Experiment, place: Path, where: str) -> None:
     """Train a row, with its seed, in a place of its own."""
     facts = DATASETS[row.data]
     emit_experiment(row, place, seeded(facts, row.seed))
-    recipe = Recipe(*row.iterations, weights(row.init, place), [facts.class_names])
-    solve(RunFolder(row.name, place), recipe, device=where)
+    solve(RunFolder(row.name, place), recipe(row, place), device=where)
 
 
 def seeded(facts: DataSet, seed: int | None) -> DataSet:

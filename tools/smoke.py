@@ -73,7 +73,7 @@ def train(folder: RunFolder, row: Experiment, init: Path | None, where: str) -> 
         init = converted(INIT)
         if not init.exists():
             write_hed_vgg16(folder.deploy, init)
-    solve(folder, Recipe(*row.iterations, init, [SMOKE.class_names]), device=where)
+    solve(folder, Recipe(*row.iterations, {"": init}, [SMOKE.class_names]), device=where)
     shutil.rmtree(str(folder.snapshot_prefix.parent), ignore_errors=True)
     for entry in learning_curve.read(folder.log):
         print(f"{folder.experiment}: iteration {entry['iteration']}, loss {entry['loss_per_pixel']} per pixel")

@@ -22,22 +22,24 @@ from fcn_repro.datasets import DATASETS
 from fcn_repro.folder import BUILD, RunFolder, converted
 from fcn_repro.report import read_report, summary
 from fcn_repro.solve import Recipe, solve
-from solvers.experiments import EXPERIMENTS, WEIGHTS, classifier_of
+from solvers.experiments import EXPERIMENTS, WEIGHTS, Experiment, classifier_of
 from tools import program
 
 
 def main(options: argparse.Namespace) -> None:
     row, folder = EXPERIMENTS[options.experiment], RunFolder(options.experiment)
-    rounds, steps = row.iterations
-    recipe = Recipe(rounds, steps, weights(row.init), [DATASETS[row.data].class_names])
-    solve(folder, recipe, options.iterations, device.choose(options.gpu), options.tensorboard)
+    solve(folder, recipe(row), options.iterations, device.choose(options.gpu), options.tensorboard)
     print(summary(read_report(folder.score)))
 
 
-def weights(init: str | None, place: Path = BUILD) -> Path | None:
-    """The file that a row's `init` means: itself, a convolutionalised classifier, or what another run handed on."""
-    if init is None:
-        return None
+def recipe(row: Experiment, place: Path = BUILD) -> Recipe:
+    """What a row says of training, its sources being looked for in a place."""
+    init = {suffix: weights(source, place) for suffix, source in row.sources.items()}
+    return Recipe(*row.iterations, init, list(DATASETS[row.data].heads.values()))
+
+
+def weights(init: str, place: Path = BUILD) -> Path:
+    """The file that a source means: itself, a convolutionalised classifier, or what another run handed on."""
     if init.endswith(WEIGHTS):
         return Path(init)
     return converted(init, place) if classifier_of(init) else RunFolder(init, place).final

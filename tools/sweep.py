@@ -17,15 +17,14 @@ import sys
 from dataclasses import replace
 
 from fcn_repro import device, learning_curve
-from fcn_repro.datasets import DATASETS
 from fcn_repro.diagnosis import Diverged
 from fcn_repro.folder import BUILD, RunFolder
 from fcn_repro.report import headline, read_report
-from fcn_repro.solve import Recipe, solve
+from fcn_repro.solve import solve
 from solvers.experiments import EXPERIMENTS, Experiment
 from tools import program
 from tools.emit import emit_experiment
-from tools.solve import weights
+from tools.solve import recipe
 
 SWEEP = BUILD / "sweep"
 
@@ -43,9 +42,8 @@ def attempt(row: Experiment, iterations: int, where: str) -> str:
     """Train at a row's rate; a line that says what came of it."""
     folder = RunFolder(row.name, SWEEP / f"{row.base_lr:g}")
     emit_experiment(row, folder.build)
-    recipe = Recipe(*row.iterations, weights(row.init), [DATASETS[row.data].class_names])
     try:
-        solve(folder, recipe, iterations, where)
+        solve(folder, recipe(row), iterations, where)
     except Diverged:
         return f"{row.base_lr:10g}  {'diverged':>14}"
     losses = [entry["loss_per_pixel"] for entry in learning_curve.read(folder.log)]

@@ -5,36 +5,76 @@ import sys
 import pytest
 
 from fcn_repro.adoption import Adoption
-from fcn_repro.datasets import DATASETS
-from nets import NETS
-from solvers.experiments import ACCUMULATED, EXPERIMENTS, HEAVY, Experiment, adopted, classifier_of, rules, table
+from fcn_repro.datasets import DATASETS, PREPARE
+from nets import FCNS, NETS, build
+from solvers.experiments import (
+    ACCUM,
+    EXPERIMENTS,
+    HEAVY,
+    MINIBATCH,
+    ONLINE,
+    TABLE,
+    Experiment,
+    adopted,
+    classifier_of,
+    rules,
+    table,
+)
 
 # The reference's solver.prototxt and solve.py: net, start, base_lr, rounds, iterations per round, max_iter, snapshot.
+VOC, NYUD = ((25, 4000), 100_000, 4000), ((50, 2000), 300_000, 2000)
+CONTEXT, SIFTFLOW = ((50, 8000), 300_000, 4000), NYUD  # the reference's SIFT Flow solvers snapshot never
 REFERENCE = {
-    "voc-fcn32s": ("vgg16-fcn", 1e-10, (25, 4000), 100_000, 4000),
-    "voc-fcn16s": ("voc-fcn32s", 1e-12, (25, 4000), 100_000, 4000),
-    "voc-fcn8s": ("voc-fcn16s", 1e-14, (25, 4000), 100_000, 4000),
-    "voc-fcn8s-atonce": ("vgg16-fcn", 1e-10, (75, 4000), 300_000, 4000),
-    "voc-fcn-alexnet": ("caffenet-fcn", 1e-4, (25, 4000), 100_000, 4000),
+    "voc-fcn32s": ("vgg16-32s", "vgg16-fcn", 1e-10, *VOC),
+    "voc-fcn16s": ("vgg16-16s", "voc-fcn32s", 1e-12, *VOC),
+    "voc-fcn8s": ("vgg16-8s", "voc-fcn16s", 1e-14, *VOC),
+    "voc-fcn8s-atonce": ("vgg16-8s-atonce", "vgg16-fcn", 1e-10, (75, 4000), 300_000, 4000),
+    "voc-fcn-alexnet": ("alexnet-32s", "caffenet-fcn", 1e-4, *VOC),
+    "nyud-fcn32s-color": ("vgg16-32s", "vgg16-fcn", 1e-10, *NYUD),
+    "nyud-fcn32s-hha": ("vgg16-32s", "vgg16-fcn", 1e-10, *NYUD),
+    "nyud-fcn32s-color-d": ("vgg16-32s-early", "vgg16-fcn", 1e-10, *NYUD),
+    "nyud-fcn32s-color-hha": (
+        "vgg16-32s-late",
+        {"color": "nyud-fcn32s-color", "hha": "nyud-fcn32s-hha"},
+        1e-12,
+        *NYUD,
+    ),
+    "siftflow-fcn32s": ("vgg16-32s", "vgg16-fcn", 1e-10, *SIFTFLOW),
+    "siftflow-fcn16s": ("vgg16-16s", "siftflow-fcn32s", 1e-12, *SIFTFLOW),
+    "siftflow-fcn8s": ("vgg16-8s", "siftflow-fcn16s", 1e-12, *SIFTFLOW),
+    "pascalcontext-fcn32s": ("vgg16-32s", "vgg16-fcn", 1e-10, *CONTEXT),
+    "pascalcontext-fcn16s": ("vgg16-16s", "pascalcontext-fcn32s", 1e-12, *CONTEXT),
+    "pascalcontext-fcn8s": ("vgg16-8s", "pascalcontext-fcn16s", 1e-14, *CONTEXT),
 }
 
 ROW = Experiment("a", "vgg16-32s", "voc", "vgg16-fcn", HEAVY, 1e-10, (1, 1), 1, 1)
 
 
-def row(name: str, init: str) -> Experiment:
+def row(name: str, init: str | dict[str, str]) -> Experiment:
     return dataclasses.replace(ROW, name=name, init=init)
 
 
 @pytest.mark.parametrize("name", REFERENCE)
 def test_rows_are_the_references(name: str):
     row = EXPERIMENTS[name]
-    assert (row.init, row.base_lr, row.iterations, row.max_iter, row.snapshot) == REFERENCE[name]
-    assert row.regime == (ACCUMULATED if name == "voc-fcn-alexnet" else HEAVY)
+    assert (row.net, row.init, row.base_lr, row.iterations, row.max_iter, row.snapshot) == REFERENCE[name]
+    assert row.regime == (MINIBATCH if name == "voc-fcn-alexnet" else HEAVY)
+    assert row.data.partition("-")[0] == name.partition("-")[0]
 
 
 def test_there_are_two_regimes_in_the_reference():
     assert dataclasses.astuple(HEAVY) == (0.99, 1, False, 5e-4, None, None)
-    assert dataclasses.astuple(ACCUMULATED) == (0.9, 20, True, 5e-4, None, None)
+    assert dataclasses.astuple(MINIBATCH) == (0.9, 20, True, 5e-4, None, None)
+
+
+def test_the_regimes_of_pamis_table_2_differ_in_batch_and_momentum_alone():
+    for regime, momentum, iter_size in ((HEAVY, 0.99, 1), (ONLINE, 0.9, 1), (ACCUM, 0.9, 20)):
+        assert regime == dataclasses.replace(HEAVY, momentum=momentum, iter_size=iter_size)
+    images = {
+        row.iterations[0] * row.iterations[1] * row.regime.iter_size
+        for row in (EXPERIMENTS[name] for name in ("voc-fcn32s", "voc-fcn32s-online", "voc-fcn32s-accum"))
+    }
+    assert images == {100_000}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -42,12 +82,17 @@ def test_every_row_names_a_net_and_a_data_set_that_exist(name: str):
     row = EXPERIMENTS[name]
     assert row.net in NETS
     assert row.data in DATASETS
-    if row.init is not None:
-        assert row.init in EXPERIMENTS or row.init in NETS
+    for init in row.sources.values():
+        assert init in EXPERIMENTS or init in NETS
+
+
+@pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.net in FCNS])
+def test_every_run_has_the_data_that_its_net_can_read(name: str):
+    build(EXPERIMENTS[name].net, "val", DATASETS[EXPERIMENTS[name].data])
 
 
 def test_googlenet_learns_by_the_papers_numbers():
-    row = EXPERIMENTS["voc-fcn-googlenet"]
+    row = EXPERIMENTS["voc-fcn32s-googlenet"]
     assert (row.base_lr, row.regime.momentum, row.regime.iter_size) == (5e-5, 0.9, 20)
     images_seen, sbd_train = row.iterations[0] * row.iterations[1] * 20, 8498
     assert images_seen / sbd_train >= 175  # epochs
@@ -61,9 +106,9 @@ def test_refuses_two_rows_of_one_name():
         table(ROW, ROW)
 
 
-@pytest.mark.parametrize("init", ["vgg19-fcn", "voc-fcn64s"])
+@pytest.mark.parametrize("init", ["vgg13-fcn", "voc-fcn64s"])
 def test_refuses_an_unknown_init_and_lists_the_known(init: str):
-    with pytest.raises(ValueError, match=f"a: unknown init '{init}'; there are vgg16-fcn, caffenet-fcn, .*, a"):
+    with pytest.raises(ValueError, match=f"a: unknown init '{init}'; there are vgg16-fcn, vgg19-fcn, .*, a"):
         table(row("a", init))
 
 
@@ -72,6 +117,8 @@ def test_refuses_runs_that_start_from_each_other():
         table(row("a", "b"), row("b", "c"), row("c", "a"))
     with pytest.raises(ValueError, match="start from each other: a <- a"):
         table(row("a", "a-fcn"))
+    with pytest.raises(ValueError, match="start from each other: a <- b <- a"):
+        table(row("a", {"one": "vgg16-fcn", "two": "b"}), row("b", "a"))
 
 
 def test_accepts_a_chain_that_begins_with_fillers():
@@ -143,6 +190,12 @@ def test_rules_chain_the_stages():
     assert "voc-fcn8s: data-voc voc-fcn16s" in lines
     assert "mini-fcn32s: data-mini mini-vgg16-fcn" in lines
     assert "mini-vgg16-fcn: mini-vgg16" in lines
+    assert "nyud-fcn32s-color-hha: data-nyud nyud-fcn32s-color nyud-fcn32s-hha" in lines
+
+
+def test_every_data_set_that_a_run_waits_for_can_be_prepared():
+    targets = {word for line in rules() for word in line.split() if word.startswith("data-")}
+    assert targets <= {f"data-{name}" for name in PREPARE}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:

@@ -71,7 +71,7 @@ def test_a_folder_becomes_scored_nets_stage_by_stage(run):
         report = read_report(RunFolder(stage).score)
         assert (report["trained"], report["images"], report["shortened"]) == (2, 2, True)
         assert [each["name"] for each in headline(report)["classes"]] == ["ground", "red", "blue"]
-    assert report["init"]["file"] == "build/cells-fcn32s/final.caffemodel"
+    assert report["init"][0]["file"] == "build/cells-fcn32s/final.caffemodel"
     scores = [layer for layer in prototxt.read_net("build/cells-fcn16s/train.prototxt").layer if "score" in layer.name]
     assert {layer.convolution_param.num_output for layer in scores if layer.HasField("convolution_param")} == {3}
 

@@ -5,7 +5,7 @@ import pytest
 
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
-from fcn_repro.folder import RunFolder
+from fcn_repro.folder import CLASSIFIER_NETS, RunFolder
 from tools import convolutionalise
 
 CLASSIFIER = "mini-vgg16"
@@ -36,7 +36,7 @@ def test_one_command_makes_a_classifier_convolutional(classifier, capsys):
 
 def test_the_convolutional_net_has_the_classifiers_numbers(classifier):
     convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=None))
-    prototxt = RunFolder(f"{CLASSIFIER}-fcn", convolutionalise.ILSVRC).deploy
+    prototxt = RunFolder(f"{CLASSIFIER}-fcn", CLASSIFIER_NETS).deploy
     convolutional = caffe.Net(str(prototxt), caffe.TEST, weights=f"build/{CLASSIFIER}-fcn.caffemodel")
     for name, blobs in convolutional.params.items():
         assert all(np.array_equal(blobs[i].data.flat, classifier.params[name][i].data.flat) for i in range(2))

@@ -109,7 +109,7 @@ def test_a_seed_reaches_fillers_dropout_and_the_order_of_the_images(tmp_path, mo
     assert "random_seed: 7" in trained.folder.solver.read_text()
     assert r"seed\': 7" in trained.folder.train.read_text()
     assert r"seed\': 7" not in trained.folder.val.read_text()
-    assert trained.recipe.init == Path("build/seeds/7/mini-fcn32s/final.caffemodel")
+    assert trained.recipe.init == {"": Path("build/seeds/7/mini-fcn32s/final.caffemodel")}
 
 
 def test_seeding_changes_nothing_else_about_a_data_set():

@@ -66,7 +66,12 @@ def test_solving_names_the_data_sets_classes(trained, folder):
 def test_weights_of_a_row_come_from_the_run_or_the_classifier_it_names():
     assert solve.weights("vgg16-fcn").as_posix() == "build/vgg16-fcn.caffemodel"
     assert solve.weights("voc-fcn16s").as_posix() == "build/voc-fcn16s/final.caffemodel"
-    assert solve.weights(None) is None
+    nets = solve.recipe(EXPERIMENTS["nyud-fcn32s-color-hha"]).init
+    assert {suffix: path.parent.name for suffix, path in nets.items()} == {
+        "color": "nyud-fcn32s-color",
+        "hha": "nyud-fcn32s-hha",
+    }
+    assert solve.recipe(EXPERIMENTS["mini-vgg16"]).init == {}
 
 
 def test_scoring_final_weights_again_changes_nothing_but_the_circumstances(trained, folder):

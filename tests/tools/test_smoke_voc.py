@@ -53,8 +53,8 @@ def printed(tmp_path, monkeypatch, capsys):
 def test_every_stage_is_trained_from_the_one_before_and_scored(printed):
     reports = [read_report(RunFolder(name).score) for name, _, _ in STAGES]
     assert [report["trained"] for report in reports] == [4, 2]
-    assert reports[0]["init"]["file"] == "build/hed-vgg16.caffemodel"
-    assert reports[1]["init"] == reports[0]["weights"]
+    assert reports[0]["init"][0]["file"] == "build/hed-vgg16.caffemodel"
+    assert reports[1]["init"] == [{"suffix": "", **reports[0]["weights"]}]
     assert [report["images"] for report in reports] == [4, 4]
 
 
