@@ -27,7 +27,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-caffe lint format nets draw explain train compare smoke-voc mini-seeds
+.PHONY: help setup test test-caffe lint format nets draw explain train plot compare smoke-voc mini-seeds
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
 ## set-up and checks
@@ -93,6 +93,9 @@ mini-seeds: $(NEEDS) ## the mini experiment three times with other random number
 train: $(NEEDS) ## train on your own images: DATA=folder CLASSES=classes.txt, more with python -m tools.adopt --help
 	@run=$$($(RUN) -m tools.adopt "$(DATA)" --classes "$(CLASSES)" $(ADOPT)) && \
 	  $(RUN) -m tools.check "$${run%-fcn*}" && $(MAKE) "$$run"
+
+plot: $(NEEDS) ## plot the learning curves of EXPERIMENT=voc-fcn8s and of the stages before it as SVG and PNG
+	$(RUN) -m tools.plot $(EXPERIMENT)
 
 compare: $(NEEDS) ## put every score found under build/ beside the paper's tables
 	$(RUN) -m tools.compare

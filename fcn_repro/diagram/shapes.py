@@ -51,6 +51,7 @@ class Line:
 
     points: Sequence[Point]
     colour: str
+    thickness: float = 1.3
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Polygon:
 
 @dataclass(frozen=True)
 class Text:
-    """One line, `y` its baseline; centred on `x`, or beginning there."""
+    """One line, `y` its baseline; `x` is its middle, its start or its end, as SVG's text-anchor has it."""
 
     x: float
     y: float
@@ -71,7 +72,7 @@ class Text:
     size: float
     colour: str
     bold: bool = False
-    centred: bool = True
+    anchor: str = "middle"
 
 
 Shape = Union[Rectangle, Line, Polygon, Text]
@@ -79,11 +80,12 @@ Shape = Union[Rectangle, Line, Polygon, Text]
 
 @dataclass(frozen=True)
 class Sheet:
-    """Shapes in the order they are painted, and the size of the paper."""
+    """Shapes in the order they are painted, and the paper: its size and colour."""
 
     shapes: Sequence[Shape]
     width: float
     height: float
+    paper: str = PAPER
 
 
 def size(box: Box) -> Point:
@@ -102,7 +104,7 @@ def sheet(layout: Layout, title: str) -> Sheet:
     families = {placed.box.family for placed in layout.boxes}
     legend = list(_legend([family for family in COLOURS if family in families], TITLE * LEADING + MARGIN))
     top = TITLE * LEADING + FACTS * LEADING + MARGIN
-    shapes: list[Shape] = [Text(MARGIN, MARGIN + TITLE * 0.8, title, TITLE, INK, bold=True, centred=False), *legend]
+    shapes: list[Shape] = [Text(MARGIN, MARGIN + TITLE * 0.8, title, TITLE, INK, bold=True, anchor="start"), *legend]
     for arrow in layout.arrows:
         shapes += _arrow(arrow, top)
     for placed in layout.boxes:
@@ -115,7 +117,7 @@ def _legend(families: Sequence[str], y: float) -> Iterator[Shape]:
     x = MARGIN
     for family in families:
         yield Rectangle(x, y, FACTS, FACTS, *COLOURS[family])
-        yield Text(x + 1.5 * FACTS, y + FACTS * 0.85, family, FACTS, FAINT, centred=False)
+        yield Text(x + 1.5 * FACTS, y + FACTS * 0.85, family, FACTS, FAINT, anchor="start")
         x += 3.5 * FACTS + text_width(family, FACTS)
 
 
@@ -136,7 +138,7 @@ def _arrow(routed: Routed, top: float) -> Iterator[Shape]:
     yield Polygon([(x, y), (x - HEAD / 2, y - HEAD), (x + HEAD / 2, y - HEAD)], ARROW)
     if routed.arrow.blob:
         (x, y) = points[2]  # where the arrow has left the others of its layer
-        yield Text(x + HEAD, y - HEAD, routed.arrow.blob, FACTS, FAINT, centred=False)
+        yield Text(x + HEAD, y - HEAD, routed.arrow.blob, FACTS, FAINT, anchor="start")
 
 
 def _bent(points: Sequence[Point]) -> Iterator[Point]:

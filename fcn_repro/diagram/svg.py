@@ -6,7 +6,7 @@ from html import escape
 from typing import Sequence
 
 from fcn_repro.diagram.layout import Point
-from fcn_repro.diagram.shapes import PAPER, Line, Polygon, Rectangle, Shape, Sheet, Text
+from fcn_repro.diagram.shapes import Line, Polygon, Rectangle, Shape, Sheet, Text
 
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
@@ -14,10 +14,11 @@ FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 def svg(sheet: Sheet) -> str:
     """The file's text."""
     size = f'width="{sheet.width:.0f}" height="{sheet.height:.0f}"'
+    box = f"0 0 {sheet.width:.0f} {sheet.height:.0f}"
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{FONT}">',
-            f'<rect {size} fill="{PAPER}"/>',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{box}" font-family="{FONT}">',
+            f'<rect {size} fill="{sheet.paper}"/>',
             *(_element(shape) for shape in sheet.shapes),
             "</svg>\n",
         ]
@@ -29,12 +30,13 @@ def _element(shape: Shape) -> str:
         place = f'x="{shape.x:.1f}" y="{shape.y:.1f}" width="{shape.width:.1f}" height="{shape.height:.1f}"'
         return f'<rect {place} rx="4" fill="{shape.fill}" stroke="{shape.edge}"/>'
     if isinstance(shape, Line):
-        return f'<polyline points="{_points(shape.points)}" fill="none" stroke="{shape.colour}" stroke-width="1.3"/>'
+        pen = f'fill="none" stroke="{shape.colour}" stroke-width="{shape.thickness:g}"'
+        return f'<polyline points="{_points(shape.points)}" {pen}/>'
     if isinstance(shape, Polygon):
         return f'<polygon points="{_points(shape.points)}" fill="{shape.colour}"/>'
     assert isinstance(shape, Text)
     weight = ' font-weight="bold"' if shape.bold else ""
-    anchor = ' text-anchor="middle"' if shape.centred else ""
+    anchor = f' text-anchor="{shape.anchor}"'
     place = f'x="{shape.x:.1f}" y="{shape.y:.1f}" font-size="{shape.size:g}"'
     return f'<text {place} fill="{shape.colour}"{weight}{anchor}>{escape(shape.text)}</text>'
 

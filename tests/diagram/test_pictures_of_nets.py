@@ -43,7 +43,7 @@ def test_everything_lies_on_the_page(page):
 
 def test_text_fits_its_box(page):
     boxes = [shape for shape in page.shapes if isinstance(shape, Rectangle)]
-    for text in (shape for shape in page.shapes if isinstance(shape, Text) and shape.centred):
+    for text in (shape for shape in page.shapes if isinstance(shape, Text) and shape.anchor == "middle"):
         (box,) = [
             box for box in boxes if abs(box.x + box.width / 2 - text.x) < 1 and box.y < text.y < box.y + box.height
         ]
@@ -51,7 +51,7 @@ def test_text_fits_its_box(page):
 
 
 def test_the_legend_names_the_families_in_the_picture_only(page):
-    legend = {shape.text for shape in page.shapes if isinstance(shape, Text) and not shape.centred}
+    legend = {shape.text for shape in page.shapes if isinstance(shape, Text) and shape.anchor == "start"}
     assert legend == {"a title", "data", "convolution", "upsampling", "crop"}
 
 
