@@ -9,12 +9,13 @@ import ast
 import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Hashable, Iterator, Mapping, Sequence
+from typing import Any, Hashable, Iterator, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
 from fcn_repro.datasets import read_ahead, reading
 from fcn_repro.datasets.order import Order
+from fcn_repro.datasets.variation import OFF, Variation
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 
@@ -71,6 +72,13 @@ def to_blob(image_rgb: np.ndarray, mean_bgr: Sequence[float] | np.ndarray) -> np
     return image_bgr.transpose(2, 0, 1)
 
 
+class Pick(NamedTuple):
+    """An item by its number in the list, and what its variation is drawn from, if it has one."""
+
+    number: int
+    draw: tuple[int, int] | None
+
+
 class SegDataLayer(caffe.Layer):
     """One image and its label per forward; the net is reshaped to every image.
 
@@ -81,6 +89,7 @@ class SegDataLayer(caffe.Layer):
     param_str   a dict literal: the required keys, and optionally
                 randomize (True)  draw images at random; never done for a split without "train" in its name
                 seed (None)       of this layer's own generator; None takes one from the operating system
+                and the variations that `fcn_repro.datasets.variation` lists
     Order       see `order.Order`. Several ranks (`caffe.solver_count`) take turns in the one order of a single run.
     Reading     is done ahead in a thread, which changes nothing but the time: see `read_ahead`
     Raises      ValueError for a wrong param_str or number of tops; DataError for missing and damaged files
@@ -91,7 +100,7 @@ class SegDataLayer(caffe.Layer):
     param_str: str  # Caffe sets it before setup
     top_names: tuple[str, ...] = ("data", "label")
     required: tuple[str, ...] = ("split",)
-    optional: Mapping[str, object] = {"randomize": True, "seed": None}
+    optional: Mapping[str, object] = {"randomize": True, "seed": None, **OFF}
 
     def list_file(self) -> Path:
         """The list of the split's image ids."""
@@ -105,12 +114,14 @@ class SegDataLayer(caffe.Layer):
         raise NotImplementedError
 
     def pick(self, order: Order) -> Hashable:
-        """Draw what one forward serves, moving the order on: here, the number of an item."""
-        return order.step()
+        """Draw what one forward serves, moving the order on: here, one item."""
+        draw = (order.seed, order.steps) if self.variation.is_random else None
+        return Pick(order.step(), draw)
 
     def read(self, pick: Any) -> Sequence[np.ndarray]:
         """The tops of a pick."""
-        return [np.ascontiguousarray(array)[np.newaxis] for array in self.load(self.items[pick])]
+        arrays = self.variation(self.load(self.items[pick.number]), pick.draw)
+        return [np.ascontiguousarray(array)[np.newaxis] for array in arrays]
 
     def setup(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
         """Read param_str and the split's list; pick the first item."""
@@ -125,6 +136,7 @@ class SegDataLayer(caffe.Layer):
         self.order = Order(
             len(self.items), self.options["randomize"] and "train" in self.options["split"], self.options["seed"]
         )
+        self.variation = self._vary()
         self._depth, self._reader = read_ahead.depth(), read_ahead.ReadAhead(self._read)
         self._look_ahead()
 
@@ -150,7 +162,7 @@ class SegDataLayer(caffe.Layer):
     @property
     def index(self) -> int:
         """The number of the item that the next forward serves."""
-        return self._picks[0]
+        return self._picks[0].number
 
     def position(self) -> dict:
         """Where the run stands in its data, fit for JSON: `seek` brings any layer over the same split there.
@@ -171,6 +183,12 @@ class SegDataLayer(caffe.Layer):
             )
         self.order.seek(position)
         self._look_ahead()
+
+    def _vary(self) -> Variation:
+        try:
+            return Variation(self.options, self.top_names, self.facts.class_names, self.order.randomize)
+        except ValueError as error:
+            raise ValueError(f"{type(self).__name__}: {error}") from error
 
     def _look_ahead(self) -> None:
         """Note what this rank serves next and after that, without moving on."""

@@ -93,6 +93,7 @@ class WindowDataLayer(SegDataLayer):
 
     facts = OBJECTS
     required = ("folder", "split", "mean", "batch_size")
+    optional = {"randomize": True, "seed": None}
 
     def list_file(self) -> Path:
         """windows.txt."""
