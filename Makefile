@@ -27,7 +27,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-caffe lint format nets draw explain train plot compare smoke-voc mini-seeds
+.PHONY: help setup test test-caffe lint format nets draw explain train plot compare submit smoke-voc mini-seeds
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
 ## set-up and checks
@@ -99,6 +99,9 @@ plot: $(NEEDS) ## plot the learning curves of EXPERIMENT=voc-fcn8s and of the st
 
 compare: $(NEEDS) ## put every score found under build/ beside the paper's tables
 	$(RUN) -m tools.compare
+
+submit: $(NEEDS) ## label and pack VOC's test images for its evaluation server with EXPERIMENT=voc-fcn8s
+	$(RUN) -m tools.submit $(EXPERIMENT) $(if $(GPU),--gpu $(GPU))
 
 smoke-voc: $(NEEDS) ## full-width nets on a few real photographs: do they run, learn and score?
 	$(RUN) -m tools.smoke

@@ -42,6 +42,6 @@ def test_the_data_layer_is_left_where_it_was(tmp_path):
 
 def test_a_run_leaves_the_examples_of_its_best_weights(tmp_path):
     folder = write_run(tmp_path, snapshot=1000)
-    solve.solve(folder, Recipe(1, 5, None))
+    solve.solve(folder, Recipe(1, 5))
     with Image.open(folder.examples) as page:
         assert page.height > sum(height for height, _ in SIZES)

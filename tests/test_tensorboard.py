@@ -16,7 +16,7 @@ from tests.test_solve import at_iteration
 from tests.tiny_run import write_run
 
 pytest.importorskip("tensorboard", reason="pictures of a run need Python's tensorboard package")
-RECIPE = Recipe(rounds=2, steps=20, init=None)
+RECIPE = Recipe(rounds=2, steps=20)
 
 
 def shown(folder):

@@ -20,7 +20,7 @@ def told(tmp_path, caplog, monkeypatch):
     caplog.set_level(logging.INFO)
 
     def run(iterations, **solver):
-        solve.solve(write_run(tmp_path, dropout=False, snapshot=1000, **solver), Recipe(1, iterations, None))
+        solve.solve(write_run(tmp_path, dropout=False, snapshot=1000, **solver), Recipe(1, iterations))
         return "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("fcn_repro"))
 
     return run
@@ -59,7 +59,7 @@ def test_the_progress_bar_shows_losses_pace_time_left_and_the_last_score(tmp_pat
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setattr("fcn_repro.progress.ON_TERMINAL_S", 0.0)
-    solve.solve(write_run(tmp_path, iter_size=2), Recipe(2, 5, None))
+    solve.solve(write_run(tmp_path, iter_size=2), Recipe(2, 5))
     bars = terminal.getvalue().split("\r")
     first, last = ([bar for bar in bars if f"{n}/10" in bar][-1] for n in (5, 10))
     shape = r"tiny \[=+ *\] {}/10  [\d.e+]+ images/s, \d+s left  loss [\d.e+]+, \d+\.\d{{4}} per pixel"
