@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping
 
 from fcn_repro.folder import BUILD
+from fcn_repro.metrics import METRICS
 from fcn_repro.report import headline, read_report
 from fcn_repro.subsets import WAYS
 
 FOLDER = Path("data/paper")
+WIDEST = 5  # metrics that are set side by side
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Cell:
         """Whether the number was read nowhere, but recalled."""
         return self.sure == "MEM"
 
+    @property
+    def printed(self) -> str:
+        """The number, with a question mark if it is only recalled."""
+        return self.value + ("?" if self.is_recalled else "")
+
 
 @dataclass(frozen=True)
 class Table:
@@ -40,6 +47,22 @@ class Table:
     edition: str
     split: str
     cells: tuple[Cell, ...]
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics it has, the four that every run is scored by first."""
+        found = dict.fromkeys(cell.metric for cell in self.cells)
+        return [metric for metric in METRICS if metric in found] + [metric for metric in found if metric not in METRICS]
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether its metrics have room side by side; those of others are listed."""
+        return len(self.metrics) <= WIDEST
+
+    def rows(self) -> dict[str, dict[str, Cell]]:
+        """By label of a row, its cells by metric."""
+        labels = dict.fromkeys(cell.row for cell in self.cells)
+        return {label: {cell.metric: cell for cell in self.cells if cell.row == label} for label in labels}
 
 
 def tables(folder: Path = FOLDER) -> list[Table]:
@@ -78,6 +101,26 @@ def countings(report: Mapping[str, Any]) -> Iterator[Counting]:
     for name, ways in score.get("subsets", {}).items():
         for way, values in ways.items():
             yield Counting(f"{name}, {WAYS[way]}", values)
+
+
+def metric_name(metric: str) -> str:
+    """What a metric is called in print."""
+    return metric.replace("_accuracy", " acc.").replace("_iu", " IU").replace("fw", "f.w.").replace("_", " ")
+
+
+def standing(report: Mapping[str, Any], split: str = "") -> str:
+    """Whose weights a report is of, and what keeps it from being compared, as it is, with scores on `split`."""
+    notes = []
+    if report["shortened"]:
+        notes.append(f"SHORTENED: {report['trained']:,} of {report['recipe']:,} iterations")
+    if report["trained"] is None:
+        notes.append(f"weights {report['weights']['file']}")
+    score = headline(report)
+    if score.get("classes_in_truth", len(score["classes"])) < len(score["classes"]):
+        notes.append(f"{score['classes_in_truth']} of {len(score['classes'])} classes occur")
+    if split and report["split"] != split:
+        notes.append(f"scored on {report['images']} images of {report['split']}")
+    return "; ".join(notes)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
