@@ -21,6 +21,7 @@ endif
 
 # The table of runs is plain Python, so make can read it before anything is installed.
 EXPERIMENTS := $(shell $(PYTHON) -m solvers.experiments)
+STUDIES := $(shell $(PYTHON) -m solvers.studies)
 CLASSIFIERS := vgg16 vgg19 caffenet alexnet googlenet mini-vgg16
 ADOPT := $(if $(LIKE),--like $(LIKE)) $(if $(INIT),--init $(INIT)) $(if $(NAME),--name $(NAME))
 SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)) $(if $(TENSORBOARD),--tensorboard)
@@ -28,6 +29,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test test-caffe lint format nets draw explain train plot compare submit smoke-voc mini-seeds
+.PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
 ## set-up and checks
@@ -90,6 +92,16 @@ $(EXPERIMENTS): $(NEEDS) # and, for the one that was asked for, a table
 mini-seeds: $(NEEDS) ## the mini experiment three times with other random numbers: means and ranges
 	$(RUN) -m tools.seeds 1 2 3
 
+$(STUDIES:%=study-%): study-%: $(NEEDS) ## a side experiment of the papers, for example study-cues DATA=voc; else on mini
+	@$(MAKE) --no-print-directory runs-of/$(or $(DATA),mini)/$*
+	$(RUN) -m tools.study $* --data $(or $(DATA),mini) $(if $(GPU),--gpu $(GPU))
+
+upper-bounds: study-upper-bounds ## mean IU that predictions on coarse grids can reach, from label maps alone
+
+mini-paper: $(NEEDS) ## every side experiment on the mini data set, JOBS=2 runs at a time with a thread each
+	@OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs=$(or $(JOBS),2) $(STUDIES:%=runs-of/mini/%)
+	$(RUN) -m tools.study --all --data mini
+
 train: $(NEEDS) ## train on your own images: DATA=folder CLASSES=classes.txt, more with python -m tools.adopt --help
 	@run=$$($(RUN) -m tools.adopt "$(DATA)" --classes "$(CLASSES)" $(ADOPT)) && \
 	  $(RUN) -m tools.check "$${run%-fcn*}" && $(MAKE) "$$run"
@@ -106,17 +118,22 @@ submit: $(NEEDS) ## label and pack VOC's test images for its evaluation server w
 smoke-voc: $(NEEDS) ## full-width nets on a few real photographs: do they run, learn and score?
 	$(RUN) -m tools.smoke
 
-build/rules.mk: solvers/experiments.py $(wildcard build/adopted/*/dataset.json)
+build/rules.mk: solvers/experiments.py solvers/studies.py $(wildcard build/adopted/*/dataset.json)
 	@mkdir -p build
 	@$(PYTHON) -m solvers.experiments --rules > $@
+	@$(PYTHON) -m solvers.studies --rules >> $@
 -include build/rules.mk
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^## / { print "\n" substr($$0, 4) } /^[^\t#.].*:.*## / { name = $$1; \
 	  if (name == "$$(EXPERIMENTS") name = "nets/EXPERIMENT"; \
-	  if (name == "$$(CLASSIFIERS") name = "CLASSIFIER-fcn"; printf "  %-18s %s\n", name, $$2 }' Makefile
+	  if (name == "$$(CLASSIFIERS") name = "CLASSIFIER-fcn"; if (name == "$$(STUDIES") name = "study-STUDY"; \
+	  printf "  %-18s %s\n", name, $$2 }' Makefile
 	@echo "  EXPERIMENT         fetch, convolutionalise, train stage by stage and score; an experiment is one of:"
 	@echo "                    " $(EXPERIMENTS) | fold -s -w 100 | sed '2,$$s/^/                     /'
+	@echo
+	@echo "  STUDY              is one of:"
+	@echo "                    " $(STUDIES) | fold -s -w 100 | sed '2,$$s/^/                     /'
 	@echo
 	@echo "options"
 	@echo "  ENGINE=bvlc CAFFE_PYTHON=python   run on real pycaffe (environment.yml) instead of our engine"

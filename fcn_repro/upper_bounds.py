@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from fcn_repro import metrics
+from fcn_repro.interpolation import bilinear
 
 FACTORS = (128, 64, 32, 16, 8, 4)
 
@@ -105,10 +106,5 @@ def _shares(onehot: np.ndarray, factor: int) -> np.ndarray:
 
 def _interpolated(cells: np.ndarray, factor: int, shape: Sequence[int]) -> np.ndarray:
     """Bilinear between the middles of cells; beyond the outermost ones constant."""
-    for axis in 1, 2:
-        where = np.clip((np.arange(shape[axis]) + 0.5) / factor - 0.5, 0, cells.shape[axis] - 1)
-        below = np.floor(where).astype(int)
-        above = np.minimum(below + 1, cells.shape[axis] - 1)
-        part = (where - below).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
-        cells = cells.take(below, axis) * (1 - part) + cells.take(above, axis) * part
-    return cells
+    rows, columns = ((np.arange(side) + 0.5) / factor - 0.5 for side in shape[1:])
+    return bilinear(cells, rows, columns)

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Mapping
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
@@ -49,13 +51,20 @@ def known(name: str) -> str:
 
 def emit_experiment(row: Experiment, place: Path = BUILD, data: DataSet | None = None) -> None:
     """The three nets and the solver of a row; a variant of one goes to another place, and may bring its own data."""
-    folder, data = RunFolder(row.name, place), data or DATASETS[row.data]
+    folder, data = RunFolder(row.name, place), varied(data or DATASETS[row.data], row.varied, row.scored)
     for phase in PHASES:
         write(folder.path / f"{phase}.prototxt", build(row.net, phase, data, row.regime.normalize))
     deployment.write(folder.facts, Deployment.of(data))
     images = data.splits[str(data.val.params["split"])]
     write(folder.solver, solver(row, folder.train, folder.val, images, folder.snapshot_prefix))
     folder.snapshot_prefix.parent.mkdir(exist_ok=True)  # Caffe wants it to be there
+
+
+def varied(data: DataSet, train: Mapping[str, object], val: Mapping[str, object]) -> DataSet:
+    """A data set whose layers have further options, those that learn and those that are scored."""
+    learnt = replace(data.train, params={**data.train.params, **train})
+    scored = replace(data.val, params={**data.val.params, **val})
+    return replace(data, train=learnt, val=scored)
 
 
 def emit_classifier(name: str) -> None:

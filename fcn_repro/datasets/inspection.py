@@ -35,7 +35,7 @@ def inspect(spec: DataLayer) -> Inspection:
 
     Raises   DataError when there is no list to read
     """
-    layer = _outside_a_net(spec)
+    layer = outside_a_net(spec)
     labels = [i for i, top in enumerate(layer.top_names) if "label" in top]
     pixels, having = np.zeros((2, len(labels), 256), np.int64)
     faults: list[str] = []
@@ -82,8 +82,8 @@ def suspicions(found: Inspection, facts: DataSet) -> Iterator[str]:
             yield f"{label} {name} is {share}"
 
 
-def _outside_a_net(spec: DataLayer) -> SegDataLayer:
-    """The layer by itself, set up but without a current item."""
+def outside_a_net(spec: DataLayer) -> SegDataLayer:
+    """A data layer by itself, set up but without a current item: it lists and loads its split."""
     kind = getattr(import_module(spec.module), spec.layer)
     layer = kind.__new__(kind)  # only a net can call the constructor of pycaffe's layers
     layer.param_str = repr(dict(spec.params))

@@ -1,13 +1,13 @@
 """What is done to an item between its reading and its serving: the papers' variations, every one off by default.
 
-    mirror        False   every other item, at random, is served with left and right exchanged
-    jitter        0       items are moved by up to so many pixels along either axis, at random; what nothing is moved to
-                          is the mean, and its labels are ignored
-    keep          1.0     labels count only in this part of the net's cells, drawn at random for every item
-    cells         (32, 12.5)   pixels between the centres of two such cells, and where the first of them lies
-    keep_classes  ()      of the pixels of each class only this part counts, drawn at random pixel by pixel
-    mask          ""      "foreground" or "background": its pixels are the mean; "both": all there is to see is which
-                          pixels are foreground, SHAPE levels above the mean
+    mirror            False   every other item, at random, is served with left and right exchanged
+    jitter            0       items are moved by up to so many pixels along either axis, at random; what nothing is
+                              moved to is the mean, and its labels are ignored
+    keep              1.0     labels count only in this part of the net's cells, drawn at random for every item
+    cells             (32, 12.5)   pixels between the centres of two such cells, and where the first of them lies
+    keep_background   1.0     of the pixels of class 0 only this part counts, drawn at random pixel by pixel
+    mask              ""      "foreground" or "background": its pixels are the mean; "both": all there is to see is
+                              which pixels are foreground, SHAPE levels above the mean
 
 Image and label are always moved together. Foreground is whatever is not labelled 0, void included.
 
@@ -28,10 +28,10 @@ OFF: Mapping[str, Any] = {
     "jitter": 0,
     "keep": 1.0,
     "cells": (32, 12.5),
-    "keep_classes": (),
+    "keep_background": 1.0,
     "mask": "",
 }
-RANDOM = ("mirror", "jitter", "keep", "keep_classes")
+RANDOM = ("mirror", "jitter", "keep", "keep_background")
 MASKS = ("", "foreground", "background", "both")
 IGNORED = 255  # what every loss here ignores
 SHAPE = 128.0
@@ -75,7 +75,7 @@ class Variation:
         if options["jitter"]:
             moved = draws.randint(-options["jitter"], options["jitter"] + 1, 2)
             arrays = [shifted(a, *moved, IGNORED if label else 0) for a, label in zip(arrays, self._labels)]
-        if options["keep"] < 1 or options["keep_classes"]:
+        if options["keep"] < 1 or options["keep_background"] < 1:
             arrays = [self._thinned(a, draws) if label else a for a, label in zip(arrays, self._labels)]
         return arrays
 
@@ -98,25 +98,22 @@ class Variation:
             rows, columns = (nearest_cells(side, spacing, first) for side in label.shape[1:])
             kept = draws.random_sample((rows[-1] + 1, columns[-1] + 1)) < self._options["keep"]
             counts &= kept[np.ix_(rows, columns)]
-        if self._options["keep_classes"]:
-            chances = np.ones(256)
-            chances[: len(self._options["keep_classes"])] = self._options["keep_classes"]
-            counts &= draws.random_sample(label.shape) < chances[label.astype(np.uint8)]
+        if self._options["keep_background"] < 1:
+            counts &= (label != 0) | (draws.random_sample(label.shape) < self._options["keep_background"])
         return np.where(counts, label, np.array(IGNORED, label.dtype))
 
     def _fault(self, class_names: Sequence[str], training: bool) -> str | None:
-        options = self._options
+        options, has_background = self._options, class_names[0] == "background"
         for key, fits, expected in (
             ("jitter", isinstance(options["jitter"], int) and options["jitter"] >= 0, "pixels, 0 or more"),
             ("keep", 0 < options["keep"] <= 1, "a part of the cells, above 0 and up to 1"),
-            ("keep_classes", all(0 <= part <= 1 for part in options["keep_classes"]), "parts, 0 to 1 each"),
-            (
-                "keep_classes",
-                len(options["keep_classes"]) in (0, len(class_names)),
-                f"{len(class_names)} parts or none",
-            ),
+            ("keep_background", 0 <= options["keep_background"] <= 1, "a part of the pixels, 0 to 1"),
             ("mask", options["mask"] in MASKS, f"one of {', '.join(map(repr, MASKS))}"),
-            ("mask", not options["mask"] or class_names[0] == "background", f"none: class 0 is {class_names[0]}"),
+            ("mask", not options["mask"] or has_background, f"none: class 0 is {class_names[0]}"),
+            (
+                *("keep_background", options["keep_background"] == 1 or has_background),
+                f"1, as class 0 is {class_names[0]}",
+            ),
         ):
             if not fits:
                 return f"option {key} is {options[key]!r}; expected {expected}"

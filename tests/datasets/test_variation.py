@@ -113,11 +113,11 @@ def test_whole_cells_are_ignored_and_about_the_wanted_part_is_kept():
     assert np.mean(kept) == pytest.approx(0.25, abs=0.03)
 
 
-def test_pixels_of_each_class_are_kept_in_their_own_part():
+def test_background_is_kept_in_part_and_the_rest_whole():
     arrays = item(200, 200)
-    _, label = vary(arrays, keep_classes=(0.1, 1.0, 0.5))
+    _, label = vary(arrays, keep_background=0.3)
     kept = [(label[arrays[1] == c] == c).mean() for c in range(3)]
-    assert kept == pytest.approx([0.1, 1.0, 0.5], abs=0.02)
+    assert kept == pytest.approx([0.3, 1.0, 1.0], abs=0.02)
     assert set(np.unique(label[label != arrays[1]])) == {255}
 
 
@@ -132,7 +132,7 @@ def test_masks_hide_background_foreground_or_all_but_the_shape():
 
 
 def test_a_net_restored_to_a_position_serves_what_would_have_followed(voc_dir, data_net):
-    options = {"mirror": True, "jitter": 4, "keep": 0.5, "cells": (8, 3.5), "keep_classes": (0.5,) + (1,) * 20}
+    options = {"mirror": True, "jitter": 4, "keep": 0.5, "cells": (8, 3.5), "keep_background": 0.5}
     first = voc_net(data_net, voc_dir, **options)
     served(first, 5)
     position = json.loads(json.dumps(first.layers[0].position()))
@@ -165,8 +165,8 @@ def test_reshaping_a_net_draws_nothing(voc_dir, data_net):
         ({"jitter": -1}, "option jitter is -1; expected pixels, 0 or more"),
         ({"keep": 0}, "option keep is 0; expected a part of the cells"),
         ({"keep": 1.5}, "option keep is 1.5; expected a part of the cells"),
-        ({"keep_classes": (0.5, 1, 2)}, "option keep_classes .* expected parts, 0 to 1 each"),
-        ({"keep_classes": (0.5, 1)}, r"option keep_classes is \(0.5, 1\); expected 3 parts or none"),
+        ({"keep_background": 1.5}, "option keep_background is 1.5; expected a part of the pixels, 0 to 1"),
+        ({"keep_background": 0.5, "names": ("wall", "floor")}, "option keep_background is 0.5; expected 1, as class 0"),
         ({"mask": "sky"}, "option mask is 'sky'; expected one of"),
         ({"mirror": True, "training": False}, "option mirror: for layers that draw training images at random"),
         ({"mask": "both", "names": ("wall", "floor")}, "option mask is 'both'; expected none: class 0 is wall"),
