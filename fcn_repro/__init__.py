@@ -11,7 +11,8 @@ infer       labels photographs; palette and pictures show labels
 heatmap     shows where a classifier sees a class; synsets are the concepts above its classes
 adoption    what is noted of data sets that people bring along
 paper       the paper's tables, and where our scores are
-fetch       brings files from elsewhere; download, unpack and atomic serve it
+fetch       brings files from elsewhere; download and unpack serve it
+atomic lock whole files or none; one process at a time
 """
 
 __version__ = "0.1.0"

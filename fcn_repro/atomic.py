@@ -20,7 +20,7 @@ def replacing(path: str | Path, mode: str = "w") -> Iterator[IO]:
     Raises   OSError as opening or writing does, naming `path`; the temporary file is removed.
     """
     path = Path(path)
-    with _naming(path):
+    with naming(path):
         handle, temporary = _temporary_beside(path)
         try:
             with open(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
@@ -44,8 +44,8 @@ def sweep(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """A full disk does not say which file there was no room for, and nobody knows the temporary one."""
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError say that it is about `path`: a full disk names no file, and nobody knows the temporary ones."""
     try:
         yield
     except OSError as error:

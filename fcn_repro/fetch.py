@@ -15,9 +15,7 @@ MIRROR (environment)
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import fcntl
 import hashlib
 import os
 import subprocess
@@ -25,11 +23,11 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
 
 from fcn_repro.atomic import replacing
 from fcn_repro.download import MB, download
 from fcn_repro.errors import DataError
+from fcn_repro.lock import alone
 from fcn_repro.progress import Progress
 from fcn_repro.unpack import unpack
 
@@ -81,7 +79,7 @@ def fetch(name: str) -> Path:
         raise DataError(f"nothing to fetch is called {name!r}; expected one of: {', '.join(known)}")
     source = known[name]
     DOWNLOADS.mkdir(parents=True, exist_ok=True)
-    with _alone(source):
+    with alone(DOWNLOADS / f".{source.file}.lock"):  # a second process waits, and finds the file there
         if source.path.exists():
             _check_found(source)
         else:
@@ -195,11 +193,3 @@ def _record(row: dict[str, str]) -> None:
         writer = csv.DictWriter(file, list(row), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows[name] for name in sorted(rows))
-
-
-@contextlib.contextmanager
-def _alone(source: Source) -> Iterator[None]:
-    """One process at a time obtains a file; a second waits, and finds it there."""
-    with open(str(DOWNLOADS / f".{source.file}.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -74,6 +74,11 @@ class RunFolder:
         """The score of `final`, with everything needed to repeat it."""
         return self.path / "score.json"
 
+    @property
+    def lock(self) -> Path:
+        """Held by the process that trains here."""
+        return self.path / ".lock"
+
     def score_of(self, name: str) -> Path:
         """The score of weights from elsewhere, called `name`."""
         return self.path / f"{name}.score.json"

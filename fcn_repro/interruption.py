@@ -1,36 +1,79 @@
-"""Ctrl-C and SIGTERM as a request that is heard at the end of a step, not in its middle."""
+"""Ctrl-C, SIGTERM and a lost terminal as requests that are heard at the end of a step, not in its middle.
+
+A signal that was ignored when the program began (SIGHUP under nohup, SIGINT of a script's background job) stays so.
+Signals reach the main thread alone, so what is here must be entered there.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from types import FrameType
+from typing import Any, Callable, Iterator, Mapping
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):
-    """A job was asked to stop and did, with everything kept; the message says how to go on."""
+    """A job was asked to stop by the signal `number` and did, with everything kept; the message says how to go on."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number
+
+
+class Stopped(KeyboardInterrupt):
+    """The program is to end at once, because of the signal `number`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.number = number
+
+
+def number_of(interrupt: KeyboardInterrupt) -> int:
+    """The signal behind an exception."""
+    return interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
+
+
+@contextlib.contextmanager
+def ending_at_once() -> Iterator[None]:
+    """While entered, a signal raises Stopped, so that on the way out what is half written is removed."""
+    usual = _heard()
+    _install({number: _stop for number in usual})
+    try:
+        yield
+    finally:
+        _install(usual)
 
 
 class Interruption:
-    """While entered, the first signal only sets `requested`; a second one ends the program as usual.
+    """While entered, the first signal only sets `requested` to its number; a second one does what it usually does."""
 
-    Signals reach the main thread alone, so it must be entered there.
-    """
-
-    requested = False
+    requested = 0
 
     def __enter__(self) -> Interruption:
-        self._usual = {number: signal.signal(number, self._request) for number in SIGNALS}
+        self._usual = _heard()
+        _install({number: self._request for number in self._usual})
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._give_back()
+        _install(self._usual)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        self._give_back()
+        self.requested = number
+        _install(self._usual)
 
-    def _give_back(self) -> None:
-        for number, handler in self._usual.items():
-            signal.signal(number, handler)
+
+def _heard() -> dict[int, Any]:
+    """What is done now about each signal that is not ignored."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    return {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
+
+
+def _install(handlers: Mapping[int, Callable | int]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Stopped(number)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from fcn_repro.atomic import replacing
+from fcn_repro.atomic import naming, replacing
 from fcn_repro.metrics import METRICS
 from fcn_repro.score import Score
 
@@ -20,6 +22,26 @@ COLUMNS = (
 )
 
 
+@dataclass
+class Stretch:
+    """The iterations since the last row: what the next will be made of. It is kept with a snapshot, as JSON."""
+
+    losses: list[tuple[float, float]] = field(default_factory=list)  # of each iteration, and per pixel
+    seconds: float = 0.0
+    images: int = 0
+
+    def note(self, loss: float, loss_per_pixel: float, seconds: float, images: int) -> None:
+        """Take in an iteration: its losses, the time it took and the images it saw."""
+        self.losses.append((loss, loss_per_pixel))
+        self.seconds += seconds
+        self.images += images
+
+    def row(self) -> tuple[float, float, float, int]:
+        """What `LearningCurve.add` wants of it: mean losses, seconds, images."""
+        loss, loss_per_pixel = (sum(column) / len(self.losses) for column in zip(*self.losses))
+        return loss, loss_per_pixel, self.seconds, self.images
+
+
 class LearningCurve:
     """Writes log.csv; opening it drops the rows past `iteration`, which a resumed run will write again."""
 
@@ -29,7 +51,10 @@ class LearningCurve:
         self._rewrite()
 
     def add(self, iteration: int, loss: float, loss_per_pixel: float, seconds: float, images: int) -> None:
-        """Add a row: mean losses over a stretch that ended at `iteration`, the time it took and the images it saw."""
+        """Add a row: mean losses over a stretch that ended at `iteration`, the time it took and the images it saw.
+
+        Raises   OSError naming the file; after it returned, the row is on the disk for good.
+        """
         row = {
             **self._row(iteration, seconds),
             "loss": f"{loss:.6g}",
@@ -37,8 +62,10 @@ class LearningCurve:
             "images_per_s": f"{images / seconds:.4g}",
         }
         self._rows.append(row)
-        with open(self._path, "a", newline="", encoding="utf-8") as file:
+        with naming(self._path), open(self._path, "a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(row)
+            file.flush()
+            os.fsync(file.fileno())
 
     def add_score(self, iteration: int, score: Score) -> None:
         """Put a score into the row of its iteration, which is the last; after a kill that row may be missing."""

@@ -1,13 +1,15 @@
 """Snapshots that a run can be resumed from exactly, and which of them are kept.
 
-Caffe stores the weights, the iteration and the momentum. It does not store which image comes next, nor the state of
-the generators behind sampling and dropout; those go beside its files, as `train_iter_N.run.json`. That file is written
-when the other two are whole, and tells their sizes: so it also seals the snapshot, and one that was cut short by a kill
-or a full disk is never resumed from.
+Caffe stores the weights, the iteration and the momentum. It does not store which image comes next, the state of the
+generators behind sampling and dropout, nor the losses since the last row of the learning curve; those go beside its
+files, as `train_iter_N.run.json`. That file is written when the other two are whole, and tells their sizes and digests:
+so it also seals the snapshot, and one that was cut short by a kill or a full disk, or that a disk has damaged since, is
+never resumed from.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from pathlib import Path
@@ -18,55 +20,87 @@ import numpy as np
 from fcn_repro.atomic import replacing
 from fcn_repro.datasets.base import data_layer
 from fcn_repro.engine import caffe
+from fcn_repro.errors import DataError
 from fcn_repro.folder import RunFolder, Snapshot
+from fcn_repro.report import sha256
 
 KEPT = 2  # of the newest snapshots
 
 logger = logging.getLogger(__name__)
 
 
-def seal(snapshot: Snapshot, solver: caffe.SGDSolver) -> None:
-    """Store what Caffe does not, beside the snapshot it has just written."""
+def seal(snapshot: Snapshot, solver: caffe.SGDSolver, stretch: Mapping[str, Any]) -> None:
+    """Store what Caffe does not, beside the snapshot it has just written; `stretch` is the learning curve's."""
+    files = (snapshot.weights, snapshot.history)
     state = {
         "iteration": solver.iter,
-        "bytes": [snapshot.weights.stat().st_size, snapshot.history.stat().st_size],
+        "bytes": [path.stat().st_size for path in files],
+        "sha256": [sha256(path) for path in files],
         "data": data_layer(solver.net).position(),
         "generators": _pack(caffe.random_state()) if hasattr(caffe, "random_state") else None,
+        "stretch": stretch,
     }
     with replacing(snapshot.resume) as file:
-        json.dump(state, file)
+        json.dump({"state": state, "sha256": _digest(state)}, file)
 
 
 def is_complete(snapshot: Snapshot) -> bool:
     """Whether the snapshot is sealed and its files still have the sizes they were sealed with."""
-    try:
-        state = json.loads(snapshot.resume.read_text(encoding="utf-8"))
-        return state["bytes"] == [snapshot.weights.stat().st_size, snapshot.history.stat().st_size]
-    except FileNotFoundError:
-        return False
+    state = _read(snapshot)
+    return state is not None and all(
+        path.is_file() and path.stat().st_size == size
+        for path, size in zip((snapshot.weights, snapshot.history), state["bytes"])
+    )
+
+
+def is_sound(snapshot: Snapshot) -> bool:
+    """Whether a complete snapshot's files still hold what they were sealed with, byte by byte."""
+    state = _read(snapshot)
+    for path, digest in zip((snapshot.weights, snapshot.history), state["sha256"] if state else ()):
+        if sha256(path) != digest:
+            logger.warning("%s is damaged: as long as it was, and something else; passed over", path)
+            return False
+    return state is not None
 
 
 def newest(folder: RunFolder) -> Snapshot | None:
-    """The latest complete snapshot of a run, if any."""
-    return next((snapshot for snapshot in reversed(folder.snapshots()) if is_complete(snapshot)), None)
+    """The latest snapshot of a run that is complete and sound, if any. Later ones that are damaged lose their seal."""
+    for snapshot in reversed(folder.snapshots()):
+        if is_complete(snapshot):
+            if is_sound(snapshot):
+                return snapshot
+        elif snapshot.resume.exists():
+            logger.warning("%s is damaged, or the files beside it are cut short; passed over", snapshot.resume)
+        _remove(snapshot.resume)
+    return None
 
 
-def restore(snapshot: Snapshot, solver: caffe.SGDSolver) -> None:
+def restore(snapshot: Snapshot, solver: caffe.SGDSolver) -> Mapping[str, Any]:
     """Put a solver where it was when the snapshot was taken: what follows is what would have followed, bit for bit.
 
     An engine that cannot tell the state of its generators (real Caffe) draws other dropout masks; that is logged.
+
+    Returns  the learning curve's stretch that was sealed
+    Raises   DataError when the snapshot is of another net, or of a list of other images
     """
-    solver.restore(str(snapshot.history))
-    state = json.loads(snapshot.resume.read_text(encoding="utf-8"))
-    data_layer(solver.net).seek(state["data"])
-    if state["generators"] and hasattr(caffe, "set_random_state"):
-        caffe.set_random_state(_unpack(state["generators"]))
-    else:
-        logger.warning(
-            "%s: real Caffe cannot store or restore its random state, so dropout masks from here on differ from those "
-            "of an uninterrupted run; all else is resumed exactly",
-            snapshot.resume,
-        )
+    state = _read(snapshot) or {}
+    try:
+        solver.restore(str(snapshot.history))
+        data_layer(solver.net).seek(state["data"])
+        if state["generators"] and hasattr(caffe, "set_random_state"):
+            caffe.set_random_state(_unpack(state["generators"]))
+        else:
+            logger.warning(
+                "%s: real Caffe cannot store or restore its random state, so dropout masks from here on differ from "
+                "those of an uninterrupted run; all else is resumed exactly",
+                snapshot.resume,
+            )
+        return state["stretch"]
+    except (RuntimeError, ValueError, TypeError, LookupError) as error:
+        raise DataError(
+            f"{snapshot.history}: {error}\nThe snapshots in {snapshot.history.parent} are not of this net and this "
+            "solver. Move that folder away to train anew"
+        ) from error
 
 
 def prune(folder: RunFolder, best: Snapshot | None) -> None:
@@ -79,6 +113,20 @@ def prune(folder: RunFolder, best: Snapshot | None) -> None:
         if kept and snapshot.iteration < kept[-1].iteration and snapshot not in [*kept, best]:
             for path in (snapshot.resume, snapshot.history, snapshot.weights):  # the seal first
                 _remove(path)
+
+
+def _read(snapshot: Snapshot) -> dict[str, Any] | None:
+    """What a seal holds; None without one, or where it is not as it was written."""
+    try:
+        sealed = json.loads(snapshot.resume.read_text(encoding="utf-8"))
+        state = sealed["state"]
+        return state if sealed["sha256"] == _digest(state) and {"bytes", "sha256"} <= set(state) else None
+    except (FileNotFoundError, ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+def _digest(state: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def _remove(path: Path) -> None:

@@ -8,10 +8,12 @@ Source   reference 1305c73, solve.py of every directory
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
@@ -19,7 +21,7 @@ from google.protobuf import text_format
 from PIL import Image
 
 from fcn_repro import datasets, diagnosis, engine, resume
-from fcn_repro.atomic import replacing
+from fcn_repro.atomic import replacing, sweep
 from fcn_repro.datasets.base import data_layer
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
@@ -27,9 +29,10 @@ from fcn_repro.examples import examples
 from fcn_repro.folder import RunFolder, Snapshot
 from fcn_repro.heads import heads
 from fcn_repro.initialisation import initialise
-from fcn_repro.interruption import Interrupted, Interruption
-from fcn_repro.learning_curve import LearningCurve
+from fcn_repro.interruption import Interrupted, Interruption, number_of
+from fcn_repro.learning_curve import LearningCurve, Stretch
 from fcn_repro.learning_rate import conversion
+from fcn_repro.lock import alone
 from fcn_repro.pictures import save
 from fcn_repro.progress import Progress
 from fcn_repro.report import build_report, headline, origin, read_report, sha256, write_report
@@ -66,23 +69,17 @@ def solve(
         device       what `fcn_repro.device.choose` said, for the record
         tensorboard  whether to write event files, too
     Raises   DataError when weights or data are missing; ValueError when the prototxts do not fit;
-             Diverged when the loss explodes; Interrupted after Ctrl-C
+             Diverged when the loss explodes; Interrupted after Ctrl-C and the like; Occupied when another process
+             trains in the folder; OSError when the folder cannot be written, the disk being full or read-only
     """
     length = recipe.iterations if iterations is None else iterations
     if is_done(folder, length):
         logger.info("%s is trained already; remove %s to train it anew", folder.experiment, folder.path)
         _compare_init(read_report(folder.score), recipe.init)
         return
-    training = Training(folder, recipe, length, device)
-    training.start(tensorboard)
-    try:
-        while not training.done:
-            training.train_round()
-            training.score_round()
-        training.finish()
-    finally:
-        if training.board:
-            training.board.flush()
+    _check_place(folder)
+    with alone(folder.lock, f"{folder.path}: another run is training there"):
+        Training(folder, recipe, length, device).run(tensorboard)
 
 
 def is_done(folder: RunFolder, iterations: int) -> bool:
@@ -141,16 +138,38 @@ class Training:
         unscored_end = iteration > 0 and iteration % steps == 0 and not self.here.score.exists()
         return iteration if unscored_end else min((iteration // steps + 1) * steps, self.length)
 
+    def run(self, tensorboard: bool = False) -> None:
+        """Train and score to the end. Whatever stops it, the message says where the same command goes on."""
+        self.start(tensorboard)
+        try:
+            while not self.done:
+                self.train_round()
+                self.score_round()
+            self.finish()
+        except KeyboardInterrupt as interrupt:
+            raise self._interrupted(number_of(interrupt)) from interrupt
+        except OSError as error:
+            raise OSError(f"{error}\nOnce that is mended, {self._outlook()}") from error
+        finally:
+            if self.board:
+                self.board.flush()
+
     def start(self, tensorboard: bool = False) -> None:
         """Resume from the newest complete snapshot, or give the net its first weights."""
+        for place in (self.folder.path, self.folder.snapshot_prefix.parent):
+            sweep(place)
         snapshot = resume.newest(self.folder)
+        self.stretch = Stretch()
         if snapshot:
-            resume.restore(snapshot, self.solver)
+            self.stretch = Stretch(**resume.restore(snapshot, self.solver))
             logger.info("%s goes on after iteration %d", self.folder.experiment, self.solver.iter)
         else:
             initialise(self.solver.net, self.recipe.init)
         self.curve = LearningCurve(self.folder.log, self.solver.iter, self.shortened)
         self.board = EventFile(self.folder.tensorboard, self.solver.iter) if tensorboard else None
+        for later in self.folder.snapshots():
+            if later.iteration > self.solver.iter and later.score.exists():
+                later.score.unlink()  # it will be scored again
         label = self.solver.net.blobs[self.heads[0].label]
         rate = conversion(self.heads[0], self.param, label.data.shape)
         if rate:
@@ -162,21 +181,18 @@ class Training:
         progress = Progress(self.length, self.folder.experiment, done=self.solver.iter, each=self.images)
         with Interruption() as interruption, progress:
             while self.solver.iter < end and not interruption.requested:
-                self._train_stretch(min((self.solver.iter // STRETCH + 1) * STRETCH, end), interruption, progress)
+                self._step(end, progress)
             if not resume.is_complete(self.here):
                 self.solver.snapshot()
                 self._seal()
         if interruption.requested:
-            raise self._interrupted()
+            raise self._interrupted(interruption.requested)
 
     def score_round(self) -> None:
         """Score the weights as they are: beside their snapshot, and in the learning curve."""
         net = self.solver.test_nets[0]
         net.share_with(self.solver.net)
-        try:
-            scores = seg_tests(net, self.scored_heads)
-        except KeyboardInterrupt as interrupt:
-            raise self._interrupted() from interrupt
+        scores = seg_tests(net, self.scored_heads)
         layer = data_layer(net)
         facts = {
             "experiment": self.folder.experiment,
@@ -189,17 +205,18 @@ class Training:
             "engine": engine.name,
             "device": self.device,
         }
-        write_report(self.here.score, build_report(facts, scores, self.recipe.class_names))
         score = next(iter(scores.values()))
         self._show(score, examples(net, self.scored_heads[0]))
+        # Last: once the report is there, no resumed run scores these weights again.
+        write_report(self.here.score, build_report(facts, scores, self.recipe.class_names))
         finding = diagnosis.lone_prediction(score)
         if finding:
             logger.warning("%s: %s", self.folder.experiment, finding)
-        resume.prune(self.folder, self._best())
+        resume.prune(self.folder, next(iter(self._scored()), None))
 
     def finish(self) -> None:
         """Hand on the best of the scored snapshots as `final`, with its score."""
-        best = self._best() or self.here
+        best = next(filter(resume.is_sound, self._scored()), self.here)
         with open(best.weights, "rb") as source, replacing(self.folder.final, "wb") as target:
             shutil.copyfileobj(source, target, 1 << 24)
         report = read_report(best.score)
@@ -209,23 +226,20 @@ class Training:
         report["init"] = [{"suffix": suffix, **origin(path)} for suffix, path in self.recipe.init.items()]
         write_report(self.folder.score, report)
 
-    def _train_stretch(self, end: int, interruption: Interruption, progress: Progress) -> None:
-        """Step to iteration `end` unless interrupted; the mean losses on the way become a row of the curve."""
+    def _step(self, end: int, progress: Progress) -> None:
+        """Make an iteration; a row of the curve ends with it if a stretch, or the round, does."""
         began = time.monotonic()
-        losses = []
-        for _ in range(end - self.solver.iter):
-            self.solver.step(1)
-            losses.append(self._losses())
-            if self.param.snapshot and self.solver.iter % self.param.snapshot == 0:
-                self._seal()
-            loss, per_pixel = losses[-1]
-            said = f"loss {loss:.4g}, {per_pixel:.4f} per pixel", self.curve.last_mean_iu
-            progress.advance(note=", ".join(filter(None, said)))
-            if interruption.requested:
-                break
-        loss, per_pixel = (sum(column) / len(losses) for column in zip(*losses))
-        for record in filter(None, (self.curve, self.board)):
-            record.add(self.solver.iter, loss, per_pixel, time.monotonic() - began, len(losses) * self.images)
+        self.solver.step(1)
+        loss, per_pixel = self._losses()
+        self.stretch.note(loss, per_pixel, time.monotonic() - began, self.images)
+        if self.solver.iter % STRETCH == 0 or self.solver.iter == end:
+            for record in filter(None, (self.curve, self.board)):
+                record.add(self.solver.iter, *self.stretch.row())
+            self.stretch = Stretch()
+        if self.param.snapshot and self.solver.iter % self.param.snapshot == 0:
+            self._seal()  # after the row: a resumed run does not write it again
+        said = f"loss {loss:.4g}, {per_pixel:.4f} per pixel", self.curve.last_mean_iu
+        progress.advance(note=", ".join(filter(None, said)))
 
     def _losses(self) -> tuple[float, float]:
         """The loss of the last forward, and the first head's per pixel; what the watches find is logged."""
@@ -240,7 +254,7 @@ class Training:
     def _show(self, score: Score, sheet: Image.Image | None) -> None:
         """Put a round's score into the learning curve, and pictures where people look for them."""
         self.curve.add_score(self.solver.iter, score)
-        if sheet and self._best() == self.here:
+        if sheet and all(score["mean_iu"] > _mean_iu(other) for other in self._scored()):
             save(self.folder.examples, sheet)
         if self.board:
             self.board.add_score(self.solver.iter, score)
@@ -249,24 +263,40 @@ class Training:
 
     def _seal(self) -> None:
         """Complete the snapshot that the solver has just written; drop those no longer needed."""
-        resume.seal(self.here, self.solver)
-        resume.prune(self.folder, self._best())
+        resume.seal(self.here, self.solver, asdict(self.stretch))
+        resume.prune(self.folder, next(iter(self._scored()), None))
 
-    def _best(self) -> Snapshot | None:
-        """The complete snapshot with the highest mean IU, the earliest of equals; None before the first score."""
+    def _scored(self) -> list[Snapshot]:
+        """The complete snapshots that have a score, by falling mean IU, the earliest of equals first."""
         scored = [it for it in self.folder.snapshots() if it.score.exists() and resume.is_complete(it)]
-        return max(scored, key=lambda it: headline(read_report(it.score))["mean_iu"] or 0, default=None)
+        return sorted(scored, key=_mean_iu, reverse=True)
 
-    def _interrupted(self) -> Interrupted:
+    def _interrupted(self, number: int) -> Interrupted:
         return Interrupted(
-            f"{self.folder.experiment} stopped after iteration {self.solver.iter} of {self.length}, with a snapshot "
-            f"in {self.here.weights.parent}. The same command goes on from there."
+            f"{self.folder.experiment} stopped after iteration {self.solver.iter} of {self.length}; {self._outlook()}",
+            number,
         )
+
+    def _outlook(self) -> str:
+        kept = [it for it in self.folder.snapshots() if resume.is_complete(it)]
+        if not kept:
+            return "the same command begins anew, for there is no snapshot yet."
+        return f"the same command goes on after iteration {kept[-1].iteration}, from {kept[-1].weights}."
+
+
+def _mean_iu(snapshot: Snapshot) -> float:
+    return headline(read_report(snapshot.score))["mean_iu"] or 0
+
+
+def _check_place(folder: RunFolder) -> None:
+    if not folder.solver.exists():
+        raise DataError(f"{folder.solver}: missing; emit it: python -m tools.emit {folder.experiment}")
+    if not os.access(folder.path, os.W_OK):
+        expected = "cannot be written; expected a folder of yours, on a disk that is not read-only, for snapshots"
+        raise PermissionError(errno.EACCES, expected, str(folder.path))
 
 
 def _solver_param(folder: RunFolder) -> caffe.proto.caffe_pb2.SolverParameter:
-    if not folder.solver.exists():
-        raise DataError(f"{folder.solver}: missing; emit it: python -m tools.emit {folder.experiment}")
     param = text_format.Merge(folder.solver.read_text(encoding="utf-8"), caffe.proto.caffe_pb2.SolverParameter())
     if Path(param.snapshot_prefix).resolve() != folder.snapshot_prefix.resolve():
         raise ValueError(

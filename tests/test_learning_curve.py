@@ -1,6 +1,9 @@
+import json
+from dataclasses import asdict
+
 import numpy as np
 
-from fcn_repro.learning_curve import COLUMNS, LearningCurve, read
+from fcn_repro.learning_curve import COLUMNS, LearningCurve, Stretch, read
 from fcn_repro.score import Score
 
 SCORE = Score(np.array([[8, 2], [2, 3]]), 0.0)
@@ -56,3 +59,21 @@ def test_rows_of_a_shortened_run_say_so(tmp_path):
 
 def test_no_file_has_no_rows(tmp_path):
     assert read(tmp_path / "log.csv") == []
+
+
+def test_a_stretch_averages_losses_and_adds_up_time_and_images():
+    stretch = Stretch()
+    stretch.note(30.0, 3.0, seconds=1.5, images=2)
+    stretch.note(10.0, 1.0, seconds=0.5, images=2)
+    assert stretch.row() == (20.0, 2.0, 2.0, 4)
+
+
+def test_a_stretch_that_was_kept_as_json_goes_on_to_the_bit():
+    whole, stopped = Stretch(), Stretch()
+    for loss in (0.1, 0.2):
+        whole.note(loss, loss / 3, seconds=0.1, images=1)
+        stopped.note(loss, loss / 3, seconds=0.1, images=1)
+    resumed = Stretch(**json.loads(json.dumps(asdict(stopped))))
+    for stretch in (whole, resumed):
+        stretch.note(0.7, 0.3, seconds=0.1, images=1)
+    assert resumed.row() == whole.row()

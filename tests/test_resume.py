@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,8 +19,14 @@ def write(folder, iteration, sealed=True, weights=b"weights", history=b"history"
     snapshot.weights.write_bytes(weights)
     snapshot.history.write_bytes(history)
     if sealed:
-        snapshot.resume.write_text(json.dumps({"bytes": [7, 7]}))
+        resume.seal(snapshot, SimpleNamespace(iter=iteration, net=None), {})
     return snapshot
+
+
+@pytest.fixture(autouse=True)
+def without_data(monkeypatch):
+    """Nothing here has a net."""
+    monkeypatch.setattr(resume, "data_layer", lambda net: SimpleNamespace(position=dict))
 
 
 def kept(folder):
@@ -46,7 +53,38 @@ def test_a_snapshot_that_lost_a_file_is_not_complete(folder, lost):
 
 @pytest.mark.parametrize("cut", ["weights", "history"])
 def test_a_snapshot_whose_file_was_cut_short_is_not_complete(folder, cut):
-    assert not resume.is_complete(write(folder, 10, **{cut: b"short"}))
+    snapshot = write(folder, 10)
+    getattr(snapshot, cut).write_bytes(b"short")
+    assert not resume.is_complete(snapshot)
+
+
+@pytest.mark.parametrize("damaged", ["weights", "history"])
+def test_a_snapshot_whose_bytes_changed_is_passed_over_and_named(folder, damaged, caplog):
+    snapshots = [write(folder, iteration) for iteration in (10, 20)]
+    getattr(snapshots[1], damaged).write_bytes(b"changed")
+    assert resume.is_complete(snapshots[1]) and not resume.is_sound(snapshots[1])
+    assert resume.newest(folder) == snapshots[0]
+    assert f"{getattr(snapshots[1], damaged)} is damaged" in caplog.text
+    assert not resume.is_complete(snapshots[1])  # so that it is written anew when the run comes there again
+    assert snapshots[1].weights.exists() and snapshots[1].history.exists()
+
+
+@pytest.mark.parametrize(
+    "seal", [b"", b"{", b"\xff", b"[]", b'{"state": 1, "sha256": 2}', b"[" * 100_000, b'{"bytes": [7, 7]}']
+)
+def test_a_seal_that_is_not_as_it_was_written_is_no_seal(folder, seal, caplog):
+    snapshots = [write(folder, iteration) for iteration in (10, 20)]
+    snapshots[1].resume.write_bytes(seal)
+    assert resume.newest(folder) == snapshots[0]
+    assert f"{snapshots[1].resume} is damaged" in caplog.text
+
+
+def test_a_seal_that_lost_a_bit_is_no_seal(folder):
+    snapshot = write(folder, 10)
+    sealed = json.loads(snapshot.resume.read_text())
+    sealed["state"]["iteration"] = 11
+    snapshot.resume.write_text(json.dumps(sealed))
+    assert not resume.is_complete(snapshot)
 
 
 def test_pruning_keeps_the_newest_two_and_the_best(folder):

@@ -1,3 +1,5 @@
+import errno
+import logging
 import os
 import signal
 import subprocess
@@ -12,12 +14,14 @@ from fcn_repro.diagnosis import Diverged
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.interruption import Interrupted
-from fcn_repro.learning_curve import read
+from fcn_repro.learning_curve import COLUMNS, read
+from fcn_repro.lock import Occupied, alone
 from fcn_repro.report import headline, read_report
 from fcn_repro.solve import Recipe, Training
 from tests.tiny_run import write_run, write_voc
 
 RECIPE = Recipe(rounds=2, steps=8)
+LASTING = [column for column in COLUMNS if column not in ("seconds", "images_per_s", "shortened")]
 EXACT_DROPOUT = hasattr(caffe, "random_state")
 
 
@@ -39,13 +43,11 @@ def weights(folder):
 
 
 def assert_same_run(one, other):
-    """Weights, losses and scores agree to the bit; times do not."""
+    """Weights, learning curve and scores agree to the bit."""
     expected, found = weights(one), weights(other)
     for key in expected:
         assert np.array_equal(expected[key], found[key]), key
-    curves = [
-        [(row["iteration"], row["mean_iu"]) for row in read(folder.log) if row["mean_iu"]] for folder in (one, other)
-    ]
+    curves = [[[row[column] for column in LASTING] for row in read(folder.log)] for folder in (one, other)]
     assert curves[0] == curves[1]
     assert headline(read_report(one.score)) == headline(read_report(other.score))
 
@@ -170,10 +172,10 @@ from fcn_repro import engine, resume, solve
 from fcn_repro.folder import RunFolder
 
 seal = resume.seal
-def killed(snapshot, solver):
+def killed(snapshot, *state):
     if snapshot.iteration == 10:
         os.kill(os.getpid(), signal.SIGKILL)
-    seal(snapshot, solver)
+    seal(snapshot, *state)
 resume.seal = killed
 solve.solve(RunFolder("tiny", Path(sys.argv[1])), solve.Recipe(2, 8))
 """
@@ -189,14 +191,108 @@ def test_a_kill_in_the_middle_of_a_snapshot_leaves_the_earlier_ones_to_resume_fr
     assert_same_run(uninterrupted, folder)
 
 
-@pytest.mark.parametrize("file", ["weights", "history"])
-def test_a_snapshot_that_lost_bytes_is_passed_over(folder, uninterrupted, file):
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("file", ["weights", "history", "resume"])
+@pytest.mark.parametrize("damage", [cut, flip])
+def test_a_damaged_snapshot_is_passed_over_and_written_anew(folder, uninterrupted, file, damage, caplog):
     solve.solve(folder, RECIPE, iterations=10)
-    damaged = getattr(folder.snapshot(10), file)
-    damaged.write_bytes(damaged.read_bytes()[:-1])
-    assert resume.newest(folder).iteration == 8
+    damage(getattr(folder.snapshot(10), file))
+    caplog.set_level(logging.INFO)
+    solve.solve(folder, RECIPE)
+    assert "passed over" in caplog.text and "goes on after iteration 8" in caplog.text
+    assert_same_run(uninterrupted, folder)
+
+
+def test_a_score_of_damaged_weights_is_taken_again(folder, uninterrupted):
+    solve.solve(folder, RECIPE)
+    for path in (folder.snapshot(16).weights, folder.snapshot(15).weights):
+        flip(path)
+    folder.score.unlink()
     solve.solve(folder, RECIPE)
     assert_same_run(uninterrupted, folder)
+
+
+def test_the_best_weights_are_not_handed_on_damaged(tmp_path, caplog):
+    folder = write_run(tmp_path)
+    solve.solve(folder, RECIPE)
+    best = read_report(folder.score)["iteration"]
+    flip(folder.snapshot(best).weights)
+    folder.score.unlink()
+    training = Training(folder, RECIPE, 16, "cpu")
+    training.finish()
+    assert f"{folder.snapshot(best).weights} is damaged" in caplog.text
+    assert read_report(folder.score)["iteration"] != best
+
+
+def test_a_stop_between_the_score_and_its_report_leaves_one_scored_row(folder, uninterrupted, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(solve, "write_report", stop)
+        with pytest.raises(Interrupted):
+            solve.solve(folder, RECIPE)
+    solve.solve(folder, RECIPE)
+    assert_same_run(uninterrupted, folder)
+
+
+def test_two_runs_do_not_train_in_one_folder(folder):
+    with alone(folder.lock):
+        with pytest.raises(Occupied, match=f"another run is training there .process {os.getpid()}"):
+            solve.solve(folder, RECIPE)
+    solve.solve(folder, RECIPE, iterations=1)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_computed(folder, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(solve, "Training", None)
+    with pytest.raises(OSError, match="cannot be written.*tiny'"):
+        solve.solve(folder, RECIPE)
+
+
+def test_a_full_disk_stops_the_run_which_goes_on_once_there_is_room(folder, uninterrupted, monkeypatch):
+    def full(descriptor):
+        if ".solverstate" in os.readlink(f"/proc/self/fd/{descriptor}") and folder.snapshot(5).resume.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    sync = os.fsync
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="(?s)No space left .*iter_8.solverstate'.*goes on after iteration 5"):
+            solve.solve(folder, RECIPE)
+    solve.solve(folder, RECIPE)
+    assert_same_run(uninterrupted, folder)
+    assert not list(folder.path.rglob("*.part"))
+
+
+def test_a_second_ctrl_c_ends_at_once_and_says_where_it_goes_on(folder, uninterrupted, monkeypatch):
+    def twice(_):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        at_iteration(patch, 7, twice)
+        with pytest.raises(Interrupted, match="after iteration 7 of 16; the same command goes on after iteration 5"):
+            solve.solve(folder, RECIPE)
+    solve.solve(folder, RECIPE)
+    assert_same_run(uninterrupted, folder)
+
+
+def test_snapshots_of_another_net_are_refused_with_advice(folder):
+    solve.solve(folder, RECIPE, iterations=5)
+    folder.train.write_text(folder.train.read_text().replace("num_output: 6", "num_output: 7"))
+    with pytest.raises(DataError, match="(?s)train_iter_5.solverstate.*not of this net.*Move that folder away"):
+        solve.solve(folder, RECIPE)
 
 
 def test_an_engine_without_a_random_state_is_warned_of(folder, monkeypatch, caplog):

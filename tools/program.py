@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Callable
 
 from fcn_repro.errors import DataError
 from fcn_repro.folder import RunFolder
-from fcn_repro.interruption import Interrupted
+from fcn_repro.interruption import Interrupted, ending_at_once, number_of
 
-OK, OTHER, MISSING, STOPPED = 0, 1, 3, 130  # 2, bad arguments, is argparse's
+OK, OTHER, MISSING = 0, 1, 3  # 2, bad arguments, is argparse's
+STOPPED = 128  # and the number of the signal: 130 Ctrl-C, 143 SIGTERM, 129 a lost terminal
 
 
 def run(main: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
@@ -21,13 +23,22 @@ def run(main: Callable[[argparse.Namespace], None], options: argparse.Namespace)
     logging.basicConfig(level=logging.INFO, format=f"{wipe}%(message)s", stream=sys.stderr)
     logging.getLogger("caffe").setLevel(logging.WARNING)  # the progress bar says what its log would
     try:
-        main(options)
+        with ending_at_once():
+            main(options)
     except (DataError, Interrupted, ValueError, RuntimeError, OSError) as trouble:
-        print(trouble, file=sys.stderr)
-        return MISSING if isinstance(trouble, DataError) else STOPPED if isinstance(trouble, Interrupted) else OTHER
-    except KeyboardInterrupt:
-        return STOPPED
+        _say(trouble)
+        if isinstance(trouble, Interrupted):
+            return STOPPED + trouble.number
+        return MISSING if isinstance(trouble, DataError) else OTHER
+    except KeyboardInterrupt as interrupt:
+        _say(interrupt)
+        return STOPPED + number_of(interrupt)
     return OK
+
+
+def _say(trouble: BaseException) -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more
+        print(trouble, file=sys.stderr)
 
 
 def weights(folder: RunFolder, given: Path | None) -> Path:

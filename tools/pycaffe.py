@@ -15,6 +15,7 @@ import argparse
 import importlib
 import os
 import runpy
+import signal
 import sys
 from typing import Sequence
 
@@ -31,6 +32,8 @@ def main(options: argparse.Namespace) -> None:
         for module in MODULES:
             sys.modules["caffe" + module] = importlib.import_module(engine.ENGINES["torch"] + module)
     engine.caffe.init_log(int(os.environ.get("GLOG_minloglevel", "0")))
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # see tools/__init__.py
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv[:] = [options.script, *options.arguments]
     sys.path[0] = os.path.dirname(os.path.realpath(options.script))
     runpy.run_path(options.script, run_name="__main__")

@@ -4,11 +4,14 @@
     python -m tools.solve voc-fcn8s --iterations 100      a shortened run; its results say so
     python -m tools.solve voc-fcn8s --tensorboard         to be watched with: tensorboard --logdir build
 
-Ctrl-C finishes the step, writes a snapshot and stops; the same command goes on from there, to the bit.
+Ctrl-C, like SIGTERM, finishes the step, writes a snapshot and stops; the same command goes on from there, to the bit.
+A second Ctrl-C stops at once, and a kill, a power cut or a full disk may come at any moment: the same command then goes
+on from the last snapshot that is whole. One run at a time trains an experiment.
 
 Reads    build/<experiment>/{train,val,solver}.prototxt, the weights its row starts from, the data set
 Writes   build/<experiment>/snapshot/, log.csv, final.caffemodel, score.json, pictures/examples.png, tensorboard/
-Exit     0 trained · 1 diverged, or another fault · 2 bad arguments · 3 data or weights missing · 130 stopped
+Exit     0 trained · 1 diverged, or another fault · 2 bad arguments · 3 data or weights missing · 130 stopped by
+         Ctrl-C, 143 by SIGTERM
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 import argparse
 import io
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,7 @@ from fcn_repro import datasets, deployment
 from fcn_repro.deployment import Deployment
 from fcn_repro.errors import DataError
 from fcn_repro.folder import RunFolder
+from fcn_repro.interruption import Interrupted
 from fcn_repro.palette import voc_palette
 from fcn_repro.report import headline, read_report
 from solvers.experiments import EXPERIMENTS
@@ -180,7 +183,11 @@ def test_a_count_must_be_positive(text):
 
 
 @pytest.mark.parametrize(
-    "trouble, status", [(DataError("x"), 3), (ValueError("x"), 1), (KeyboardInterrupt(), 130), (None, 0)]
+    "trouble, status",
+    [
+        *((DataError("x"), 3), (ValueError("x"), 1), (KeyboardInterrupt(), 130), (None, 0)),
+        *((Interrupted("x", signal.SIGINT), 130), (Interrupted("x", signal.SIGTERM), 143)),
+    ],
 )
 def test_exit_statuses_tell_what_kind_of_trouble_it_was(trouble, status):
     def main(options):
@@ -188,3 +195,9 @@ def test_exit_statuses_tell_what_kind_of_trouble_it_was(trouble, status):
             raise trouble
 
     assert program.run(main, argparse.Namespace()) == status
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_a_program_with_its_own_status_and_without_a_traceback(number, status, capsys):
+    assert program.run(lambda options: os.kill(os.getpid(), number), argparse.Namespace()) == status
+    assert capsys.readouterr().err == f"stopped by {number.name}\n"
