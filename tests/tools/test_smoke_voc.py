@@ -15,7 +15,7 @@ from fcn_repro.report import read_report
 from tools import smoke
 
 HEIGHT, WIDTH = 40, 50
-STAGES = (("smoke-fcn32s", "vgg16-mini-32s", 4), ("smoke-fcn16s", "vgg16-mini-16s", 2))
+STAGES = (("smoke-fcn32s", "vgg16-mini-32s", 6), ("smoke-fcn16s", "vgg16-mini-16s", 3))
 
 
 def write_photographs():
@@ -52,7 +52,7 @@ def printed(tmp_path, monkeypatch, capsys):
 
 def test_every_stage_is_trained_from_the_one_before_and_scored(printed):
     reports = [read_report(RunFolder(name).score) for name, _, _ in STAGES]
-    assert [report["trained"] for report in reports] == [4, 2]
+    assert [report["trained"] for report in reports] == [6, 3]
     assert reports[0]["init"][0]["file"] == "build/hed-vgg16.caffemodel"
     assert reports[1]["init"] == [{"suffix": "", **reports[0]["weights"]}]
     assert [report["images"] for report in reports] == [4, 4]
@@ -60,7 +60,7 @@ def test_every_stage_is_trained_from_the_one_before_and_scored(printed):
 
 def test_losses_scores_and_what_they_are_worth_are_printed(printed):
     lines = printed.splitlines()
-    assert sum("per pixel" in line for line in lines) == 4
+    assert sum("per pixel" in line for line in lines) == 3 * len(STAGES)
     assert sum("mean iu" in line for line in lines) == 2
     assert lines[-1].endswith("no result of the paper.")
 
