@@ -261,6 +261,28 @@ def test_inflating_refuses_another_kernel(net):
         surgery.inflate(depth, "score", colour, "score")
 
 
+def test_a_spread_window_finds_on_a_map_of_twins_what_it_found_on_the_single_cells(net):
+    """Every cell of the finer map comes four times, so every weight meets its own cell in all of its four places."""
+    coarse = net(convolution(2, 3, "kernel_size: 3"))
+    fine = net(convolution(2, 3, "kernel_size: 6 pad: 5"), "fine.prototxt")
+    surgery.spread(fine, "score", coarse, "score")
+    cells = np.random.RandomState(0).normal(size=(1, 2, 4, 5)).astype(np.float32)
+    coarse.blobs["data"].data[...] = cells
+    coarse.forward()
+    fine.blobs["data"].reshape(1, 2, 8, 10)
+    fine.blobs["data"].data[...] = cells.repeat(2, axis=2).repeat(2, axis=3)
+    fine.forward()
+    np.testing.assert_allclose(
+        fine.blobs["score"].data[:, :, 5:-5:2, 5:-5:2], coarse.blobs["score"].data, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_spreading_refuses_a_window_that_is_not_twice_as_wide(net):
+    coarse, fine = net(convolution(2, 3, "kernel_size: 2")), net(convolution(2, 3, "kernel_size: 3"), "fine.prototxt")
+    with pytest.raises(ValueError, match=r"cannot be spread to score \[3, 2, 3, 3\]; expected the last two axes"):
+        surgery.spread(fine, "score", coarse, "score")
+
+
 # --- decapitate
 
 

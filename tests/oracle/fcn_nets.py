@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nets.fcn import FCNS, fcn
+from nets.fcn import FCNS, Inputs, fcn
 from nets.ilsvrc import CLASSIFIERS, Classifier, classifier, convolutional
 
 CLASSES = 5
 WIDTH = 1 / 16
+NETS = [name for name in FCNS if "mini" not in name]  # mini nets are these at another width
+INPUTS = {Inputs.ONE: {"data": 3}, Inputs.EARLY: {"color": 3, "depth": 1}, Inputs.LATE: {"color": 3, "hha": 3}}
 
 
 @dataclass(frozen=True)
 class Source:
     """What a net must be told of a data set, where nothing is read."""
 
+    inputs: dict[str, int] = field(default_factory=lambda: INPUTS[Inputs.ONE])
     class_names: tuple[str, ...] = tuple("abcde")
     void: int = 255
+
+    @property
+    def heads(self) -> dict[str, tuple[str, ...]]:
+        """One label map."""
+        return {"label": self.class_names}
 
     @dataclass(frozen=True)
     class Layer:
@@ -45,16 +53,19 @@ def noisy_net(name: str, height: int, width: int, normalize: bool = False) -> st
 
 
 def small_net(name: str, height: int, width: int, phase: str = "train", normalize: bool = False) -> str:
-    """The prototxt of an FCN that takes `data` (1, 3, height, width) and `label` (1, 1, height, width)."""
+    """The prototxt of an FCN that takes its inputs (1, channels, height, width) and `label` (1, 1, height, width)."""
     plan = FCNS[name]
-    param = fcn(replace(plan, style=replace(plan.style, width=WIDTH)), phase, Source(), normalize)
-    return _fed(param, [1, 3, height, width], [1, 1, height, width])
+    inputs = INPUTS[plan.inputs]
+    param = fcn(replace(plan, style=replace(plan.style, width=WIDTH)), phase, Source(inputs), normalize)
+    if phase == "deploy":
+        del param.layer[1 : len(inputs)]
+    return _fed(param, **{top: [1, channels, height, width] for top, channels in {**inputs, "label": 1}.items()})
 
 
 def small_classifier(name: str, phase: str, batch: int) -> str:
     """The prototxt of a classifier that takes `data` (batch, 3, side, side), of its own side, and `label` (batch)."""
     plan = _narrow(name)
-    return _fed(classifier(plan, phase, Source()), [batch, 3, plan.size, plan.size], [batch])
+    return _fed(classifier(plan, phase, Source()), data=[batch, 3, plan.size, plan.size], label=[batch])
 
 
 def small_convolutional(name: str) -> str:
@@ -67,11 +78,11 @@ def _narrow(name: str) -> Classifier:
     return replace(plan, style=replace(plan.style, width=WIDTH))
 
 
-def _fed(param: Any, data: list[int], label: list[int]) -> str:
+def _fed(param: Any, **shapes: list[int]) -> str:
     """The net with plain inputs of these shapes."""
     param.layer[0].Clear()
     param.layer[0].name, param.layer[0].type = "input", "Input"
-    param.layer[0].top.extend(["data", "label"])
-    for dims in (data, label):
+    for top, dims in shapes.items():
+        param.layer[0].top.append(top)
         param.layer[0].input_param.shape.add(dim=dims)
     return str(param)

@@ -4,21 +4,22 @@ import pytest
 from nets.fcn import FCNS
 from nets.ilsvrc import CLASSIFIERS
 from tests.oracle.comparison import Record
-from tests.oracle.fcn_nets import CLASSES, noisy_net, small_classifier, small_convolutional, small_net
+from tests.oracle.fcn_nets import CLASSES, INPUTS, NETS, noisy_net, small_classifier, small_convolutional, small_net
 from tests.oracle.oracle import Arrays, Case, Oracle, run_ours
 
 ODD_SIZES = [(47, 61), (64, 33), (96, 75)]
 FORWARD_LIMIT, GRADIENT_LIMIT = 5e-5, 1e-4  # a dozen of layers deep, some with hardly a live unit
 
 
-def image_and_labels(height: int, width: int, index: int = 0) -> Arrays:
+def image_and_labels(height: int, width: int, index: int = 0, name: str = "vgg16-32s") -> Arrays:
     random = np.random.RandomState(index)
     label = random.randint(0, CLASSES, (1, 1, height, width))
     label[random.uniform(size=label.shape) < 0.1] = 255
-    return {
-        f"{index}/data": np.float32(random.uniform(-120, 120, (1, 3, height, width))),
-        f"{index}/label": np.float32(label),
+    images = {
+        f"{index}/{top}": np.float32(random.uniform(-120, 120, (1, channels, height, width)))
+        for top, channels in INPUTS[FCNS[name].inputs].items()
     }
+    return {**images, f"{index}/label": np.float32(label)}
 
 
 def split(arrays: Arrays) -> tuple[Arrays, Arrays]:
@@ -33,10 +34,10 @@ def split(arrays: Arrays) -> tuple[Arrays, Arrays]:
 
 
 @pytest.mark.parametrize("size", ODD_SIZES, ids=str)
-@pytest.mark.parametrize("name", FCNS)
+@pytest.mark.parametrize("name", NETS)
 def test_nets_compute_what_caffe_computes(name: str, size: tuple[int, int], oracle: Oracle, record: Record):
     text = small_net(name, *size)
-    case = Case("net", {"text": text, "initialise": True}, image_and_labels(*size))
+    case = Case("net", {"text": text, "initialise": True}, image_and_labels(*size, name=name))
     compare(name, case, oracle, record)
 
 
@@ -83,7 +84,7 @@ def test_nets_follow_the_size_of_every_image(name: str, oracle: Oracle, record: 
         record.check("Nets", f"{name}, three sizes", mine, reference, limit)
 
 
-@pytest.mark.parametrize("name", FCNS)
+@pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("phase", ["train", "deploy"])
 def test_nets_are_built_as_caffe_builds_them(name: str, phase: str, oracle: Oracle, record: Record):
     case = Case("structure", {"text": small_net(name, 64, 48, phase)})
