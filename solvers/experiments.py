@@ -21,7 +21,11 @@ from fcn_repro.adoption import Adoption, adoptions
 RELEASED = ("vgg16", "vgg19", "caffenet", "alexnet", "googlenet")
 CONVOLUTIONAL = "-fcn"
 # Data sets of one preparation, by the preparation: nets differ in what they see of the same files.
-PREPARED = {f"nyud-{seen}": "nyud" for seen in ("color", "hha", "color-d", "color-hha")}
+PREPARED = {
+    f"{begin}-{seen}": prepared
+    for begin, prepared in (("nyud", "nyud"), ("mini", "mini-depth"))
+    for seen in ("color", "hha", "color-d", "color-hha")
+}
 WEIGHTS = ".caffemodel"
 
 
@@ -124,6 +128,7 @@ HALF, QUARTER = (replace(HEAVY, iter_size=n, weight_decay=HEAVY.weight_decay / n
 ADAM = Regime(momentum=0.9, iter_size=1, normalize=True, solver="Adam", momentum2=0.999)
 
 COLOR_HHA = {"color": "nyud-fcn32s-color", "hha": "nyud-fcn32s-hha"}
+MINI_COLOR_HHA = {"color": "mini-fcn32s-color", "hha": "mini-fcn32s-hha"}
 
 # fmt: off
 TABLE = table(
@@ -217,6 +222,11 @@ TABLE = table(
     Experiment("mini-fcn32s-foreground",     "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,     1_000, seed=1, varied={"mask": "background"}, scored={"mask": "background"}),
     Experiment("mini-fcn32s-background",     "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,     1_000, seed=1, varied={"mask": "foreground"}, scored={"mask": "foreground"}),
     Experiment("mini-fcn32s-shape",          "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,     1_000, seed=1, varied={"mask": "both"}, scored={"mask": "both"}),
+    # The same scenes with a depth that is made up: NYUDv2's four nets.
+    Experiment("mini-fcn32s-color",           "vgg16-mini-32s",       "mini-color",     "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn32s-hha",             "vgg16-mini-32s",       "mini-hha",       "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn32s-color-d",         "vgg16-mini-32s-early", "mini-color-d",   "mini-vgg16-fcn",       HEAVY,     1e-8,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn32s-color-hha",       "vgg16-mini-32s-late",  "mini-color-hha", MINI_COLOR_HHA,         HEAVY,     3e-9,    (1, 1_000),   1_000,    1_000, seed=1),
 )
 # fmt: on
 

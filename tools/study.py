@@ -39,8 +39,10 @@ WITHOUT, PIXELS = "mean_iu_without_background", "background_pixels_left_out"
 def main(options: argparse.Namespace) -> None:
     device.choose(options.gpu)
     datasets.register()
-    for name in STUDIES if options.all else options.studies:
+    for name in [name for name in STUDIES if options.data in STUDIES[name].data] if options.all else options.studies:
         study = STUDIES[name]
+        if options.data not in study.data:
+            raise ValueError(f"{name} is not made on {options.data}; expected one of {', '.join(study.data)}")
         lines, remarks = COMPUTED.get(name, compared)(study, options.data)
         paper = paper_table(study.table), findings(study.findings)
         outcome = Outcome(name, study.title, options.data, lines, *paper, remarks)

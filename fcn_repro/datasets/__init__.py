@@ -11,7 +11,7 @@ from functools import partial
 from typing import Callable, Mapping
 
 from fcn_repro.adoption import adoptions
-from fcn_repro.datasets import adopted, mini, nyud, pascal_context, siftflow, smoke, voc
+from fcn_repro.datasets import adopted, mini, mini_depth, nyud, pascal_context, siftflow, smoke, voc
 from fcn_repro.datasets.base import DataSet
 
 DATASETS = {
@@ -25,6 +25,10 @@ DATASETS = {
     "smoke": smoke.SMOKE,
     "mini": mini.MINI,
     "mini-objects": mini.OBJECTS,
+    "mini-color": mini_depth.facts("color"),
+    "mini-hha": mini_depth.facts("hha"),
+    "mini-color-d": mini_depth.facts("color", "depth"),
+    "mini-color-hha": mini_depth.facts("color", "hha"),
     **{note.name: adopted.facts(note) for note in adoptions()},
 }
 
@@ -36,6 +40,7 @@ PREPARE: Mapping[str, Callable[[], Mapping[str, int]]] = {
     "smoke": smoke.prepare,
     "mini": mini.prepare,
     "mini-objects": mini.prepare,
+    "mini-depth": mini_depth.prepare,
     **{note.name: partial(adopted.prepare, note) for note in adoptions()},
 }
 
@@ -45,6 +50,7 @@ MODULES = {
     "siftflow_layers": siftflow,
     "pascalcontext_layers": pascal_context,
     "mini_layers": mini,
+    "mini_depth_layers": mini_depth,
     "adopted_layers": adopted,
 }
 

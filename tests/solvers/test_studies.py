@@ -14,10 +14,10 @@ from solvers.studies import DATA, STUDIES, rules, runs
 PAPER = {table.table: table for table in tables()}
 
 
-@pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("study", STUDIES)
-def test_every_run_of_a_study_is_in_the_table_of_runs(study, data):
-    assert set(runs(study, data)) <= set(EXPERIMENTS)
+def test_every_run_of_a_study_is_in_the_table_of_runs(study):
+    for data in STUDIES[study].data:
+        assert data in DATA and set(runs(study, data)) <= set(EXPERIMENTS)
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -26,10 +26,10 @@ def test_what_a_study_quotes_is_in_the_papers_tables(study):
     assert row.table or row.findings
     assert {cell.row for cell in PAPER["findings"].cells} >= set(row.findings)
     if row.table and row.lines:
-        assert {line.label for line in row.lines} == {cell.row for cell in PAPER[row.table].cells}
+        assert {line.label for line in row.lines} <= {cell.row for cell in PAPER[row.table].cells}
 
 
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", ["mini", "voc"])
 def test_runs_that_differ_in_their_images_alone_learn_alike(data):
     plain = EXPERIMENTS[f"{data}-fcn32s"]
     for name in ("mirrored", "balanced", "foreground", "background", "shape"):
@@ -38,7 +38,7 @@ def test_runs_that_differ_in_their_images_alone_learn_alike(data):
         assert row.varied
 
 
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", ["mini", "voc"])
 def test_an_update_weighs_the_same_whatever_part_of_the_cells_counts(data):
     plain = EXPERIMENTS[f"{data}-fcn32s"]
     for name, regime in ("half", HALF), ("quarter", QUARTER):
@@ -49,9 +49,9 @@ def test_an_update_weighs_the_same_whatever_part_of_the_cells_counts(data):
         assert row.base_lr * regime.weight_decay == pytest.approx(plain.base_lr * HEAVY.weight_decay)
 
 
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", ["mini", "voc"])
 def test_runs_of_one_study_that_start_alike_see_as_many_images_or_updates_as_its_shortest(data):
-    for study in STUDIES.values():
+    for study in (study for study in STUDIES.values() if data in study.data):
         rows = [EXPERIMENTS[f"{data}-{line.run}"] for line in study.lines if study.equal]
         for row in rows:
             each = row.regime.iter_size if study.equal == "images" else 1
