@@ -82,7 +82,11 @@ weights-%: $(NEEDS) ## fetch released weights, for example weights-vgg16
 
 $(CLASSIFIERS:%=%-fcn): %-fcn: $(NEEDS) ## convolutionalise a classifier, for example vgg16-fcn
 	$(RUN) -m tools.emit $* $@
-	$(RUN) -m tools.convolutionalise $*
+	$(RUN) -m tools.$(if $(filter vgg16,$(and $(VGG16),$*)),import_weights "$(VGG16)",convolutionalise $*)
+
+ifdef VGG16
+weights-vgg16: ; # not to be fetched
+endif
 
 $(EXPERIMENTS): $(NEEDS) # and, for the one that was asked for, a table
 	$(RUN) -m tools.emit $@
@@ -139,6 +143,7 @@ help: ## list the targets
 	@echo "  ENGINE=bvlc CAFFE_PYTHON=python   run on real pycaffe (environment.yml) instead of our engine"
 	@echo "  GPU=0, GPU=-1                     a GPU by number, or the CPU; by default a GPU if there is one"
 	@echo "  LIKE=voc-fcn32s INIT=... NAME=... of train: modelled on which run, starting from what, called what"
+	@echo "  VGG16=vgg16-397923af.pth          start from torchvision's VGG-16, or an ONNX file's, where Caffe's cannot be had"
 	@echo "  ITERATIONS=100                    shorten a training run; its results are marked as shortened"
 	@echo "  READ_AHEAD=0                      read each image when its turn comes, not two ahead while the net computes"
 	@echo "  TENSORBOARD=1                     write event files while training; look at them: tensorboard --logdir build"

@@ -67,17 +67,14 @@ class Segmenter:
     def __init__(
         self, model: str | Path, weights: Path | None = None, tile: int | None = None, gpu: int | None = None
     ) -> None:
-        self.folder = _folder(model)
-        if not self.folder.deploy.is_file():
-            name = self.folder.experiment
-            raise DataError(f"{self.folder.deploy}: missing; write it: python -m tools.emit {name}")
+        self.folder = model_folder(model)
         note = deployment.read(self.folder.facts)
         if note.reads != ("color",):
             raise DataError(
                 f"{self.folder.experiment} reads {' and '.join(note.reads)}; expected a net for photographs"
             )
         self.class_names, self.mean_bgr, self.tile = note.class_names, note.mean_bgr, tile
-        self.weights = weights or _weights(self.folder)
+        self.weights = weights or model_weights(self.folder)
         if gpu is not None or device.chosen is None:
             device.choose(gpu)
         self._net = load(self.folder.deploy, self.weights)
@@ -169,14 +166,23 @@ def stage_sheet(
     return sheet(["photograph", "label map", *(folder.experiment for folder in folders)], rows)
 
 
-def _folder(model: str | Path) -> RunFolder:
-    """A model by its folder, or by its name in build/."""
+def model_folder(model: str | Path) -> RunFolder:
+    """A model by its folder, or by its name in build/.
+
+    Raises   DataError where there is no deploy.prototxt
+    """
     path = Path(model)
-    return RunFolder(path.name, path.parent) if (path / "deploy.prototxt").is_file() else RunFolder(str(model), BUILD)
+    folder = RunFolder(path.name, path.parent) if (path / "deploy.prototxt").is_file() else RunFolder(str(model), BUILD)
+    if not folder.deploy.is_file():
+        raise DataError(f"{folder.deploy}: missing; write it: python -m tools.emit {folder.experiment}")
+    return folder
 
 
-def _weights(folder: RunFolder) -> Path:
-    """What a run handed on; else what the reference released under its name."""
+def model_weights(folder: RunFolder) -> Path:
+    """What a run handed on; else what the reference released under its name, fetched and checked.
+
+    Raises   DataError where there is neither
+    """
     if folder.final.exists():
         return folder.final
     name = folder.experiment

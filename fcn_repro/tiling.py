@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Iterator, Mapping, Sequence, Tuple
 
-SLIDING = ("Convolution", "Pooling", "Deconvolution")
+from fcn_repro.sliding import SLIDING, slide
+
 # Layers that compute each cell from that cell of every bottom alone.
 POINTWISE = (
     *("AbsVal", "BNLL", "BatchNorm", "Bias", "Clip", "Concat", "Dropout", "ELU", "Eltwise", "Exp", "LRN", "Log"),
@@ -99,7 +100,7 @@ def _spacing(net: Any, axis: int) -> Mapping[str, Fraction]:
     """Pixels from one cell to the next, in every blob."""
     spacing = {net.layer[0].top[0]: Fraction(1)}
     for layer in net.layer[1:]:
-        factor = Fraction(_slide(layer, axis)[1] if layer.type in SLIDING else 1)
+        factor = Fraction(slide(layer, axis).stride if layer.type in SLIDING else 1)
         below = spacing[layer.bottom[0]]
         spacing.update(dict.fromkeys(layer.top, below / factor if layer.type == "Deconvolution" else below * factor))
     return spacing
@@ -127,11 +128,11 @@ def _sources(net: Any, axis: int, outputs: Sequence[str], y: int) -> Span:
 def _below(layer: Any, axis: int, first: int, last: int) -> Span:
     """The cells of a layer's bottoms that cells `first` to `last` of its top are computed from."""
     if layer.type in ("Convolution", "Pooling"):
-        extent, stride, pad = _slide(layer, axis)
-        return first * stride - pad, last * stride - pad + extent - 1
+        at = slide(layer, axis)
+        return first * at.stride - at.pad, last * at.stride - at.pad + at.extent - 1
     if layer.type == "Deconvolution":
-        extent, stride, pad = _slide(layer, axis)
-        return -((extent - 1 - pad - first) // stride), (last + pad) // stride
+        at = slide(layer, axis)
+        return -((at.extent - 1 - at.pad - first) // at.stride), (last + at.pad) // at.stride
     if layer.type == "Crop":
         offsets = list(layer.crop_param.offset) or [0]
         offset = offsets[min(axis, len(offsets) - 1)]
@@ -140,27 +141,6 @@ def _below(layer: Any, axis: int, first: int, last: int) -> Span:
     if layer.type not in POINTWISE or not across:
         raise ValueError(f"layer {layer.name}, of type {layer.type}: not known which pixels it sees")
     return first, last
-
-
-def _slide(layer: Any, axis: int) -> tuple[int, int, int]:
-    """Extent, stride and pad of a sliding window along an axis."""
-    pooling = layer.type == "Pooling"
-    param = layer.pooling_param if pooling else layer.convolution_param
-    if pooling and param.global_pooling:
-        raise ValueError(f"layer {layer.name} pools over all of the image, so no part of it will do")
-
-    def along(name: str, field: str, default: int) -> int:
-        own = f"{name}_{'hw'[axis]}"
-        if param.HasField(own):
-            return getattr(param, own)
-        if pooling:
-            return getattr(param, field)
-        values = list(getattr(param, field)) or [default]
-        return values[min(axis, len(values) - 1)]
-
-    kernel, stride, pad = along("kernel", "kernel_size", 1), along("stride", "stride", 1), along("pad", "pad", 0)
-    dilations = [1] if pooling else list(param.dilation) or [1]
-    return dilations[min(axis, len(dilations) - 1)] * (kernel - 1) + 1, stride, pad
 
 
 def _hull(spans: Sequence[Span]) -> Span:

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE = "fcn_repro/caffe/"
 WITHOUT_TORCH = ("fcn_repro/caffe/proto/", "fcn_repro/caffe/net_spec.py", "fcn_repro/caffe/coord_map.py")
+STATE_DICTS = "fcn_repro/exchange/torch_files.py"  # torch's own file format, which only torch reads safely
 TOPS = ("fcn_repro", "nets", "solvers", "tools")
 FILES = sorted(str(path.relative_to(ROOT)) for top in TOPS for path in (ROOT / top).rglob("*.py"))
 
@@ -38,8 +39,8 @@ def within(modules: set[str], *packages: str) -> set[str]:
 
 
 @pytest.mark.parametrize("file", [f for f in FILES if not f.startswith(ENGINE) or f.startswith(WITHOUT_TORCH)])
-def test_torch_stays_inside_the_engine(file):
-    assert not within(imports(file), "torch")
+def test_torch_stays_inside_the_engine_but_for_its_own_files(file):
+    assert file == STATE_DICTS or not within(imports(file), "torch")
 
 
 @pytest.mark.parametrize("file", [f for f in FILES if not f.startswith(ENGINE)])
