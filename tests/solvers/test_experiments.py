@@ -92,7 +92,7 @@ def test_every_run_has_the_data_that_its_net_can_read(name: str):
 
 
 def test_googlenet_learns_by_the_papers_numbers():
-    row = EXPERIMENTS["voc-fcn32s-googlenet"]
+    row = EXPERIMENTS["voc-fcn-googlenet"]
     assert (row.base_lr, row.regime.momentum, row.regime.iter_size) == (5e-5, 0.9, 20)
     images_seen, sbd_train = row.iterations[0] * row.iterations[1] * 20, 8498
     assert images_seen / sbd_train >= 175  # epochs
