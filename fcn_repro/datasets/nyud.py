@@ -6,7 +6,8 @@ Prepared    From the reference's nyud.tar.gz; or, where nyu_depth_v2_labeled.mat
             depth is then encoded here (nyud_labeled.py, hha.py).
 Differs     The reference ships train and val but no trainval, on which its nets learn: here it is train, then val, or
             the data set's own list. The reference's order is not known, so neither are its draws.
-            A depth of zero, a pixel without a measurement, is refused: its logarithm would make the loss NaN.
+Missing     A depth of zero, a pixel without a measurement, is refused: its logarithm would make the loss NaN. Depth is
+            expected as the data set's authors fill it. HHA that is missing can be encoded from depth: tools.hha.
 Keeps       The colour mean looks like R G B, yet it is subtracted from B G R: the released weights were trained that
             way. `mean` in param_str gives another.
 Source      reference 1305c73 nyud_layers.py
@@ -102,6 +103,11 @@ class NYUDSegDataLayer(SegDataLayer):
 
 
 def _hha(path: Path) -> np.ndarray:
+    if not path.exists():
+        raise DataError(
+            f"{path}: missing; expected a picture. Encode it: python -m tools.hha {path.parents[1]}/depth/*.png "
+            f"--out {path.parent}"
+        )
     return to_blob(reading.read_rgb(path)[:, :, ::-1], np.array(MEAN_HHA, np.float32))  # turned twice: as in the file
 
 
@@ -151,6 +157,7 @@ def _prepare_labeled(lists: Mapping[str, Path], counts: Mapping[str, int]) -> No
     splits = {"trainval": numbered["train"], "test": numbered["test"]}
     for split, items in splits.items():
         preparation.write_list(lists[split], items, counts[split])
+    preparation.check_apart(NYUD_DIR, splits)
     files = {item: nyud_files(NYUD_DIR, item) for items in splits.values() for item in items}
     nyud_labeled.write_items(fetch("nyudv2-labeled"), fetch("nyudv2-labels40"), files)
 
@@ -158,6 +165,7 @@ def _prepare_labeled(lists: Mapping[str, Path], counts: Mapping[str, int]) -> No
 def _prepare_packed(lists: Mapping[str, Path], counts: Mapping[str, int], listed: Mapping[str, int]) -> None:
     """Unpack the reference's archive, and join its train and val."""
     ids = {split: preparation.list_alone(f"nyudv2-{split}", lists[split], count) for split, count in listed.items()}
+    preparation.check_apart(NYUD_DIR, ids)
     preparation.write_list(lists["trainval"], [*ids["train"], *ids["val"]], counts["trainval"])
     parts = {"*/data/": NYUD_DIR / "data", "*/segmentation/": NYUD_DIR / "segmentation"}
     for split in counts:

@@ -5,6 +5,8 @@ Files in data/downloads
                                rawDepths (N, 640, 480), metres; depths has its holes filled, rawDepths has 0 there
     labels40.mat               MATLAB 5, labels40 (480, 640, N): 0 void, 1-40 classes
     splits.mat                 MATLAB 5, trainNdxs and testNdxs: numbers of pictures, from 1
+Missing     depths is written as it is; the planes of HHA come from what rawDepths has. A picture whose depths lack a
+            pixel is refused: nets take the logarithm. `hha.HOLES` fills holes in HHA of other cameras (tools.hha).
 Pictures    The first is 5001. All are cropped to the 560 x 425 pixels that have colour and depth.
 Not run     on the real files, which cannot be had here: what is tested is stand-ins of this very layout, pixel for
             pixel. That nyud.tar.gz holds the same pictures is likely (sizes, ids and units agree) and not verified.
@@ -30,6 +32,7 @@ FIRST_ID = 5001
 SIZE = (480, 640)  # height, width
 TOP, LEFT, HEIGHT, WIDTH = 45, 40, 425, 560  # the crop
 CAMERAS = {SIZE: hha.NYUD_CAMERA, (HEIGHT, WIDTH): hha.NYUD_CAMERA.cropped(LEFT, TOP)}
+FARTHEST_M = 65.5  # 16 bits of millimetres
 ARRAYS = {"images": (3, 640, 480), "depths": (640, 480), "rawDepths": (640, 480)}
 
 
@@ -64,15 +67,21 @@ def write_items(labeled: Path, labels40: Path, files: Mapping[str, Mapping[str, 
             _check_arrays(labeled, arrays, todo)
             for item, paths in todo.items():
                 number = int(item) - FIRST_ID
-                _write_pictures(arrays, number, paths)
+                _write_pictures(labeled, arrays, number, paths)
                 _write_label(paths["label"], _cropped(labels_hwn[:, :, number]))
                 progress.advance()
     except OSError as error:
         raise reading.unreadable(labeled, "HDF5 file", error) from error
 
 
-def _write_pictures(arrays: h5py.File, number: int, paths: Mapping[str, Path]) -> None:
+def _write_pictures(labeled: Path, arrays: h5py.File, number: int, paths: Mapping[str, Path]) -> None:
     image_rgb, depth_m, raw_m = (_cropped(arrays[name][number].T) for name in ARRAYS)
+    missing = np.count_nonzero(~((depth_m > 0) & (depth_m < FARTHEST_M)))  # so is NaN
+    if missing:
+        raise DataError(
+            f"{labeled}: picture {FIRST_ID + number} has {missing} pixels in depths that are zero, negative, no number "
+            f"or beyond {FARTHEST_M} m; expected its holes to be filled"
+        )
     write_png(paths["color"], image_rgb)
     write_png(paths["depth"], np.round(1000 * depth_m).astype(np.uint16))
     write_png(paths["hha"], hha.encode(depth_m, CAMERAS[HEIGHT, WIDTH], measured=raw_m))

@@ -118,11 +118,13 @@ def prepare(facts: DataSet = PASCAL_CONTEXT) -> Mapping[str, int]:
     """
     voc = {f"VOCdevkit/VOC2010/{part}/": PASCAL_DIR / "VOC2010" / part for part in ("ImageSets/Main", "JPEGImages")}
     context = {"trainval/": CONTEXT_DIR / "trainval"}
+    items = {}
     for split, images in facts.splits.items():
         list_file = voc2010_list(PASCAL_DIR, split)
         preparation.unpacked("voc2010", voc, list_file, lambda item: [context_files(PASCAL_DIR, CONTEXT_DIR, item)[0]])
-        items = preparation.unpacked(
+        items[split] = preparation.unpacked(
             "pascalcontext-labels", context, list_file, lambda item: [context_files(PASCAL_DIR, CONTEXT_DIR, item)[1]]
         )
-        preparation.check_count(list_file, items, images)
+        preparation.check_count(list_file, items[split], images)
+    preparation.check_apart(CONTEXT_DIR, items)
     return facts.splits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from typing import Callable, Iterable, Mapping, Sequence
 
@@ -44,6 +45,14 @@ def check_count(list_file: Path, items: Sequence[str], expected: int) -> int:
     if len(items) != expected:
         raise DataError(f"{list_file}: {len(items)} images; expected {expected}")
     return expected
+
+
+def check_apart(where: Path, splits: Mapping[str, Sequence[str]]) -> None:
+    """Refuse splits that share an image: what is learnt cannot be scored."""
+    for one, other in combinations(splits, 2):
+        both = sorted(set(splits[one]) & set(splits[other]))
+        if both:
+            raise DataError(f"{where}: {both[0]} is in {one} and in {other} ({len(both)} such images); expected none")
 
 
 def write_list(list_file: Path, items: Sequence[str], expected: int) -> int:

@@ -96,8 +96,10 @@ def prepare(facts: DataSet = SIFTFLOW) -> Mapping[str, int]:
     Raises   DataError when a file cannot be had, or a list has another length than known
     """
     parts = {f"*/{part}/": SIFTFLOW_DIR / part for part in ("Images", "SemanticLabels", "GeoLabels")}
+    items = {}
     for split, images in facts.splits.items():
         list_file = SIFTFLOW_DIR / f"{split}.txt"
-        preparation.list_alone(f"siftflow-{split}", list_file, images)
+        items[split] = preparation.list_alone(f"siftflow-{split}", list_file, images)
         preparation.unpacked("siftflow-dataset", parts, list_file, lambda item: siftflow_files(SIFTFLOW_DIR, item))
+    preparation.check_apart(SIFTFLOW_DIR, items)
     return facts.splits

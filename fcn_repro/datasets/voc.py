@@ -1,8 +1,11 @@
-"""PASCAL VOC 2011 with SBD's annotations: trained on SBD train, scored on seg11valid.
+"""PASCAL VOC 2011 with SBD's annotations, trained on SBD train, scored on seg11valid; and VOC 2011 and 2012 alone.
 
 Directories
-    data/pascal/VOC2011     ImageSets/Segmentation/*.txt, JPEGImages/ID.jpg, SegmentationClass/ID.png
+    data/pascal/VOC2011     ImageSets/Segmentation/*.txt, JPEGImages/ID.jpg, SegmentationClass/ID.png; so VOC2012
     data/sbdd/dataset       train.txt, val.txt, img/ID.jpg, cls/ID.mat
+Tests       A year's test images have no label maps: they are labelled (tools.submit), not learnt or scored. VOC gives
+            them to those alone who have an account on its evaluation server.
+Overlap     SBD train has images of either year's val: it is trained on with seg11valid, which has none of them.
 Differs     seg11valid is derived (VOC2011 val without SBD train) and written where the reference's nets look for it;
             the reference ships it in one place and reads it in two others.
 Source      reference 1305c73 voc_layers.py; paper, footnote 7 (PAMI)
@@ -10,6 +13,7 @@ Source      reference 1305c73 voc_layers.py; paper, footnote 7 (PAMI)
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Mapping, Sequence
 
@@ -18,6 +22,7 @@ import numpy as np
 from fcn_repro.datasets import preparation, reading
 from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
 
+PARTS = ("ImageSets/Segmentation/", "JPEGImages/", "SegmentationClass/")  # of VOC, that are read
 CLASS_NAMES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
@@ -42,6 +47,28 @@ VOC = DataSet(
     ),
     archives=("voc2011", "sbd"),
 )
+
+
+def _alone(year: int, train: int, val: int) -> DataSet:
+    """A year's own train, scored on its own val."""
+
+    def layer(split: str) -> DataLayer:
+        params = {"voc_dir": f"data/pascal/VOC{year}", "split": split, "mean": MEAN_BGR, "seed": 1337}
+        return DataLayer("voc_layers", "VOCSegDataLayer", params)
+
+    return replace(
+        VOC,
+        name=f"voc{year}",
+        splits={"train": train, "val": val},
+        train=layer("train"),
+        val=layer("val"),
+        archives=(f"voc{year}",),
+    )
+
+
+VOC2011, VOC2012 = _alone(2011, 1112, 1111), _alone(2012, 1464, 1449)
+TESTS = {"voc2011": 1111, "voc2012": 1456}  # images
+ROOTS = {"voc2011": "TrainVal/", "voc2011-test": "Test/"}  # what some archives have around VOCdevkit
 
 
 class VOCSegDataLayer(SegDataLayer):
@@ -108,10 +135,7 @@ def prepare(facts: DataSet = VOC) -> Mapping[str, int]:
     voc_dir, sbdd_dir = Path(str(facts.val.params["voc_dir"])), Path(str(facts.train.params["sbdd_dir"]))
     lists = voc_dir / "ImageSets" / "Segmentation"
     sbd = {f"benchmark_RELEASE/dataset/{part}": sbdd_dir / part for part in ("train.txt", "val.txt", "img/", "cls/")}
-    voc = {
-        f"TrainVal/VOCdevkit/VOC2011/{part}": voc_dir / part
-        for part in ("ImageSets/Segmentation/", "JPEGImages/", "SegmentationClass/")
-    }
+    voc = _places("voc2011", voc_dir, *PARTS)
     train = preparation.unpacked("sbd", sbd, sbdd_dir / "train.txt", lambda item: sbd_files(sbdd_dir, item))
     val = preparation.unpacked("voc2011", voc, lists / "val.txt", lambda item: voc_files(voc_dir, item))
     return {
@@ -120,6 +144,41 @@ def prepare(facts: DataSet = VOC) -> Mapping[str, int]:
             lists / "seg11valid.txt", seg11valid(val, train), facts.splits["seg11valid"]
         ),
     }
+
+
+def prepare_alone(facts: DataSet) -> Mapping[str, int]:
+    """Lay out a year by itself; images per split.
+
+    Raises   DataError as `prepare` does, and for an image that is learnt and scored
+    """
+    voc_dir = Path(str(facts.train.params["voc_dir"]))
+    items = {}
+    for split, images in facts.splits.items():
+        list_file = voc_dir / "ImageSets" / "Segmentation" / f"{split}.txt"
+        places = _places(facts.name, voc_dir, *PARTS)
+        items[split] = preparation.unpacked(facts.name, places, list_file, lambda item: voc_files(voc_dir, item))
+        preparation.check_count(list_file, items[split], images)
+    preparation.check_apart(voc_dir, items)
+    return facts.splits
+
+
+def prepare_test(facts: DataSet, images: int) -> Mapping[str, int]:
+    """Lay out the images of a year's test, and their list; there are no label maps.
+
+    Raises   DataError as `prepare` does
+    """
+    voc_dir = Path(str(facts.train.params["voc_dir"]))
+    list_file = voc_dir / "ImageSets" / "Segmentation" / "test.txt"
+    archive, parts = f"{facts.name}-test", PARTS[:2]
+    items = preparation.unpacked(
+        archive, _places(archive, voc_dir, *parts), list_file, lambda item: voc_files(voc_dir, item)[:1]
+    )
+    return {"test": preparation.check_count(list_file, items, images)}
+
+
+def _places(archive: str, voc_dir: Path, *parts: str) -> Mapping[str, Path]:
+    """Where the parts of a year's archive go."""
+    return {f"{ROOTS.get(archive, '')}VOCdevkit/{voc_dir.name}/{part}": voc_dir / part for part in parts}
 
 
 def seg11valid(voc_val: Sequence[str], sbd_train: Sequence[str]) -> list[str]:

@@ -87,6 +87,12 @@ def test_refuses_tops_of_unequal_size(nyud_dir, data_net):
         served(data_net, nyud_dir, "color", "hha", "label")
 
 
+def test_missing_hha_is_named_with_the_program_that_encodes_it(nyud_dir, data_net):
+    (nyud_dir / "data/hha/img_5001.png").unlink()
+    with pytest.raises(DataError, match=r"hha/img_5001.png: missing.*tools.hha .*/depth/\*.png --out .*/hha"):
+        served(data_net, nyud_dir, "hha", "label")
+
+
 def test_refuses_labels_beyond_the_fortieth(nyud_dir, data_net):
     scipy.io.savemat(str(nyud_dir / "segmentation/img_5001.mat"), {"segmentation": LABEL + 1})
     with pytest.raises(DataError, match="label value 41; expected 0-40"):
@@ -114,3 +120,6 @@ def test_prepares_both_splits_and_joins_train_and_val(tmp_path, enter_repository
     assert net.layers[0].items == ("5003", "5001")
     with pytest.raises(DataError, match="train.txt: 1 images; expected 381"):
         nyud.prepare()
+    write_list(nyud.NYUD_DIR / "val.txt", [5004])
+    with pytest.raises(DataError, match="5004 is in val and in test"):
+        nyud.prepare({"train": 1, "val": 1, "test": 2})

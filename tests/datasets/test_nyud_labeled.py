@@ -128,3 +128,16 @@ def test_refuses_damaged_files(downloads, name):
 def test_refuses_labels_of_another_size(downloads):
     scipy.io.savemat(str(downloads / "labels40.mat"), {"labels40": LABELS})
     assert "labels40 of shape (3, 480, 640); expected (480, 640)" in refusal(downloads)
+
+
+@pytest.mark.parametrize("hole", [0, -1, np.nan, 70])
+def test_refuses_depth_that_is_missing_and_counts_the_pixels(downloads, hole):
+    depths = DEPTHS.copy()
+    depths[2, 100, 100:103] = hole
+    write_labeled(downloads / "nyu_depth_v2_labeled.mat", depths=depths.transpose(0, 2, 1))
+    with pytest.raises(DataError, match="picture 5003 has 3 pixels in depths that are zero, .*expected its holes"):
+        nyud_labeled.write_items(
+            downloads / "nyu_depth_v2_labeled.mat",
+            downloads / "labels40.mat",
+            {"5003": nyud.nyud_files(nyud.NYUD_DIR, "5003")},
+        )

@@ -140,3 +140,59 @@ def test_the_tools_exit_with_3_and_no_traceback_when_an_archive_cannot_be_had(tm
     )
     assert run.returncode == 3
     assert "Traceback" not in run.stderr and "By hand: put " in run.stderr and "data/downloads/" in run.stderr
+
+
+# ---- a year by itself, and its test
+
+
+@pytest.fixture
+def years(tmp_path, voc_dir, enter_repository):
+    """Archives of VOC 2012's train and val, and of both years' test images; test has no label maps."""
+    lists, folder = voc_dir / "ImageSets" / "Segmentation", tmp_path / "mirror"
+    folder.mkdir()
+    write_list(lists / "train.txt", ["2007_000033"])
+    write_list(lists / "val.txt", ["2007_000042", "2007_000061"])
+    pack(folder / "VOCtrainval_11-May-2012.tar", "w", voc=(voc_dir, "VOCdevkit/VOC2012"))
+    for path in (voc_dir / "SegmentationClass", voc_dir / "Annotations", voc_dir / "inst"):
+        shutil.rmtree(str(path))
+    for path in lists.iterdir():
+        path.unlink()
+    write_list(lists / "test.txt", ["2007_000042"])
+    for name, inside in (("VOC2011test.tar", "Test/VOCdevkit/VOC2011"), ("VOC2012test.tar", "VOCdevkit/VOC2012")):
+        with tarfile.open(str(folder / name), "w") as tar:
+            tar.add(str(voc_dir), inside)
+    shutil.rmtree(str(tmp_path / "data"))
+    enter_repository(folder)
+    return dataclasses.replace(voc.VOC2012, splits={"train": 1, "val": 2})
+
+
+def test_a_year_is_trained_on_its_own_train_and_scored_on_its_own_val(years, data_net):
+    assert (voc.VOC2011.splits, voc.VOC2012.splits) == ({"train": 1112, "val": 1111}, {"train": 1464, "val": 1449})
+    assert voc.prepare_alone(years) == {"train": 1, "val": 2}
+    net = data_net(years.val.module, years.val.layer, dict(years.val.params))
+    assert net.layers[0].items == ("2007_000042", "2007_000061")
+    net.forward()
+    with pytest.raises(DataError, match="train.txt: 1 images; expected 1464"):
+        voc.prepare_alone(voc.VOC2012)
+
+
+def test_a_year_whose_splits_share_an_image_is_refused(years):
+    voc.prepare_alone(years)
+    write_list(Path("data/pascal/VOC2012/ImageSets/Segmentation/train.txt"), ["2007_000061"])
+    with pytest.raises(DataError, match="2007_000061 is in train and in val"):
+        voc.prepare_alone(years)
+
+
+@pytest.mark.parametrize("year", ["2011", "2012"])
+def test_a_years_test_has_photographs_and_no_label_maps(years, year):
+    facts = DATASETS[f"voc{year}"]
+    assert voc.prepare_test(facts, 1) == {"test": 1}
+    root = Path("data/pascal", f"VOC{year}")
+    assert (root / "JPEGImages/2007_000042.jpg").is_file() and not (root / "SegmentationClass").exists()
+    assert (root / "ImageSets/Segmentation/test.txt").read_text() == "2007_000042\n"
+
+
+def test_test_images_that_need_an_account_are_asked_for_by_hand(years, monkeypatch):
+    monkeypatch.delenv("MIRROR")
+    with pytest.raises(DataError, match=r"VOC2012test\.tar: there is no address.*account(.|\n)*By hand: put"):
+        voc.prepare_test(DATASETS["voc2012"], 1)

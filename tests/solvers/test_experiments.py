@@ -91,11 +91,13 @@ def test_every_run_has_the_data_that_its_net_can_read(name: str):
     build(EXPERIMENTS[name].net, "val", DATASETS[EXPERIMENTS[name].data])
 
 
-def test_googlenet_learns_by_the_papers_numbers():
-    row = EXPERIMENTS["voc-fcn-googlenet"]
-    assert (row.base_lr, row.regime.momentum, row.regime.iter_size) == (5e-5, 0.9, 20)
-    images_seen, sbd_train = row.iterations[0] * row.iterations[1] * 20, 8498
-    assert images_seen / sbd_train >= 175  # epochs
+@pytest.mark.parametrize(
+    ("name", "base_lr"), [("voc2011-fcn-alexnet", 1e-3), ("voc2011-fcn32s", 1e-4), ("voc2011-fcn-googlenet", 5e-5)]
+)
+def test_classifiers_are_compared_by_the_papers_numbers(name: str, base_lr: float):
+    row = EXPERIMENTS[name]
+    assert (row.base_lr, row.regime) == (base_lr, MINIBATCH)
+    assert row.iterations[0] * row.iterations[1] * 20 / DATASETS[row.data].splits["train"] >= 175  # epochs
 
 
 # ---- the table refuses
