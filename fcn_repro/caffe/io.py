@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from fcn_repro.caffe.proto import caffe_pb2
 
@@ -200,6 +199,8 @@ def resize_image(im: np.ndarray, new_dims: Sequence[int] | np.ndarray, interp_or
 
     With 1 or 3 channels, what lies beyond the border is the image's minimum, so the border fades when it is enlarged.
     """
+    from scipy import ndimage  # here, for it would be a tenth of the time that importing this engine takes
+
     factors = np.divide((*new_dims, im.shape[2]), im.shape)
     if im.shape[2] not in (1, 3):
         return ndimage.zoom(im, factors, order=interp_order).astype(np.float32)
