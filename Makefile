@@ -28,7 +28,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-caffe lint format nets draw explain train plot compare submit smoke-voc mini-seeds
+.PHONY: help setup test test-caffe lint format nets draw explain train plot report compare submit smoke-voc mini-seeds
 .PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
@@ -112,6 +112,9 @@ train: $(NEEDS) ## train on your own images: DATA=folder CLASSES=classes.txt, mo
 
 plot: $(NEEDS) ## plot the learning curves of EXPERIMENT=voc-fcn8s and of the stages before it as SVG and PNG
 	$(RUN) -m tools.plot $(EXPERIMENT)
+
+report: $(NEEDS) ## write build/report.html: the papers' tables with what was measured, curves, classes, pictures
+	$(RUN) -m tools.report
 
 compare: $(NEEDS) ## put every score found under build/ beside the paper's tables
 	$(RUN) -m tools.compare

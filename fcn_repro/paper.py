@@ -26,6 +26,7 @@ class Cell:
     sure: str  # where it was read; data/paper/README.md explains the tags
     experiment: str  # the run that answers it, or empty
     note: str
+    task: str = ""  # the subset of the classes that it is about; empty: all, or the paper tells of one task alone
 
     @property
     def is_recalled(self) -> bool:
@@ -83,6 +84,7 @@ class Counting:
     """A report's scores, counted in one of several ways."""
 
     label: str  # empty for the paper's way: every class of the truth, every pixel that has one
+    task: str  # the subset of the classes that is counted; empty: all
     scores: Mapping[str, float | None]  # by the paper's metric, 0 to 1
 
     def __getitem__(self, metric: str) -> float | None:
@@ -90,17 +92,21 @@ class Counting:
         value = self.scores.get(metric)
         return None if value is None else 100 * value
 
+    def is_about(self, task: str) -> bool:
+        """Whether it is to be set beside a number of the paper on a task."""
+        return not (self.task and task) or self.task == task
+
 
 def countings(report: Mapping[str, Any]) -> Iterator[Counting]:
     """A report's scores as the paper counts them, then, where the paper is unclear or others count otherwise, those."""
     score = headline(report)
     geometry = report["scores"].get("score_geo", {})
-    yield Counting("", {**score, "geometric_accuracy": geometry.get("pixel_accuracy")})
+    yield Counting("", "", {**score, "geometric_accuracy": geometry.get("pixel_accuracy")})
     if score.get("mean_iu_reference") != score.get("mean_iu"):
-        yield Counting("as the reference's script counts", {"mean_iu": score["mean_iu_reference"]})
+        yield Counting("as the reference's script counts", "", {"mean_iu": score["mean_iu_reference"]})
     for name, ways in score.get("subsets", {}).items():
         for way, values in ways.items():
-            yield Counting(f"{name}, {WAYS[way]}", values)
+            yield Counting(f"{name}, {WAYS[way]}", name, values)
 
 
 def metric_name(metric: str) -> str:

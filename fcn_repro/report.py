@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from fcn_repro import metrics, subsets
 from fcn_repro.atomic import replacing
+from fcn_repro.errors import DataError
 
 if TYPE_CHECKING:  # reading a report needs no engine
     from fcn_repro.score import Score
@@ -38,6 +39,67 @@ def write_report(path: Path, report: Mapping[str, Any]) -> None:
 def read_report(path: Path) -> dict:
     """What was written."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def checked_report(path: Path) -> dict:
+    """What was written, perhaps by somebody else.
+
+    Raises   DataError when it is not built like a report
+    """
+    try:
+        report = read_report(path)
+        fault = _fault(report)
+    except (OSError, ValueError, RecursionError) as error:
+        fault = str(error)
+    if fault:
+        raise DataError(f"{path}: no score report: {fault}. Remove it, or score again: python -m tools.score --help")
+    return report
+
+
+FACTS = {"experiment": str, "split": str, "engine": str, "device": str, "images": int, "shortened": bool}
+MAYBE = {"trained": int, "recipe": int, "iteration": int, "chosen": str, "commit": str}  # or null, or left out
+
+
+def _fault(report: Any) -> str | None:
+    """What is wrong with a report that may be anything; None if it can be shown."""
+    if not isinstance(report, dict):
+        return f"{type(report).__name__}; expected an object"
+    for field, kind in {**FACTS, **MAYBE}.items():
+        value = report.get(field)
+        if not isinstance(value, kind) and not (field in MAYBE and value is None):
+            return f"{field} is {value!r}; expected {kind.__name__}"
+    sources = [
+        report.get("weights"),
+        *(report["init"] if isinstance(report.get("init"), list) else [report.get("init")]),
+    ]
+    for source in filter(None, sources):
+        if not (isinstance(source, dict) and all(isinstance(source.get(key), str) for key in ("file", "sha256"))):
+            return f"weights {source!r}; expected a file and its sha256"
+    if report["trained"] is None and not report.get("weights"):
+        return "neither trained nor weights"
+    scores = report.get("scores")
+    if not (isinstance(scores, dict) and scores):
+        return "no scores"
+    return next(
+        (f"{head}: {fault}" for head, fault in ((h, _score_fault(s)) for h, s in scores.items()) if fault), None
+    )
+
+
+def _score_fault(score: Any) -> str | None:
+    try:
+        numbers = [*(score[metric] for metric in metrics.METRICS), *(entry["iu"] for entry in score["classes"])]
+        numbers += [
+            value for ways in score.get("subsets", {}).values() for way in ways.values() for value in way.values()
+        ]
+        square = len(score["classes"])
+        counted = all(len(row) == square and all(type(n) is int for n in row) for row in score["histogram"])
+    except (KeyError, TypeError, AttributeError) as error:
+        return f"{type(error).__name__}: {error}"
+    if not all(value is None or type(value) in (int, float) for value in numbers):
+        return "a metric is no number"
+    if not counted or len(score["histogram"]) != square:
+        return f"the histogram is not {square} x {square} counts"
+    return None
 
 
 def headline(report: Mapping[str, Any]) -> dict:

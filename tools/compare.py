@@ -55,7 +55,8 @@ def _side_by_side(table: Table, reports: Sequence[dict]) -> list[str]:
     for row, cells in table.rows().items():
         lines.append(Line(f"  {row}", [cells[m].printed if m in cells else "" for m in metrics]))
         for experiment in sorted({cell.experiment for cell in cells.values()}):
-            lines += _answers(experiment, metrics, table.split, reports)
+            task = next(cell.task for cell in cells.values())
+            lines += _answers(experiment, metrics, table.split, reports, task)
     return _aligned(lines, metrics)
 
 
@@ -81,13 +82,16 @@ def _listed(table: Table, reports: Sequence[dict]) -> list[str]:
     ]
 
 
-def _answers(experiment: str, metrics: Sequence[str], split: str, reports: Sequence[dict]) -> list[Line]:
+def _answers(
+    experiment: str, metrics: Sequence[str], split: str, reports: Sequence[dict], task: str = ""
+) -> list[Line]:
     """What we have for a row that `experiment` answers: lines per score, or one of dots; none if nothing does."""
-    runs = [line for report in reports if report["experiment"] == experiment for line in _ours(report, metrics, split)]
+    ours = [report for report in reports if report["experiment"] == experiment]
+    runs = [line for report in ours for line in _ours(report, metrics, split, task)]
     return runs or [Line(f"    {experiment}", ["."] * len(metrics))] * bool(experiment)
 
 
-def _ours(report: Mapping[str, Any], metrics: Sequence[str], split: str = "") -> list[Line]:
+def _ours(report: Mapping[str, Any], metrics: Sequence[str], split: str = "", task: str = "") -> list[Line]:
     """A line for every way of counting that says something about these metrics, the paper's first."""
     first, *others = countings(report)
     return [
@@ -95,7 +99,7 @@ def _ours(report: Mapping[str, Any], metrics: Sequence[str], split: str = "") ->
         *(
             Line(f"      {way.label}", _values(way, metrics))
             for way in others
-            if any(way[metric] is not None for metric in metrics)
+            if way.is_about(task) and any(way[metric] is not None for metric in metrics)
         ),
     ]
 

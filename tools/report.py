@@ -1,0 +1,39 @@
+"""Write one HTML page of all under build/: the papers' tables with what was measured, curves, classes, pictures.
+
+    python -m tools.report
+    python -m tools.report --out /tmp/page.html
+
+The page needs nothing else: no network, no scripts, no other file. Open it in any browser, on a phone as well.
+
+Reads    data/paper/*.csv; build/*/score.json and *.score.json, and log.csv, pictures/examples.png and sheet*.png
+         beside them; build/studies/**/*.json
+Writes   build/report.html
+Exit     0 written · 2 bad arguments
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from fcn_repro.atomic import replacing
+from fcn_repro.folder import BUILD
+from fcn_repro.page.page import page
+from fcn_repro.paper import tables
+from tools import program
+
+
+def main(options: argparse.Namespace) -> None:
+    text = page(options.build, tables())
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(options.out) as file:
+        file.write(text)
+    print(f"{options.out}: {len(text.encode()) / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=BUILD, metavar="FOLDER", help="what to report on; build")
+    parser.add_argument("--out", type=Path, default=BUILD / "report.html", metavar="FILE", help="build/report.html")
+    sys.exit(program.run(main, parser.parse_args()))
