@@ -11,7 +11,7 @@ from fcn_repro.metrics import METRICS
 from fcn_repro.page.markup import Markup, table, tag
 from fcn_repro.page.paper_tables import answers_of, paper_table
 from fcn_repro.page.runs import anchor, percent, run
-from fcn_repro.page.studies import studies
+from fcn_repro.page.studies import answers, results, studies
 from fcn_repro.page.style import STYLE
 from fcn_repro.paper import Table, metric_name, standing
 from fcn_repro.report import checked_report, commit, headline
@@ -25,17 +25,18 @@ MINI = "mini"  # the mini experiments' names begin with it
 def page(build: Path, papers: Sequence[Table]) -> Markup:
     """The page as a whole file."""
     found, faults = reports(build)
+    outcomes, more_faults = results(build)
     body = [
         tag("h1", TITLE),
         tag("p", f"From {build}/ at commit ", tag("code", commit() or "unknown"), ".", class_="small"),
         _contents(),
-        [tag("p", fault, class_="fault") for fault in faults],
+        [tag("p", fault, class_="fault") for fault in faults + more_faults],
         tag("h2", "Overview", id="overview"),
         _overview(found),
         tag("h2", "The papers' tables", id="tables"),
         _legend(),
-        [paper_table(paper, _answers(found.values(), paper.split)) for paper in papers],
-        studies(build),
+        [_paper_table(paper, found, outcomes) for paper in papers],
+        studies(outcomes),
         tag("h2", "Runs", id="runs"),
         [run(report, path) for path, report in found.items()] or tag("p", "None yet: make mini-fcn8s"),
     ]
@@ -60,11 +61,14 @@ def reports(build: Path) -> tuple[dict[Path, dict], list[str]]:
     return found, faults
 
 
-def _answers(found: Sequence[Mapping[str, Any]], split: str) -> dict[str, list]:
-    answers = defaultdict(list)
-    for report in found:
-        answers[report["experiment"]] += answers_of(report, split)
-    return answers
+def _paper_table(paper: Table, found: Mapping[Path, dict], outcomes: Mapping[Path, Any]) -> Markup:
+    """A table of the paper with the runs and the studies that answer it."""
+    by_run, by_row = defaultdict(list), defaultdict(list)
+    for report in found.values():
+        by_run[report["experiment"]] += answers_of(report, paper.split)
+    for row, answer in answers(list(outcomes.values()), paper):
+        by_row[row].append(answer)
+    return paper_table(paper, by_run, by_row)
 
 
 def _contents() -> Markup:

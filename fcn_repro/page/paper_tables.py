@@ -25,10 +25,13 @@ class Answer:
         return any(self.values[cell.metric] is not None and self.values.is_about(cell.task) for cell in cells)
 
 
-def paper_table(paper: Table, answers: Mapping[str, Sequence[Answer]]) -> Markup:
-    """A table, with the answers to its rows by experiment."""
+Answers = Mapping[str, Sequence[Answer]]
+
+
+def paper_table(paper: Table, by_run: Answers, by_row: Answers | None = None) -> Markup:
+    """A table, with what runs answer to the rows that name them, and what else there is on rows by their labels."""
     where = ", ".join(filter(None, (paper.edition, paper.split)))
-    body = _wide(paper, answers) if paper.is_wide else _long(paper, answers)
+    body = _wide(paper, by_run, by_row or {}) if paper.is_wide else _long(paper, by_run)
     return tag("section", tag("h3", paper.title, " ", tag("small", f"({where})")), body, id=f"paper-{paper.table}")
 
 
@@ -40,7 +43,7 @@ def answers_of(report: Mapping[str, Any], split: str) -> Iterator[Answer]:
         yield Answer(counting.label or report["experiment"], note if i == 0 else "", counting, comparable)
 
 
-def _wide(paper: Table, answers: Mapping[str, Sequence[Answer]]) -> Markup:
+def _wide(paper: Table, by_run: Answers, by_row: Answers) -> Markup:
     """A line per row and answer, three columns per metric."""
     metrics = paper.metrics
     groups = [tag("th", metric_name(m), colspan=3, scope="colgroup", class_="group first") for m in metrics]
@@ -49,7 +52,8 @@ def _wide(paper: Table, answers: Mapping[str, Sequence[Answer]]) -> Markup:
     rows = []
     for label, cells in paper.rows().items():
         experiments = dict.fromkeys(cell.experiment for cell in cells.values() if cell.experiment)
-        found = [a for experiment in experiments for a in answers.get(experiment, ()) if a.answers(cells.values())]
+        said = [*(a for experiment in experiments for a in by_run.get(experiment, ())), *by_row.get(label, ())]
+        found = [answer for answer in said if answer.answers(cells.values())]
         note = next((cell.note for cell in cells.values() if cell.note), "")
         for i, answer in enumerate(found or [None]):
             name: Content = [label if i == 0 else None, _by(answer, experiments, note if i == 0 else "")]
@@ -58,13 +62,13 @@ def _wide(paper: Table, answers: Mapping[str, Sequence[Answer]]) -> Markup:
     return table(head, rows)
 
 
-def _long(paper: Table, answers: Mapping[str, Sequence[Answer]]) -> Markup:
+def _long(paper: Table, by_run: Answers) -> Markup:
     """A line per number and answer."""
     titles = [tag("th", title) for title in ("row", "metric")]
     numbers = [_head("paper"), _head("measured"), _head("diff.")]
     rows = []
     for cell in paper.cells:
-        found = [answer for answer in answers.get(cell.experiment, ()) if answer.answers([cell])]
+        found = [answer for answer in by_run.get(cell.experiment, ()) if answer.answers([cell])]
         for i, answer in enumerate(found or [None]):
             by = _by(answer, dict.fromkeys(filter(None, [cell.experiment])), "")
             name = tag("th", cell.row if i == 0 else None, by, scope="row")

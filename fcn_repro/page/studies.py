@@ -1,103 +1,107 @@
-"""Results of side experiments: every JSON file under build/studies/, whatever its shape.
-
-A title stands above the rest; single values become a list, equally built entries a table, all else is nested.
-"""
+"""Side experiments: the JSON files under build/studies/ as `fcn_repro.study` writes them; others as they are."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
-from fcn_repro.page.markup import Markup, join, table, tag
+from fcn_repro.page.json_value import is_number, shown, text
+from fcn_repro.page.markup import Content, Markup, join, table, tag
+from fcn_repro.page.paper_tables import Answer
+from fcn_repro.paper import Counting, Table, metric_name
 
-MOST_ROWS, DEEPEST = 500, 6
 LARGEST = 8_000_000  # bytes of a file
+CELL = ("row", "metric", "value", "sure", "note")  # the texts of a cell of the paper's tables
+PAPERS_DATA = "voc"  # the data set whose outcomes may be set beside the paper's numbers
 
 
-def studies(build: Path) -> Markup:
+def results(build: Path) -> tuple[dict[Path, Any], list[str]]:
+    """What the files hold, and what is wrong with those that cannot be read."""
+    found, faults = {}, []
+    for path in sorted((build / "studies").rglob("*.json")):
+        try:
+            if path.stat().st_size > LARGEST:
+                raise ValueError(f"{path.stat().st_size:,} bytes; expected at most {LARGEST:,}")
+            found[path] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            faults.append(f"{path}: {error}")
+    return found, faults
+
+
+def studies(found: Mapping[Path, Any]) -> Markup:
     """The section of the page."""
-    paths = sorted((build / "studies").rglob("*.json"))
-    none = tag("p", "None were run yet.")
-    return join([tag("h2", "Studies", id="studies"), [study(path, build / "studies") for path in paths] or none])
+    none = tag("p", "None were run yet: make mini-paper")
+    return join([tag("h2", "Studies", id="studies"), [study(path, result) for path, result in found.items()] or none])
 
 
-def study(path: Path, folder: Path) -> Markup:
-    """One file."""
+def study(path: Path, result: Any) -> Markup:
+    """One of them."""
+    title = str(result["title"]) if isinstance(result, dict) and "title" in result else path.stem
+    body = _outcome(result) if is_outcome(result) else shown(result)
+    return tag("section", tag("h3", title, " ", tag("small", path.stem)), body)
+
+
+def is_outcome(result: Any) -> bool:
+    """Whether it is built as the fields of `fcn_repro.study.Outcome` are."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"{path.stat().st_size:,} bytes; expected at most {LARGEST:,}")
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        return tag("p", f"{path}: {error}", class_="fault")
-    name = path.relative_to(folder).with_suffix("").as_posix()
-    title = str(result.pop("title", name)) if isinstance(result, dict) else name
-    return tag("section", tag("h3", title, " ", tag("small", name)), shown(result))
-
-
-def shown(value: Any, depth: int = 0) -> Markup:
-    """Any JSON value."""
-    if depth > DEEPEST:
-        return tag("p", "\u2026")
-    if isinstance(value, Mapping):
-        if _is_table(list(value.values())):
-            return _table([{"": key, **entry} for key, entry in value.items()])
-        return _fields(value, depth)
-    if isinstance(value, list):
-        if _is_table(value):
-            return _table(value)
-        if all(_is_single(each) for each in value):
-            return tag("p", ", ".join(map(_text, value)))
-        return join([shown(each, depth + 1) for each in value[:MOST_ROWS]])
-    return tag("p", _text(value))
-
-
-def _fields(value: Mapping[str, Any], depth: int) -> Markup:
-    """Single values first, the others under headings."""
-    single = {key: each for key, each in value.items() if _is_single(each)}
-    pairs = [(tag("dt", _name(key)), tag("dd", _text(each))) for key, each in single.items()]
-    others = [(tag("h4", _name(key)), shown(each, depth + 1)) for key, each in value.items() if key not in single]
-    return join([tag("dl", pairs) if pairs else None, others])
-
-
-def _table(entries: Sequence[Mapping[str, Any]]) -> Markup:
-    columns = list(dict.fromkeys(key for entry in entries for key in entry))
-    numeric = {c for c in columns if all(_is_number(entry.get(c)) or entry.get(c) is None for entry in entries)}
-    head = tag("tr", [tag("th", _name(c), scope="col", class_="number" if c in numeric else None) for c in columns])
-    rows = [
-        tag("tr", [tag("td", _text(entry.get(c)), class_="number" if c in numeric else None) for c in columns])
-        for entry in entries[:MOST_ROWS]
-    ]
-    left_out = len(entries) - len(rows)
-    return join([table(head, rows), tag("p", f"{left_out} more", class_="small") if left_out else None])
-
-
-def _is_table(values: Sequence[Any]) -> bool:
-    """Whether these are entries of single values, with columns in common."""
-    if not values or not all(isinstance(value, dict) and value for value in values):
+        lines = [(str(line["label"]), list(line["numbers"].values())) for line in result["lines"]]
+        numbers = [number for _, line in lines for number in line]
+        cells = [*((result.get("paper") or {}).get("cells", [])), *result["findings"]]
+        texts = [*result["columns"], *result["remarks"], *(cell[key] for cell in cells for key in CELL)]
+    except (TypeError, KeyError, AttributeError):
         return False
-    return all(_is_single(each) for value in values for each in value.values()) and bool(
-        set.intersection(*map(set, values))
-    )
+    return all(n is None or is_number(n) for n in numbers) and all(isinstance(each, str) for each in texts)
 
 
-def _is_single(value: Any) -> bool:
-    return not isinstance(value, (dict, list))
+def answers(results: Sequence[Any], paper: Table) -> Iterator[tuple[str, Answer]]:
+    """The rows of a table of one metric that no run, but a study, answers; a study may measure it in several ways."""
+    for result in results:
+        if not is_outcome(result) or result.get("data") != PAPERS_DATA or len(paper.metrics) != 1:
+            continue
+        if (result.get("paper") or {}).get("table") == paper.table and not any(c.experiment for c in paper.cells):
+            (metric,) = paper.metrics
+            for line in result["lines"]:
+                for column, number in line["numbers"].items():
+                    if number is not None:
+                        counting = Counting(column, "", {metric: number / 100})
+                        yield line["label"], Answer(metric_name(column), _standing(line), counting, True)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _outcome(result: Mapping[str, Any]) -> Markup:
+    """A table of what was measured, the paper's numbers below each line; then what the papers' text says."""
+    columns, paper = result["columns"], result.get("paper") or {}
+    head = tag("tr", tag("th", ""), [tag("th", metric_name(c), scope="col", class_="number") for c in columns])
+    rows = []
+    for line in result["lines"]:
+        numbers = [_number(line["numbers"].get(column)) for column in columns]
+        label = [line["label"], tag("span", _standing(line), class_="by")]
+        rows.append(tag("tr", tag("th", label, scope="row"), numbers))
+        cells = {cell["metric"]: cell for cell in paper.get("cells", []) if cell["row"] == line["label"]}
+        if cells:
+            where = tag("th", tag("span", f"paper, {paper.get('split', '')}", class_="by"), scope="row")
+            rows.append(tag("tr", where, [_papers(cells.get(column)) for column in columns]))
+    said = [
+        tag("li", f"The paper ({cell['sure']}), {cell['row']}: ", tag("b", cell["value"]), " ", cell["note"])
+        for cell in result["findings"]
+    ]
+    remarks = [tag("li", remark) for remark in result["remarks"]]
+    about = f"measured on {text(result.get('data'))}, commit {text(result.get('commit'))}"
+    return join([table(head, rows), tag("ul", said, remarks, tag("li", about), class_="small")])
 
 
-def _text(value: Any) -> str:
-    if value is None:
-        return "\u2013"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _standing(line: Mapping[str, Any]) -> str:
+    run, iteration = line.get("run"), line.get("iteration")
+    after = f"{run} after {text(iteration)} iterations" if run else ""
+    return "; ".join(filter(None, [after, "SHORTENED" if line.get("shortened") else "", str(line.get("note") or "")]))
 
 
-def _name(key: str) -> str:
-    return key.replace("_", " ")
+def _number(value: float | None) -> Markup:
+    said = "" if value is None else f"{value:.3g}" if 0 < abs(value) < 1 else f"{value:,.2f}"
+    return tag("td", said, class_="number measured")
+
+
+def _papers(cell: Mapping[str, str] | None) -> Markup:
+    recalled = cell is not None and cell["sure"] == "MEM"
+    mark: Content = tag("abbr", "?", title="recalled, not read") if recalled else None
+    return tag("td", cell["value"] if cell else "", mark, class_="number paper")

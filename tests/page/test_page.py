@@ -83,7 +83,7 @@ def test_results_of_studies_are_shown_whatever_their_shape(tmp_path):
     (tmp_path / "studies/mini/cues.json").write_text(json.dumps(result))
     (tmp_path / "studies/broken.json").write_text("{")
     text = read(tmp_path).text
-    for part in ("Do nets see outlines?", "mini/cues", "29.12", "majority", "86.1", "one, two", "yes", "broken.json"):
+    for part in ("Do nets see outlines?", "cues", "29.12", "majority", "86.1", "one, two", "yes", "broken.json"):
         assert part in text
 
 
