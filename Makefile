@@ -28,7 +28,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-caffe lint format nets draw explain train plot report compare submit smoke-voc mini-seeds
+.PHONY: help setup test test-caffe lint format nets draw explain experiments train plot report compare submit smoke-voc mini-seeds
 .PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
@@ -71,6 +71,9 @@ explain: $(NEEDS) ## show where EXPERIMENT=voc-fcn8s gets its sizes, offsets and
 	$(RUN) -m tools.explain $(EXPERIMENT)
 
 ## experiments
+experiments: $(NEEDS) ## list every run: the paper's row, data, start, cost, and how far it has come
+	@$(RUN) -m tools.experiments
+
 data-%: $(NEEDS) ## fetch and prepare a data set, for example data-voc
 	$(RUN) -m tools.prepare $*
 
