@@ -49,7 +49,7 @@ class DenseNet:
 
     def equality(self, image: np.ndarray) -> Equality:
         """Stitch an image in the middle of enough of the mean, and compare."""
-        short = self.grid.sees + 2 * self.stride - min(image.shape[1:])
+        short = self.grid.sees + 4 * self.stride - min(image.shape[1:])
         canvas = _bordered(image, max(self.pad, math.ceil(short / 2)))
         ordinary = self._load(self.plain, "ordinary.prototxt")
         stitched = dilation.shift_and_stitch(ordinary, canvas, self.stride, self.spacing)
