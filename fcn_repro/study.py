@@ -7,7 +7,7 @@ build/studies/<data>-<study>.txt    what was printed
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Mapping, Sequence
 
@@ -31,6 +31,7 @@ class Found:
     run: str = ""
     iteration: int | None = None
     shortened: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,35 +105,11 @@ def printed(outcome: Outcome) -> list[str]:
         lines.append(_line(f"  {found.label}", numbers, widths, _standing(found)))
         cells = {cell.metric: cell for cell in outcome.paper.cells if cell.row == found.label} if outcome.paper else {}
         if outcome.paper and cells:
-            values = [_quoted(cells[c]) if c in cells else "" for c in columns]
+            values = [f"{cells[c].value}{'?' * cells[c].is_recalled}" if c in cells else "" for c in columns]
             lines.append(_line(f"    paper, {outcome.paper.split}", values, widths))
     for cell in outcome.findings:
         lines.append(f"  paper ({cell.sure}), {cell.row}: {cell.value + ' ' if cell.value else ''}{cell.note}")
     return lines + [f"  {remark}" for remark in outcome.remarks]
-
-
-def as_json(outcome: Outcome) -> dict:
-    """An outcome for other programs: `lines`, equally built, hold ours by column and the paper's as `paper_<column>`.
-
-    Metrics are in percent, null where nothing was measured; the paper's are as printed.
-    """
-    answered = {cell.metric for cell in outcome.paper.cells} if outcome.paper else set()
-    lines = []
-    for found in outcome.lines:
-        cells = {cell.metric: cell for cell in outcome.paper.cells if cell.row == found.label} if outcome.paper else {}
-        line = {"line": found.label, **{column: found.numbers.get(column) for column in outcome.columns}}
-        line.update({f"paper_{c}": _quoted(cells[c]) if c in cells else None for c in outcome.columns if c in answered})
-        lines.append({**line, "run": found.run, "iteration": found.iteration, "shortened": found.shortened})
-    return {
-        "title": f"{outcome.title} ({outcome.data})",
-        "study": outcome.study,
-        "data": outcome.data,
-        "paper": f"{outcome.paper.title} ({outcome.paper.edition}, {outcome.paper.split})" if outcome.paper else None,
-        "lines": lines,
-        "findings": [{"topic": cell.row, "read_in": cell.sure, "says": cell.note} for cell in outcome.findings],
-        "remarks": list(outcome.remarks),
-        "commit": commit(),
-    }
 
 
 def write(outcome: Outcome, build: Path = BUILD) -> Path:
@@ -140,20 +117,15 @@ def write(outcome: Outcome, build: Path = BUILD) -> Path:
     path = build / STUDIES.name / f"{outcome.data}-{outcome.study}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
-        json.dump(as_json(outcome), file, indent=1)
+        json.dump({**asdict(outcome), "columns": outcome.columns, "commit": commit()}, file, indent=1)
     with replacing(path.with_suffix(".txt")) as file:
         file.write("\n".join([*printed(outcome), ""]))
     return path
 
 
-def _quoted(cell: Cell) -> str:
-    """A number as printed, with a ? behind what was recalled and not read."""
-    return f"{cell.value}{'?' * cell.is_recalled}"
-
-
 def _standing(line: Found) -> str:
     notes = [f"{line.run} after {line.iteration:,} iterations"] if line.run and line.iteration is not None else []
-    return "; ".join([*notes, *["SHORTENED"] * line.shortened])
+    return "; ".join([*notes, *["SHORTENED"] * line.shortened, *[line.note] * bool(line.note)])
 
 
 def _line(label: str, cells: Sequence[str], widths: Sequence[int], note: str = "") -> str:

@@ -80,8 +80,6 @@ def test_an_outcome_is_left_as_text_and_as_numbers(tmp_path):
     path = write(OUTCOME, tmp_path)
     told = json.loads(path.read_text())
     assert path == tmp_path / "studies" / "mini-order.json"
-    assert [line["mean_iu"] for line in told["lines"]] == [12.345, None]
-    assert [line["paper_mean_iu"] for line in told["lines"]] == ["51.9?", "63.6"]
-    assert told["lines"][0].keys() == told["lines"][1].keys()
-    assert told["findings"] == [{"topic": "Topic", "read_in": "CVPR", "says": "no gain"}]
+    assert [line["numbers"]["mean_iu"] for line in told["lines"]] == [12.345, None]
+    assert told["paper"]["cells"][0]["value"] == "51.9" and told["columns"] == ["mean_iu", "loss"]
     assert path.with_suffix(".txt").read_text().splitlines() == printed(OUTCOME)

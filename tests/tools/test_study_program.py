@@ -55,7 +55,7 @@ def test_a_run_is_looked_at_where_the_shortest_that_starts_alike_ends(capsys):
     finish("mini-fcn32s-balanced", [2000])
     text, told = printed(capsys, "balancing")
     assert [line["iteration"] for line in told["lines"]] == [2000, 2000]
-    assert told["lines"][0]["loss"] == pytest.approx(1 / 2000, rel=1e-3)
+    assert told["lines"][0]["numbers"]["loss"] == pytest.approx(1 / 2000, rel=1e-3)
     assert "paper (CVPR), Class balancing: unnecessary" in text
     assert Path("build/studies/mini-balancing.txt").read_text().strip() == text.strip()
 
@@ -85,7 +85,7 @@ def test_cues_are_counted_in_both_readings(capsys, monkeypatch):
     hidden = []
     monkeypatch.setattr(study, "_masked", lambda data, line: hidden.append(line.mask) or HIST)
     text, told = printed(capsys, "cues")
-    (numbers,) = {(line[study.WITHOUT], line[study.PIXELS]) for line in told["lines"]}
+    (numbers,) = {tuple(line["numbers"].values()) for line in told["lines"]}
     class_left_out = (70 / (100 + 85 - 70) + 40 / (50 + 50 - 40)) / 2
     pixels_left_out = (70 / (100 + 75 - 70) + 40 / (50 + 50 - 40)) / 2
     assert numbers == pytest.approx((100 * class_left_out, 100 * pixels_left_out))
@@ -103,7 +103,7 @@ def test_upper_bounds_need_nothing_but_label_maps(capsys, repository):
     save_label(voc / "SegmentationClass" / "a.png", label)
     (voc / "ImageSets" / "Segmentation" / "seg11valid.txt").write_text("a\n")
     text, told = printed(capsys, "upper-bounds", "voc")
-    by_factor = {line["line"]: line for line in told["lines"]}
+    by_factor = {line["label"]: line["numbers"] for line in told["lines"]}
     assert by_factor["factor 16"]["majority, repeated"] == 100
     assert by_factor["factor 64"]["majority, repeated"] < 100
     assert "50.9" in text and "98.5" in text and "1 label maps of seg11valid" in text
