@@ -28,7 +28,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-caffe lint format nets draw explain experiments train plot report compare submit smoke-voc mini-seeds
+.PHONY: help setup test test-caffe test-install lint format nets draw explain experiments train plot report compare submit smoke-voc mini-seeds
 .PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
@@ -47,6 +47,9 @@ test: $(READY) ## run the tests
 
 test-caffe: $(READY) ## compare with real Caffe, layer by layer and run by run (CAFFE_PYTHON=... or one it builds)
 	$(VENV)/bin/python -m pytest tests/oracle --override-ini addopts="-q -rs"
+
+test-install: $(READY) ## build the wheel and try it in clean environments, with every Python found here
+	$(VENV)/bin/python -m pytest tests/install --override-ini addopts="-q -rs"
 
 lint: $(READY) ## check style, formatting and types
 	$(VENV)/bin/ruff check .

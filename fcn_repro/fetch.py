@@ -27,6 +27,7 @@ from pathlib import Path
 from fcn_repro.atomic import replacing
 from fcn_repro.download import MB, download
 from fcn_repro.errors import DataError
+from fcn_repro.installed import table
 from fcn_repro.lock import alone
 from fcn_repro.progress import Progress
 from fcn_repro.unpack import unpack
@@ -60,7 +61,7 @@ def sources() -> dict[str, Source]:
     Raises   DataError when a catalogue is missing: the working directory is not the repository's root.
     """
     rows: dict[str, Source] = {}
-    for catalogue in CATALOGUES:
+    for catalogue in map(table, CATALOGUES):
         if not catalogue.is_file():
             raise DataError(f"{catalogue}: missing; run this from the repository's root, not from {Path.cwd()}")
         with open(str(catalogue), encoding="utf-8", newline="") as file:

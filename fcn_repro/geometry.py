@@ -12,6 +12,7 @@ from typing import Any, Iterator, Mapping, Sequence
 import numpy as np
 
 from fcn_repro.engine import caffe
+from fcn_repro.sliding import slide
 
 L = caffe.layers
 SLIDING = ("Convolution", "Pooling")
@@ -51,6 +52,52 @@ def derivations(net: Any) -> Iterator[str]:
     for layer in net.layer:
         if layer.top[0] in at and layer.type in ("Deconvolution", "Crop"):
             yield "\n".join((_upsampled if layer.type == "Deconvolution" else _cropped)(layer, at))
+
+
+def padding(net: Any) -> str | None:
+    """Why the first convolution of a NetParameter pads by more than half its window; None if it does not."""
+    layer = next(layer for layer in net.layer if layer.type == "Convolution")
+    at = slide(layer, 0)
+    own = at.kernel // 2
+    if at.pad <= own or at.stride > 1:
+        return None
+    classifier = type(net)()
+    classifier.CopyFrom(net)
+    next(layer for layer in classifier.layer if layer.type == "Convolution").convolution_param.pad[:] = [own]
+    least, needed = smallest(net), smallest(classifier)
+    around = needed + 2 * own - 1
+    return (
+        f"{layer.name}: pad {at.pad}\n"
+        f"    With the classifier's pad of {own} the least image that leaves every layer a cell has {needed} pixels\n"
+        f"    to a side, with {at.pad} it has {least}. One pixel needs {needed} + 2 x {own} - 1 = {around} around it, "
+        f"{(around + 1) // 2} on each side."
+    )
+
+
+def smallest(net: Any) -> int:
+    """Pixels to a side of the least image that leaves every layer on the way to the scores a cell."""
+    length = 1
+    while not all(_cells(net, length)):
+        length += 1
+    return length
+
+
+def _cells(net: Any, length: int) -> Iterator[bool]:
+    """Whether each layer has a cell along an axis of `length` pixels, up to the layers that interpolate."""
+    cells: dict[str, int] = {}
+    for layer in net.layer:
+        if layer.type == "Input":
+            cells.update(dict.fromkeys(layer.top, length))
+            continue
+        if layer.type == "Deconvolution":
+            return
+        n = cells[layer.bottom[0]]
+        if layer.type in SLIDING:
+            at = slide(layer, 0)
+            rounded = math.floor if layer.type == "Convolution" else math.ceil
+            n = rounded((n + 2 * at.pad - at.extent) / at.stride) + 1
+        yield n > 0
+        cells.update(dict.fromkeys(layer.top, n))
 
 
 def _upsampled(layer: Any, at: Mapping[str, Grid]) -> Iterator[str]:

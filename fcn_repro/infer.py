@@ -73,7 +73,7 @@ class Segmenter:
             raise DataError(
                 f"{self.folder.experiment} reads {' and '.join(note.reads)}; expected a net for photographs"
             )
-        self.class_names, self.mean_bgr, self.tile = note.class_names, note.mean_bgr, tile
+        self.classes, self.mean_bgr, self.tile = note.classes, note.mean_bgr, tile
         self.weights = weights or model_weights(self.folder)
         if gpu is not None or device.chosen is None:
             device.choose(gpu)
@@ -84,12 +84,12 @@ class Segmenter:
     @property
     def outputs(self) -> Sequence[str]:
         """The blobs of scores: `score`, or one for each head."""
-        return list(self._net.outputs)
+        return list(self.classes)
 
-    def class_name(self, label: int, output: str) -> str:
-        """What a value in the label map of an output stands for; its number, where names are known of another head."""
-        known = self._net.blobs[output].shape[1] == len(self.class_names)
-        return self.class_names[label] if known else f"class {label}"
+    @property
+    def class_names(self) -> Sequence[str]:
+        """What the values in the label map of the first output stand for; `classes` has those of all outputs."""
+        return self.classes[self.outputs[0]]
 
     def __call__(self, image: str | Path | Image.Image | np.ndarray, output: str | None = None) -> np.ndarray:
         """The most probable class of every pixel: (H, W), uint8 for up to 256 classes.
@@ -130,7 +130,8 @@ class Segmenter:
         (name,) = self._net.inputs
         self._net.blobs[name].reshape(1, *data.shape)
         self._net.blobs[name].data[...] = data
-        return {output: scores[0] for output, scores in self._net.forward().items()}
+        self._net.forward()
+        return {output: self._net.blobs[output].data[0] for output in self.outputs}
 
 
 def photograph(image: str | Path | Image.Image | np.ndarray, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -83,7 +83,7 @@ def label(
 
 
 def write_legend(segmenter: Segmenter, out: Path) -> Path:
-    """Write the classes and their colours."""
+    """Write the classes of the first output, and their colours."""
     path = out / "legend.png"
     save(path, legend(segmenter.class_names))
     return path
@@ -104,7 +104,7 @@ def _label(segmenter: Segmenter, image: Image.Image, photograph: Photograph, out
         save_label(path, label_hw)
         save(out / f"{names[output]}-overlay.png", overlay(image, label_hw))
         classes, pixels = np.unique(label_hw, return_counts=True)
-        files[path] = {segmenter.class_name(i, output): n / label_hw.size for i, n in zip(classes, pixels)}
+        files[path] = {segmenter.classes[output][i]: n / label_hw.size for i, n in zip(classes, pixels)}
     return Labelled(photograph, files)
 
 

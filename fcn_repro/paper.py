@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping
 
 from fcn_repro.folder import BUILD
+from fcn_repro.installed import table
 from fcn_repro.metrics import METRICS
 from fcn_repro.report import headline, read_report
 from fcn_repro.subsets import WAYS
@@ -68,6 +69,7 @@ class Table:
 
 def tables(folder: Path = FOLDER) -> list[Table]:
     """All tables, in the paper's order."""
+    folder = table(folder)
     return [
         Table(cells=tuple(Cell(**cell) for cell in _rows(folder / f"{facts['table']}.csv")), **facts)
         for facts in _rows(folder / "tables.csv")

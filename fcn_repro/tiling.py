@@ -69,7 +69,7 @@ class Window:
 def reach(net: Any, axis: int) -> Reach:
     """How far a deploy net's scores see along an axis, 0 for rows and 1 for columns.
 
-    `net` is a NetParameter whose first top is the image, and whose outputs have a cell per pixel of it.
+    `net` is a NetParameter that begins with Input layers, and whose outputs have a cell per pixel.
 
     Raises   ValueError naming a layer that sees all of the image, or of which it is not known what it sees
     """
@@ -98,8 +98,11 @@ def windows(length: int, tile: int, reach: Reach) -> Iterator[Window]:
 
 def _spacing(net: Any, axis: int) -> Mapping[str, Fraction]:
     """Pixels from one cell to the next, in every blob."""
-    spacing = {net.layer[0].top[0]: Fraction(1)}
-    for layer in net.layer[1:]:
+    spacing: dict[str, Fraction] = {}
+    for layer in net.layer:
+        if layer.type == "Input":
+            spacing.update(dict.fromkeys(layer.top, Fraction(1)))
+            continue
         factor = Fraction(slide(layer, axis).stride if layer.type in SLIDING else 1)
         below = spacing[layer.bottom[0]]
         spacing.update(dict.fromkeys(layer.top, below / factor if layer.type == "Deconvolution" else below * factor))
@@ -115,14 +118,15 @@ def _outputs(net: Any) -> Sequence[str]:
 def _sources(net: Any, axis: int, outputs: Sequence[str], y: int) -> Span:
     """The first and last pixel that cell `y` of the outputs is computed from; outside of the image is padding."""
     needed = {blob: (y, y) for blob in outputs}
-    for layer in reversed(net.layer[1:]):
+    images = [blob for layer in net.layer if layer.type == "Input" for blob in layer.top]
+    for layer in reversed([layer for layer in net.layer if layer.type != "Input"]):
         spans = [needed[blob] for blob in layer.top if blob in needed]
         if spans:
             span = _below(layer, axis, *_hull(spans))
             # Crop's second bottom lends its size alone.
             for blob in layer.bottom[:1] if layer.type == "Crop" else layer.bottom:
                 needed[blob] = _hull([span, needed.get(blob, span)])
-    return needed[net.layer[0].top[0]]
+    return _hull([needed[blob] for blob in images if blob in needed])
 
 
 def _below(layer: Any, axis: int, first: int, last: int) -> Span:

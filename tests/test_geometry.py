@@ -2,10 +2,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from fcn_repro.geometry import Grid, derivations, grids
+from fcn_repro.engine import caffe
+from fcn_repro.geometry import Grid, derivations, grids, padding, smallest
 from nets import build
 
-DATA = SimpleNamespace(class_names=range(21), void=255)
+DATA = SimpleNamespace(inputs={"data": 3}, heads={"label": range(21)}, class_names=range(21), void=255)
 
 
 def deploy(net: str):
@@ -67,3 +68,26 @@ def test_derivations_end_in_the_numbers_that_the_prototxt_has():
         "    The first cell of upscore lies at pixel -19, that of data at 0,\n"
         "    cells are 1 apart: (0 + 19) / 1 = 19."
     )
+
+
+def test_padding_is_what_lets_one_pixel_through():
+    told = padding(deploy("vgg16-8s"))
+    assert told is not None and told.startswith("conv1_1: pad 100\n")
+    assert "pad of 1 the least image that leaves every layer a cell has 193 pixels\n    to a side" in told
+    assert "with 100 it has 1. One pixel needs 193 + 2 x 1 - 1 = 194 around it, 97 on each side" in told
+
+
+def test_the_least_image_is_the_least_that_the_engine_takes(tmp_path):
+    message = deploy("mini-vgg16-fcn")
+    least = smallest(message)
+    (tmp_path / "net.prototxt").write_text(str(message))
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    net.blobs["data"].reshape(1, 3, least, least)
+    net.reshape()
+    net.blobs["data"].reshape(1, 3, least - 1, least - 1)
+    with pytest.raises(RuntimeError):
+        net.reshape()
+
+
+def test_nets_that_pad_as_classifiers_do_have_nothing_to_explain():
+    assert padding(deploy("googlenet-8s")) is None

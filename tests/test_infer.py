@@ -23,7 +23,7 @@ layer { name: "%s" type: "Convolution" bottom: "data" top: "%s"
 def write_model(folder: RunFolder, *outputs: str, reads: tuple = ("color",)) -> RunFolder:
     folder.path.mkdir(parents=True)
     folder.deploy.write_text(INPUT + "".join(COPY % (name, name) for name in outputs))
-    deployment.write(folder.facts, Deployment(reads, MEAN_BGR, ("blue", "green", "red")))
+    deployment.write(folder.facts, Deployment(reads, MEAN_BGR, dict.fromkeys(outputs, ("blue", "green", "red"))))
     net = caffe.Net(str(folder.deploy), caffe.TEST)
     for i, name in enumerate(outputs):
         net.params[name][0].data[...] = np.roll(np.eye(3), i, axis=0)[..., None, None]
@@ -94,7 +94,7 @@ def test_only_large_photographs_are_tiled_unasked(model, monkeypatch):
 def test_each_output_has_labels_of_its_own(tmp_path):
     segmenter = Segmenter(write_model(RunFolder("two", tmp_path), "score_sem", "score_geo").path)
     blue = Image.new("RGB", (2, 2), (0, 0, 255))
-    assert sorted(segmenter.outputs) == ["score_geo", "score_sem"]
+    assert segmenter.outputs == ["score_sem", "score_geo"]
     assert segmenter(blue, "score_sem")[0, 0] == 0 and segmenter(blue, "score_geo")[0, 0] == 1
 
 
@@ -130,10 +130,10 @@ def test_says_what_is_missing(model, monkeypatch):
         Segmenter("none")
 
 
-@pytest.mark.parametrize("note", ["", "[]", "{}", '{"reads": 1, "mean_bgr": 2, "class_names": 3}'])
+@pytest.mark.parametrize("note", ["", "[]", "{}", '{"reads": [], "mean_bgr": [], "classes": []}'])
 def test_a_damaged_note_is_refused(model, note):
     model.facts.write_text(note)
-    with pytest.raises(DataError, match=r"deploy\.json: \w+: .*expected reads, mean_bgr, class_names"):
+    with pytest.raises(DataError, match=r"deploy\.json: \w+: .*expected reads, mean_bgr and classes"):
         Segmenter(model.path)
 
 

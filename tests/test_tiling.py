@@ -14,7 +14,7 @@ from fcn_repro.tiling import Reach, reach, windows
 from nets import build
 from nets.fcn import FCNS, fcn
 
-DATA = SimpleNamespace(class_names=range(3), void=255)
+DATA = SimpleNamespace(inputs={"data": 3}, heads={"label": range(3)}, class_names=range(3), void=255)
 NARROW = {
     "vgg16-32s": 1 / 64,
     "vgg16-16s": 1 / 64,

@@ -1,4 +1,4 @@
-"""Explain a net's sizes: how large every blob is, where its cells lie, and where kernels and crop offsets come from.
+"""Explain a net's sizes: how large every blob is, where its cells lie, and where pads, kernels and offsets come from.
 
     python -m tools.explain voc-fcn8s                 for an image of 500 x 500
     python -m tools.explain voc-fcn8s --size 375x500  height x width
@@ -23,7 +23,7 @@ from google.protobuf import text_format
 
 from fcn_repro.engine import caffe
 from fcn_repro.folder import RunFolder
-from fcn_repro.geometry import derivations, grids
+from fcn_repro.geometry import derivations, grids, padding
 from solvers.experiments import EXPERIMENTS
 from tools import program
 from tools.emit import emit_experiment
@@ -45,13 +45,14 @@ def main(options: argparse.Namespace) -> None:
     print(
         f"\n{sum(blob.count for blobs in net.params.values() for blob in blobs):,} parameters, interpolation included\n"
     )
-    print("\n\n".join(derivations(message)))
+    print("\n\n".join([*filter(None, [padding(message)]), *derivations(message)]))
 
 
 def sized(path: Path, size: Sequence[int]) -> caffe.Net:
     """The net, reshaped to an image of a height and width."""
     net = caffe.Net(str(path), caffe.TEST)
-    net.blobs[net.inputs[0]].reshape(1, 3, *size)
+    for name in net.inputs:
+        net.blobs[name].reshape(*net.blobs[name].shape[:2], *size)
     net.reshape()
     return net
 

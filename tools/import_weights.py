@@ -23,10 +23,9 @@ from fcn_repro import device
 from fcn_repro.datasets.voc import MEAN_BGR
 from fcn_repro.engine import caffe
 from fcn_repro.exchange import vgg16
-from fcn_repro.folder import RunFolder, converted
+from fcn_repro.folder import CLASSIFIER_NETS, RunFolder, converted
 from fcn_repro.surgery import convolutionalise, save
 from tools import program
-from tools.convolutionalise import ILSVRC
 from tools.emit import emit_classifier
 
 CLASSIFIER, CONVOLUTIONAL = "vgg16", "vgg16-fcn"
@@ -37,7 +36,7 @@ def main(options: argparse.Namespace) -> None:
     layers = vgg16.read_layers(options.file)
     for name in (CLASSIFIER, CONVOLUTIONAL):
         emit_classifier(name)
-    dense = RunFolder(CLASSIFIER, ILSVRC).deploy
+    dense = RunFolder(CLASSIFIER, CLASSIFIER_NETS).deploy
     net = caffe.Net(str(dense), caffe.TEST)
     vgg16.fill(net, options.file, layers)
     if options.images == "torchvision":
@@ -46,7 +45,7 @@ def main(options: argparse.Namespace) -> None:
     imported = converted(f"{CLASSIFIER}-imported")
     save(net, imported)
     print(imported)
-    print(convolutionalise(dense, imported, RunFolder(CONVOLUTIONAL, ILSVRC).deploy, converted(CONVOLUTIONAL)))
+    print(convolutionalise(dense, imported, RunFolder(CONVOLUTIONAL, CLASSIFIER_NETS).deploy, converted(CONVOLUTIONAL)))
     print(converted(CONVOLUTIONAL))
 
 

@@ -63,7 +63,7 @@ def write(path: Path, net: Graph, note: Deployment) -> None:
     graph = helper.make_graph(writer.nodes, path.stem, inputs, outputs, writer.initializers)
     opset = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(graph, producer_name="fcn-repro", opset_imports=opset, ir_version=IR_VERSION)
-    facts = {"input": "B G R, 0-255, minus mean_bgr", "mean_bgr": note.mean_bgr, "class_names": note.class_names}
+    facts = {"input": "B G R, 0-255, minus mean_bgr", "mean_bgr": note.mean_bgr, "classes": note.classes}
     helper.set_model_props(model, {name: json.dumps(value) for name, value in facts.items()})
     model = writer.onnx.shape_inference.infer_shapes(model)
     writer.onnx.checker.check_model(model)
@@ -176,7 +176,7 @@ def _eltwise(writer: Writer, step: Step) -> None:
     reads = list(step.reads)
     for i, coefficient in enumerate(param.coeff):
         if coefficient != 1:
-            factor = writer.constant(f"{step.name}.coeff{i}", np.float32(coefficient))
+            factor = writer.constant(f"{step.name}.coeff{i}", np.array(coefficient, np.float32))
             reads[i] = writer.node("Mul", [reads[i], factor], f"{step.name}.term{i}")
     if param.operation == param.PROD and len(reads) != 2:
         raise ValueError(f"layer {step.layer.name} multiplies {len(reads)} bottoms; expected 2")

@@ -56,6 +56,7 @@ def label(net, image):
     data = np.asarray(image.convert("RGB"), np.float32)[:, :, ::-1] - np.array(MEAN_BGR, np.float32)
     with torch.inference_mode():
         score = net(torch.from_numpy(np.ascontiguousarray(data.transpose(2, 0, 1)))[None])
+    score = score[0] if isinstance(score, tuple) else score  # of several heads the first
     return score[0].argmax(0).to(torch.uint8).numpy()
 
 
@@ -84,7 +85,7 @@ def source(name: str, net: Graph, note: Deployment) -> str:
         outputs=", ".join(identifier(blob) for blob in net.outputs),
         channels=next(iter(net.inputs.values()))[1],
         mean_bgr=pformat(note.mean_bgr),
-        class_names=pformat(note.class_names, width=100, compact=True),
+        class_names=pformat(next(iter(note.classes.values())), width=100, compact=True),
         summary=f"{len(net.steps)} layers under their Caffe names.",
     )
     made = [f"        self.{step.name} = {_module(step)}\n" for step in net.steps if step.weights]

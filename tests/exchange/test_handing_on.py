@@ -26,7 +26,7 @@ from nets import build
 from nets.fcn import FCNS, fcn
 
 CLASSES = ("sky", "grass", "cow")
-DATA = SimpleNamespace(class_names=CLASSES, void=255)
+DATA = SimpleNamespace(inputs={"data": 3}, heads={"label": CLASSES}, class_names=CLASSES, void=255)
 MEAN_BGR = (104.0, 117.0, 123.0)
 WIDTHS = {"vgg16-8s": 1 / 64, "vgg16-8s-atonce": 1 / 64, "alexnet-32s": 1 / 16, "googlenet-8s": 1 / 8}
 
@@ -40,7 +40,7 @@ def message(name: str):
 def write_net(folder: RunFolder, text: str) -> RunFolder:
     folder.path.mkdir(parents=True)
     folder.deploy.write_text(text)
-    deployment.write(folder.facts, Deployment(("color",), MEAN_BGR, CLASSES))
+    deployment.write(folder.facts, Deployment(("color",), MEAN_BGR, {"score": CLASSES}))
     net = caffe.Net(str(folder.deploy), caffe.TEST)
     random = np.random.default_rng(1)
     for blobs in net.params.values():
@@ -96,7 +96,7 @@ def test_onnx_files_say_how_their_input_is_made_and_take_any_size(small, tmp_pat
     ((path,), _) = Model(small, small.final).to_onnx(tmp_path)
     found = onnx.load(str(path))
     props = {prop.key: prop.value for prop in found.metadata_props}
-    assert props["mean_bgr"] == "[104.0, 117.0, 123.0]" and '"cow"' in props["class_names"]
+    assert props["mean_bgr"] == "[104.0, 117.0, 123.0]" and '"cow"' in props["classes"]
     (image,) = found.graph.input
     assert [dim.dim_param or dim.dim_value for dim in image.type.tensor_type.shape.dim] == [
         "batch",

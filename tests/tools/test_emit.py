@@ -78,4 +78,4 @@ def test_what_a_deploy_net_reads_and_says_lies_beside_it():
     emit.emit_experiment(emit.EXPERIMENTS["mini-fcn8s"])
     note = deployment.read(Path("build/mini-fcn8s/deploy.json"))
     mini = DATASETS["mini"]
-    assert note == Deployment(("color",), tuple(mini.mean_bgr), mini.class_names)
+    assert note == Deployment(("color",), tuple(mini.mean_bgr), {"score": mini.class_names})

@@ -5,7 +5,7 @@ import pytest
 import torch
 from google.protobuf import text_format
 
-from fcn_repro.folder import BUILD, RunFolder, converted
+from fcn_repro.folder import CLASSIFIER_NETS, RunFolder, converted
 from tests.exchange.test_handing_on import message, write_net
 from tests.exchange.test_vgg16_weights import SMALL
 from tools import export, import_weights
@@ -49,7 +49,7 @@ def test_export_without_weights_says_what_to_do(run, model):
 
 def write_small(name: str) -> None:
     """The small classifier, and its convolutional form, in the places of VGG-16's."""
-    path = RunFolder(name, BUILD / "ilsvrc").deploy
+    path = RunFolder(name, CLASSIFIER_NETS).deploy
     path.parent.mkdir(parents=True)
     conv = 'type: "Convolution" bottom: "conv1_1" top: "fc6" convolution_param { num_output: 4 kernel_size: 8 }'
     dense = 'type: "InnerProduct" bottom: "conv1_1" top: "fc6" inner_product_param { num_output: 4 }'
