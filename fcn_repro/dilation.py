@@ -60,6 +60,7 @@ def dilated(net: Any, spacing: int = 1) -> Any:
     blobs: dict[str, _Blob] = {}
     for layer in net.layer:
         below = [blobs[name] for name in layer.bottom]
+        made: Sequence[Any]
         if len({(blob.spacing, blob.rate) for blob in below}) > 1:
             raise _refusal(layer, "joins blobs of different spacing")
         if layer.type == "Input":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from functools import partial
 from typing import Callable, Iterator, Sequence
 
 import numpy as np
@@ -53,7 +54,7 @@ def densely(study: Study, data: str) -> tuple[list[Found], list[str]]:
     for spacing in SPACINGS:
         net = _dense(data, spacing)
         scores = _scores(net, layer, len(datasets.DATASETS[data].class_names))
-        numbers = {**scores, MS: milliseconds(lambda net=net: net.label_map(image))}
+        numbers = {**scores, MS: milliseconds(partial(net.label_map, image))}
         lines.append(Found(f"FCN-32s, a cell every {spacing} pixels", numbers, f"{data}-fcn32s"))
         if spacing < net.stride:
             began = time.monotonic()

@@ -73,8 +73,8 @@ class Variation:
         if options["mirror"] and draws.randint(2):
             arrays = [array[..., ::-1] for array in arrays]
         if options["jitter"]:
-            moved = draws.randint(-options["jitter"], options["jitter"] + 1, 2)
-            arrays = [shifted(a, *moved, IGNORED if label else 0) for a, label in zip(arrays, self._labels)]
+            down, right = draws.randint(-options["jitter"], options["jitter"] + 1, 2)
+            arrays = [shifted(a, down, right, IGNORED if label else 0) for a, label in zip(arrays, self._labels)]
         if options["keep"] < 1 or options["keep_background"] < 1:
             arrays = [self._thinned(a, draws) if label else a for a, label in zip(arrays, self._labels)]
         return arrays
