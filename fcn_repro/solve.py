@@ -91,6 +91,8 @@ def is_done(folder: RunFolder, iterations: int) -> bool:
 
 def _compare_init(report: Mapping[str, Any], init: Mapping[str, Path]) -> None:
     """Warn if the weights that a finished run started from have been made anew since."""
+    if not isinstance(report["init"], list):
+        return  # noted before a net could have several sources
     before = {source["suffix"]: source["sha256"] for source in report["init"]}
     for suffix, weights in init.items():
         if weights.exists() and sha256(weights) != before.get(suffix):

@@ -1,12 +1,12 @@
 """WHAT is computed: every net of the project, as a NetParameter for each of its phases.
 
 idioms      how single layers are written
-vgg16 alexnet googlenet   trunks: the layers of a classifier up to its last
-fcn         one head that makes FCN-32s, -16s, -8s and at-once out of a trunk
+vgg alexnet googlenet   trunks: the layers of a classifier up to its last
+fcn         one head that makes every FCN out of a trunk
 ilsvrc      the classifiers that FCNs start from
 data        what a net must be told of a data set
 
-To add an FCN: a row in `fcn.FCNS`. To add a trunk: a file beside vgg16.py, then a row.
+To add an FCN: a row in `fcn.FCNS`. To add a trunk: a file beside vgg.py, then a row.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ class Stream:
             if self._net.top:
                 names, tops = list(self._n.tops), list(self._n.tops.values())
                 for name in names[tops.index(self._taps[self._net.top]) + 1 :]:
-                    del self._n[name]
+                    del self._n.tops[name]
         return self._taps[tap or self._net.top or list(self._taps)[-1]]
 
 

@@ -35,11 +35,12 @@ from fcn_repro.errors import DataError
 from fcn_repro.fetch import fetch
 from fcn_repro.folder import RunFolder
 from nets import FCNS, build
+from nets.fcn import Inputs
 from solvers.experiments import EXPERIMENTS, TABLE, WEIGHTS, adopted
 from tools import program
 
 NAME = r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*"
-MODELS = [name for name, row in TABLE.items() if row.net in FCNS]
+MODELS = [name for name, row in TABLE.items() if row.net in FCNS and FCNS[row.net].inputs is Inputs.ONE]
 
 
 def main(options: argparse.Namespace) -> None:
