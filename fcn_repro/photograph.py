@@ -4,22 +4,21 @@ Turned        as the EXIF orientation says
 Grey          all three channels alike; 16 bits are divided by 257, so that white stays white
 Transparent   laid on white, as a page would show it
 Others        palettes, CMYK, YCbCr, Lab and the like by Pillow's own conversion; of several frames the first
-Refused       what Pillow cannot read, numbers without a known white (32-bit floats), and too many pixels
+Refused       formats that fcn_repro/bounded.py does not name, numbers without a known white (32-bit floats), and too
+              many pixels
 """
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
-from typing import Iterator
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from fcn_repro.bounded import MAX_PIXELS, picture
 from fcn_repro.datasets.reading import DAMAGED_IMAGE, unreadable
 from fcn_repro.errors import DataError
 
-MAX_PIXELS = 178_956_970  # Pillow's own limit: half a gigabyte of R G B
 WHITE = (255, 255, 255, 255)
 
 
@@ -29,11 +28,10 @@ def read_photograph(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     Raises   DataError naming the file and what is wrong with it; with more than `max_pixels`, before it is decoded
     """
     try:
-        with _unlimited(), Image.open(str(path)) as image:
-            if image.width * image.height > max_pixels:
-                found = f"{image.width} x {image.height} pixels"
-                raise DataError(f"{path}: {found}; expected at most {max_pixels}. For more: --max-pixels N")
+        with picture(path, max_pixels) as image:
             return upright_rgb(image)
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path}: {error}. For more: --max-pixels N") from error
     except DAMAGED_IMAGE as error:
         raise unreadable(path, "photograph", error) from error
 
@@ -57,13 +55,3 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if levels.dtype.kind not in "iu" or levels.min() < 0 or levels.max() > 65535:
         raise ValueError(f"mode {image.mode}, values from {levels.min():g} to {levels.max():g}; expected 8 or 16 bits")
     return Image.fromarray(((levels.astype(np.uint32) + 128) // 257).astype(np.uint8))
-
-
-@contextlib.contextmanager
-def _unlimited() -> Iterator[None]:
-    """Without Pillow's limit, which warns at half its size and cannot be told per picture."""
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before

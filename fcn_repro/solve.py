@@ -158,7 +158,7 @@ class Training:
 
     def start(self, tensorboard: bool = False) -> None:
         """Resume from the newest complete snapshot, or give the net its first weights."""
-        for place in (self.folder.path, self.folder.snapshot_prefix.parent):
+        for place in (self.folder.path, self.folder.snapshot_prefix.parent, self.folder.pictures):
             sweep(place)
         snapshot = resume.newest(self.folder)
         self.stretch = Stretch()
@@ -214,10 +214,11 @@ class Training:
         finding = diagnosis.lone_prediction(score)
         if finding:
             logger.warning("%s: %s", self.folder.experiment, finding)
-        resume.prune(self.folder, next(iter(self._scored()), None))
+        self._prune()
 
     def finish(self) -> None:
         """Hand on the best of the scored snapshots as `final`, with its score."""
+        self._prune()  # a kill may have come between the last snapshot and what it makes superfluous
         best = next(filter(resume.is_sound, self._scored()), self.here)
         with open(best.weights, "rb") as source, replacing(self.folder.final, "wb") as target:
             shutil.copyfileobj(source, target, 1 << 24)
@@ -266,6 +267,9 @@ class Training:
     def _seal(self) -> None:
         """Complete the snapshot that the solver has just written; drop those no longer needed."""
         resume.seal(self.here, self.solver, asdict(self.stretch))
+        self._prune()
+
+    def _prune(self) -> None:
         resume.prune(self.folder, next(iter(self._scored()), None))
 
     def _scored(self) -> list[Snapshot]:

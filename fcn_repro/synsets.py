@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Sequence
 
 import numpy as np
-import scipy.io
 
+from fcn_repro.datasets import mat_file
 from fcn_repro.datasets.reading import DAMAGED_MAT, unreadable
 from fcn_repro.errors import DataError
 
@@ -71,7 +71,7 @@ def read_synsets(path: Path) -> Synsets:
     Raises   DataError when it is missing, damaged or of another layout
     """
     try:
-        table = scipy.io.loadmat(str(path), squeeze_me=True)["synsets"]
+        table = mat_file.load(path, "synsets", squeeze_me=True)["synsets"]
         synsets = [_synset(row) for row in np.atleast_1d(table)]
     except DAMAGED_MAT as error:
         raise unreadable(path, "meta.mat of ILSVRC's development kit, with synsets", error) from error

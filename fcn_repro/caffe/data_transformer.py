@@ -6,16 +6,17 @@ Source   caffe 9b89154 data_transformer.cpp, data_layer.cpp, io.cpp (decoding)
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from fcn_repro import bounded
 from fcn_repro.caffe import rng
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.host_generator import HostGenerator
 from fcn_repro.caffe.proto import caffe_pb2
-from fcn_repro.caffe.proto.stored_blob import from_proto
+from fcn_repro.caffe.proto.stored_blob import read_blob_file
 
 
 class DataTransformer:
@@ -80,12 +81,16 @@ class DataTransformer:
 def decode(encoded: bytes | Path, color: bool | None) -> np.ndarray:
     """An image file as uint8 (C, H, W), channels B G R; `color` None keeps a grey image grey.
 
+    Raises   OSError for a file that is damaged, has too many pixels, or is in no format of fcn_repro/bounded.py
     Differs  Caffe decodes with OpenCV; JPEG pixels may differ by a level or two.
     """
-    with Image.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
-        if color is None:
-            color = image.mode not in ("1", "L", "I;16")
-        pixels = np.asarray(image.convert("RGB" if color else "L"))
+    try:
+        with bounded.picture(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
+            if color is None:
+                color = image.mode not in ("1", "L", "I;16")
+            pixels = np.asarray(image.convert("RGB" if color else "L"))
+    except bounded.DAMAGED as error:
+        raise OSError(f"damaged, or no picture ({type(error).__name__}: {error})") from error
     return pixels[:, :, ::-1].transpose(2, 0, 1) if color else pixels[None]
 
 
@@ -107,10 +112,7 @@ def _blend(length: int, size: int) -> np.ndarray:
 
 
 def _read_mean(path: str) -> np.ndarray:
-    proto = caffe_pb2.BlobProto()
-    try:
-        proto.ParseFromString(Path(path).read_bytes())
-    except OSError as error:
-        raise CaffeError(f"Could not open file {path}") from error
-    mean = from_proto(proto, path)
+    mean = read_blob_file(path)
+    if len(mean.shape) < 3 or math.prod(mean.shape[:-3]) != 1:
+        raise CaffeError(f"{path}: a blob of shape {list(mean.shape)}; expected a mean image, (C, H, W)")
     return mean.data.reshape(mean.shape[-3:])

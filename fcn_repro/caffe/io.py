@@ -14,8 +14,8 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from fcn_repro import bounded
 from fcn_repro.caffe.proto import caffe_pb2
 
 # -- messages ----------------------------------------------------------------------------------------------------------
@@ -179,9 +179,10 @@ class Transformer:
 def load_image(filename: str | Path, color: bool = True) -> np.ndarray:
     """An image file as (H, W, 3), grey ones repeated and alpha dropped; or as (H, W, 1) by luma, without `color`.
 
-    Raises   FileNotFoundError; PIL.UnidentifiedImageError for a file that is no image.
+    Raises   OSError for a file that is missing or in no format of fcn_repro/bounded.py; what Pillow raises for one
+             that is damaged, and PIL.Image.DecompressionBombError for one of too many pixels.
     """
-    with Image.open(filename) as image:
+    with bounded.picture(filename) as image:
         if image.mode.startswith("I"):  # 16 bits
             pixels = np.asarray(image) / 65535
         else:

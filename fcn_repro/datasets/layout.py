@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from fcn_repro.datasets.reading import read_list
+from fcn_repro.datasets.reading import read_lines, read_list
 from fcn_repro.errors import DataError
 
 PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".ppm", ".webp")
@@ -61,7 +61,7 @@ def read_classes(path: Path) -> tuple[str, ...]:
 
     Raises   DataError for fewer than two, for more than a byte holds beside void, and for a name that comes twice
     """
-    names = read_list(path)
+    names = read_lines(path, "list of classes", "one a line")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"{path}: {twice[0]!r} comes twice; expected every class once")

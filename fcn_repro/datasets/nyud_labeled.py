@@ -23,7 +23,7 @@ import numpy as np
 import scipy.io
 
 from fcn_repro.atomic import replacing
-from fcn_repro.datasets import hha, reading
+from fcn_repro.datasets import hha, mat_file, reading
 from fcn_repro.datasets.preparation import write_png
 from fcn_repro.errors import DataError
 from fcn_repro.progress import Progress
@@ -33,6 +33,7 @@ SIZE = (480, 640)  # height, width
 TOP, LEFT, HEIGHT, WIDTH = 45, 40, 425, 560  # the crop
 CAMERAS = {SIZE: hha.NYUD_CAMERA, (HEIGHT, WIDTH): hha.NYUD_CAMERA.cropped(LEFT, TOP)}
 FARTHEST_M = 65.5  # 16 bits of millimetres
+LABELS_BYTES = 4 << 30  # of labels40, unpacked: it has 445 million pixels, of up to eight bytes
 ARRAYS = {"images": (3, 640, 480), "depths": (640, 480), "rawDepths": (640, 480)}
 
 
@@ -99,7 +100,7 @@ def _cropped(picture: np.ndarray) -> np.ndarray:
 
 def _labels(path: Path, items: Iterable[str]) -> np.ndarray:
     try:
-        labels_hwn = scipy.io.loadmat(str(path))["labels40"]
+        labels_hwn = mat_file.load(path, "labels40", limit=LABELS_BYTES)["labels40"]
     except reading.DAMAGED_MAT as error:
         raise reading.unreadable(path, ".mat file with labels40", error) from error
     if labels_hwn.ndim != 3 or labels_hwn.shape[:2] != SIZE:

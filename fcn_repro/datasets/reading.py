@@ -8,13 +8,13 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
-import scipy.io
-from PIL import Image
 from scipy.io.matlab import MatReadError
 
+from fcn_repro import bounded
+from fcn_repro.datasets import mat_file
 from fcn_repro.errors import DataError
 
 
@@ -27,7 +27,7 @@ class StrangeLabels(DataError):
 
 
 # What Pillow and scipy are known to raise over damaged files.
-DAMAGED_IMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+DAMAGED_IMAGE = bounded.DAMAGED
 DAMAGED_MAT = (
     *(OSError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError, OverflowError),
     *(MemoryError, UnicodeDecodeError, struct.error, zlib.error, MatReadError),
@@ -35,15 +35,30 @@ DAMAGED_MAT = (
 
 
 def read_list(path: Path) -> tuple[str, ...]:
-    """The ids in a split's list, one a line, in the file's order."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, "split list", error) from error
-    ids = tuple(line.strip() for line in lines if line.strip())
-    if not ids:
-        raise DataError(f"{path}: empty; expected a split list, one image id a line")
+    """The ids in a split's list, one a line, in the file's order: names of files, perhaps within folders, and none
+    that leads out of the folder that it is looked for in, or that its results are written to."""
+    ids = read_lines(path, "split list", "one image id a line")
+    for item in ids:
+        if not is_inside(item):
+            raise DataError(f"{path}: the id {item!r} leaves its folder; expected a name, as 2007_000033 or train/17")
     return ids
+
+
+def read_lines(path: Path, what: str, form: str) -> tuple[str, ...]:
+    """The lines of a list that are not empty, without the blanks around them; for errors, what it is, and its form."""
+    try:
+        lines = bounded.read_text(path).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(path, what, error) from error
+    found = tuple(line.strip() for line in lines if line.strip())
+    if not found:
+        raise DataError(f"{path}: empty; expected a {what}, {form}")
+    return found
+
+
+def is_inside(name: str) -> bool:
+    """Whether a path, joined to a folder, stays in it."""
+    return not {"", ".", ".."} & set(name.split("/")) and "\\" not in name and name.isprintable()
 
 
 def read_rgb(path: Path) -> np.ndarray:
@@ -57,7 +72,7 @@ def read_rgb(path: Path) -> np.ndarray:
 def read_any_rgb(path: Path) -> np.ndarray:
     """A picture of whatever mode of 8 bits, brought to (H, W, 3) uint8, channels R G B."""
     try:
-        with Image.open(str(path)) as image:
+        with bounded.picture(path) as image:
             if image.mode.startswith(("I", "F")):
                 raise DataError(f"{path}: image of mode {image.mode}; expected 8 bits a channel")
             return np.array(image.convert("RGB"))
@@ -76,7 +91,7 @@ def read_indexed(path: Path) -> np.ndarray:
 def read_mat(path: Path, *fields: str) -> np.ndarray:
     """The two-dimensional array that a .mat file holds under a variable, or under a struct's field: (H, W)."""
     try:
-        value = scipy.io.loadmat(str(path))
+        value: Any = mat_file.load(path, fields[0])
     except DAMAGED_MAT as error:
         raise unreadable(path, ".mat file", error) from error
     for depth, field in enumerate(fields):
@@ -134,7 +149,7 @@ def unreadable(path: Path, what: str, error: BaseException) -> DataError:
 
 def _read_image(path: Path) -> tuple[np.ndarray, str]:
     try:
-        with Image.open(str(path)) as image:
+        with bounded.picture(path) as image:
             return np.array(image), image.mode
     except DAMAGED_IMAGE as error:
         raise unreadable(path, "picture", error) from error

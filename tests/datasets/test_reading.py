@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -101,3 +103,20 @@ def test_accepts_labels_of_any_number_type_and_refuses_fractions_and_nan(tmp_pat
     for value, shown in ((0.5, "0.5"), (np.nan, "nan"), (-1, "-1"), (256, "256")):
         with pytest.raises(DataError, match=f"label value {shown}; expected 0-20 or 255"):
             reading.check_label(np.array([[value]]), tmp_path, (1, 1), (*range(21), 255))
+
+
+@pytest.mark.parametrize("line", ["../../etc/passwd", "/etc/passwd", "a/../../b", "a//b", "./a", "a\\b", "a\x1b[2J"])
+def test_refuses_ids_that_lead_out_of_their_folder(tmp_path, line):
+    (tmp_path / "list.txt").write_text(f"2007_000033\n{line}\n")
+    with pytest.raises(DataError, match="list.txt: the id .* leaves its folder"):
+        reading.read_list(tmp_path / "list.txt")
+
+
+def test_takes_ids_within_folders(tmp_path):
+    (tmp_path / "list.txt").write_text("train/2007_000033\na b\n")
+    assert reading.read_list(tmp_path / "list.txt") == ("train/2007_000033", "a b")
+
+
+def test_refuses_a_list_that_never_ends():
+    with pytest.raises(DataError, match="/dev/zero: .*no plain file"):
+        reading.read_list(Path("/dev/zero"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Iterator
 from itertools import count
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from fcn_repro.caffe import parallel
 from fcn_repro.caffe.data_transformer import decode
@@ -65,10 +67,13 @@ class Data(ItemSource):
         """Decode this record."""
         datum = self._datum
         if datum.encoded:
-            return decode(datum.data, self._color), datum.label
+            try:
+                return decode(datum.data, self._color), datum.label
+            except OSError as error:
+                raise self.error(f"read a datum that holds no picture: {error}") from error
         numbers = np.frombuffer(datum.data, np.uint8) if datum.data else np.float32(datum.float_data)
         shape = (datum.channels, datum.height, datum.width)
-        if numbers.size != np.prod(shape):
+        if min(shape) < 0 or numbers.size != math.prod(shape):
             raise self.error(f"read a datum of {numbers.size} numbers for the shape {list(shape)}")
         return numbers.reshape(shape), datum.label
 
@@ -88,5 +93,8 @@ class Data(ItemSource):
                     if self.phase == caffe_pb2.TRAIN and not parallel.is_mine(next(place)):
                         continue
                     datum = caffe_pb2.Datum()
-                    datum.ParseFromString(value)
+                    try:
+                        datum.ParseFromString(value)
+                    except DecodeError as error:
+                        raise self.error(f"read a record of {source!r} that is no Datum: {error}") from error
                     yield datum

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import between
 from fcn_repro.caffe.layers.loss import LOG_THRESHOLD, LossLayer
 from fcn_repro.caffe.proto import caffe_pb2
+from fcn_repro.caffe.proto.stored_blob import read_blob_file
 from fcn_repro.caffe.synced_memory import Shape
 
 
@@ -76,9 +75,4 @@ class InfogainLoss(LossLayer):
         source = self.param.infogain_loss_param.source
         if not source:
             raise self.error("has neither a third bottom nor infogain_loss_param.source to take its weights from")
-        blob = caffe_pb2.BlobProto()
-        try:
-            blob.ParseFromString(Path(source).read_bytes())
-        except OSError as error:
-            raise CaffeError(f"Could not open file {source}") from error
-        return torch.tensor(list(blob.double_data or blob.data))
+        return torch.from_numpy(read_blob_file(source).data.copy())

@@ -6,8 +6,9 @@ Source   caffe 9b89154 blob.cpp (ShapeEquals, FromProto, ToProto)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,12 +74,27 @@ def from_proto(proto, where: str = "a blob") -> StoredBlob:
     return StoredBlob(shape, legacy, data, diff if diff.size else None, where)
 
 
+def read_blob_file(path: str | Path) -> StoredBlob:
+    """The blob in a file of its own, a BlobProto, as mean images and the weights of InfogainLoss are.
+
+    Raises   CaffeError naming the file
+    """
+    reader = Reader(path, ".binaryproto")
+    blob = _blob(reader, reader.message(), str(path))
+    blob.require_whole()
+    return blob
+
+
 def read_blob(reader: Reader, message: Field, where: str) -> StoredBlob:
     """The BlobProto that is the value of a field; `where` names it in errors."""
+    return _blob(reader, reader.inside(message), where)
+
+
+def _blob(reader: Reader, parts: Iterable[Field], where: str) -> StoredBlob:
     legacy: dict[int, int] = {}
     dims: list[int] = []
     values: dict[int, list[np.ndarray]] = {number: [] for number in _NUMBERS}
-    for part in reader.inside(message):
+    for part in parts:
         if part.number in (1, 2, 3, 4) and part.wire == VARINT:
             legacy[part.number] = part.value
         elif part.number == 7 and part.wire == BYTES:
