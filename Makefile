@@ -28,7 +28,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-caffe test-install lint format nets draw explain experiments train plot report compare submit smoke-voc mini-seeds
+.PHONY: help setup test test-resume test-caffe test-install lint format nets draw explain experiments train plot report compare submit smoke-voc mini-seeds
 .PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
@@ -44,6 +44,9 @@ $(READY): pyproject.toml constraints.txt
 
 test: $(READY) ## run the tests
 	$(VENV)/bin/python -m pytest
+
+test-resume: $(READY) ## kill, stop and starve runs at every file operation and at random moments (SEED=... repeats one)
+	$(VENV)/bin/python -m pytest tests/resume --override-ini addopts="-q -s"
 
 test-caffe: $(READY) ## compare with real Caffe, layer by layer and run by run (CAFFE_PYTHON=... or one it builds)
 	$(VENV)/bin/python -m pytest tests/oracle --override-ini addopts="-q -rs"

@@ -107,7 +107,7 @@ class Submission:
         if not path.is_file():
             return f"{path}: missing"
         try:
-            with Image.open(str(path)) as image:
+            with picture(path) as image:
                 return _fault(path, image, size)
         except reading.DAMAGED_IMAGE as error:
             return f"{path}: {type(error).__name__}: {error}"
@@ -163,7 +163,7 @@ def _fault(path: Path, image: Image.Image, size: tuple[int, int]) -> str | None:
 
 def _size(path: Path) -> tuple[int, int]:
     try:
-        with Image.open(str(path)) as image:
+        with picture(path) as image:
             return image.size
     except reading.DAMAGED_IMAGE as error:
         raise reading.unreadable(path, "photograph", error) from error
