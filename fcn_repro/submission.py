@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from fcn_repro.atomic import replacing
+from fcn_repro.bounded import picture
 from fcn_repro.datasets import reading
 from fcn_repro.datasets.voc import CLASS_NAMES
 from fcn_repro.errors import DataError
