@@ -55,11 +55,12 @@ def _copy(net: caffe.Net, weights: Path) -> None:
             "convolutionalise them first (python -m tools.convolutionalise --help)."
         ) from error
     names = [(name, ending) for name in net.params for ending in ALTERED if name.endswith(ending)]
-    source = _source(weights) if names else None
-    for name, ending in names:
-        origin = name[: -len(ending)]
-        if name not in source.params and origin in source.params:
-            ALTERED[ending](net, name, source, origin)
+    if names:
+        source = _source(weights)
+        for name, ending in names:
+            origin = name[: -len(ending)]
+            if name not in source.params and origin in source.params:
+                ALTERED[ending](net, name, source, origin)
 
 
 def _source(weights: Path) -> caffe.Net:

@@ -120,7 +120,7 @@ class Stream:
     def __init__(self, n: NetSpec, net: Fcn, suffix: str, renamed: dict[str, str]) -> None:
         self.suffix = suffix
         self._n, self._net = n, net
-        self._view = Renamed(n, lambda name: renamed.get(name, name + suffix))
+        self._view: Any = Renamed(n, lambda name: renamed.get(name, name + suffix))
         self._taps: dict[str, Top] = {}
 
     @property

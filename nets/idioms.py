@@ -88,6 +88,9 @@ class Style:
 class Renamed:
     """A NetSpec as a trunk is to see it: what the trunk calls by one name is another's, or is written under another."""
 
+    _n: NetSpec
+    _rename: Callable[[str], str]
+
     def __init__(self, n: NetSpec, rename: Callable[[str], str]) -> None:
         vars(self).update(_n=n, _rename=rename)
 
