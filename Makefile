@@ -112,6 +112,7 @@ $(STUDIES:%=study-%): study-%: $(NEEDS) ## a side experiment of the papers, for 
 upper-bounds: study-upper-bounds ## mean IU that predictions on coarse grids can reach, from label maps alone
 
 mini-paper: $(NEEDS) ## every side experiment on the mini data set, JOBS=2 runs at a time, and the report
+	@$(MAKE) --no-print-directory --jobs=1 runs-of/mini/shift-and-stitch # what all others start from
 	@OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs=$(or $(JOBS),2) $(STUDIES:%=runs-of/mini/%)
 	$(RUN) -m tools.study --all --data mini
 	$(RUN) -m tools.report
