@@ -10,6 +10,7 @@ build/adopted/NAME/
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Mapping
@@ -18,6 +19,8 @@ from fcn_repro.folder import BUILD
 
 ADOPTED = BUILD / "adopted"
 NOTE = "dataset.json"
+NAME = r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*"  # of a data set
+LARGEST_NOTE = 1 << 24  # bytes
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,17 @@ class Adoption:
         return json.dumps(asdict(self), indent=1) + "\n"
 
 
+def _check(note: Adoption, folder: str) -> None:
+    """Refuse a note that somebody else wrote to more ends than this: its name becomes folders, and targets of make."""
+    texts = (note.name, note.images, note.given_labels, note.like, *note.class_names)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(note.splits, dict):
+        raise TypeError("fields of other types")
+    if note.name != folder or not re.fullmatch(NAME, note.name):
+        raise ValueError(f"the name {note.name!r} in the folder {folder}")
+    if set(note.splits) != {"train", "val"} or not all(type(n) is int and n > 0 for n in note.splits.values()):
+        raise ValueError(f"splits {note.splits}")
+
+
 def adoptions() -> list[Adoption]:
     """All that were adopted, by name."""
     return [read(path.parent.name) for path in sorted(ADOPTED.glob(f"*/{NOTE}"))]
@@ -72,9 +86,13 @@ def read(name: str) -> Adoption:
     """
     path = ADOPTED / name / NOTE
     try:
+        if path.stat().st_size > LARGEST_NOTE:
+            raise ValueError(f"{path.stat().st_size} bytes")
         fields = json.loads(path.read_text(encoding="utf-8"))
-        return Adoption(**{**fields, "class_names": tuple(fields["class_names"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        note = Adoption(**{**fields, "class_names": tuple(fields["class_names"])})
+        _check(note, name)
+        return note
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         again = f"python -m tools.adopt FOLDER --name {name} ..."
         raise ValueError(
             f"{path}: {error}; expected the note of a data set. Remove it and adopt again: {again}"

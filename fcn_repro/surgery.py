@@ -10,6 +10,7 @@ Source   reference 1305c73, surgery.py; CVPR 2015, section 3.1 (convolutionalisa
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Sequence
@@ -17,6 +18,7 @@ from typing import Sequence
 import numpy as np
 from google.protobuf import text_format
 
+from fcn_repro import bounded
 from fcn_repro.atomic import replacing
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
@@ -122,13 +124,42 @@ def save(net: caffe.Net, out: Path) -> None:
 def load(prototxt: Path, weights: Path) -> caffe.Net:
     """A net in the TEST phase with its weights, every layer of it.
 
-    Raises   DataError when the file is missing, or leaves a layer below the scores without weights.
+    Raises   DataError when the file is missing, or leaves a layer below the scores without weights, or when the net is
+             not `check_harmless`.
     """
     if not weights.exists():
         raise DataError(f"{weights}: missing; expected the weights of {prototxt}")
+    check_harmless(prototxt)
     net = caffe.Net(str(prototxt), caffe.TEST, weights=str(weights))
     check_weights(net, weights)
     return net
+
+
+def check_harmless(prototxt: Path) -> None:
+    """Refuse a net that would import a Python module or write a file: a net that is given is run, and nothing else.
+
+    To Caffe, `module` in a prototxt is whatever Python finds under that name, and so it is to `caffe.Net`, the solvers,
+    tools.caffe and tools.pycaffe. Here a Python layer may be of a module that is loaded already: our data layers are,
+    and those of one's own are once they are imported.
+
+    Raises   DataError naming the layer
+    """
+    net = caffe.proto.caffe_pb2.NetParameter()
+    try:
+        text_format.Merge(bounded.read_text(prototxt), net)
+    except (OSError, ValueError, text_format.ParseError):
+        return  # the engine says what is wrong with it
+    for layer in net.layer:
+        module = layer.python_param.module
+        if layer.type == "Python" and module not in sys.modules:
+            raise DataError(
+                f"{prototxt}: layer {layer.name!r} is code of the Python module {module!r}, which a net that is given "
+                "may not load. If you trust it, run your own script, which imports it: python -m tools.pycaffe SCRIPT"
+            )
+    writing = [layer.name for layer in net.layer if layer.type == "HDF5Output"]
+    writing += [layer.name for layer in net.layers if layer.type == layer.HDF5_OUTPUT]
+    if writing:
+        raise DataError(f"{prototxt}: layer {writing[0]!r} writes a file of its own, which a net that is given may not")
 
 
 def check_weights(net: caffe.Net, weights: Path | str) -> None:

@@ -114,6 +114,7 @@ def test_a_missing_split_says_where_test_images_come_from(submission):
 
 
 def test_an_id_that_leads_elsewhere_is_refused(submission):
-    (submission.voc_dir / "ImageSets/Segmentation/test.txt").write_text("../../stolen\n")
-    with pytest.raises(DataError, match="'../../stolen' is no image's id"):
-        submission.items()
+    for item, fault in {"../../stolen": "leaves its folder", "a/b": "is no image's id"}.items():
+        (submission.voc_dir / "ImageSets/Segmentation/test.txt").write_text(f"{item}\n")
+        with pytest.raises(DataError, match=f"'{item}' {fault}"):
+            submission.items()

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from google.protobuf import text_format
@@ -318,3 +320,19 @@ def test_decapitation_refuses_weights_of_another_net(net, tmp_path, fault, compl
     with pytest.raises(DataError, match=f"source.caffemodel: (.|\n)*{complaint}"):
         surgery.decapitate(param, tmp_path / "source.caffemodel", tmp_path / "init.caffemodel")
     assert not (tmp_path / "init.caffemodel").exists()
+
+
+@pytest.mark.parametrize(
+    "layer, fault",
+    [
+        ('type: "Python" python_param { module: "antigravity" layer: "L" }', "code of the Python module 'antigravity'"),
+        ('type: "HDF5Output" hdf5_output_param { file_name: "stolen.h5" }', "writes a file of its own"),
+    ],
+)
+def test_a_net_that_is_given_imports_no_module_and_writes_no_file(tmp_path, layer, fault):
+    prototxt, weights = tmp_path / "deploy.prototxt", tmp_path / "a.caffemodel"
+    prototxt.write_text(f'layer {{ name: "evil" {layer} top: "data" }}')
+    weights.touch()
+    with pytest.raises(DataError, match=f"deploy.prototxt: layer 'evil' .*{fault}"):
+        surgery.load(prototxt, weights)
+    assert "antigravity" not in sys.modules

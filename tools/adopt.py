@@ -39,7 +39,6 @@ from nets.fcn import Inputs
 from solvers.experiments import EXPERIMENTS, TABLE, WEIGHTS, adopted
 from tools import program
 
-NAME = r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*"
 MODELS = [name for name, row in TABLE.items() if row.net in FCNS and FCNS[row.net].inputs is Inputs.ONE]
 
 
@@ -62,7 +61,7 @@ def check_name(name: str) -> None:
     """Refuse a name that is taken, or would not do as a make target."""
     ours = {*DATASETS, *(row.data for row in TABLE.values())} - {note.name for note in adoption.adoptions()}
     families = {row.partition("-")[0] for row in TABLE} | {data.partition("-")[0] for data in ours}
-    if name in ours | families or not re.fullmatch(NAME, name):
+    if name in ours | families or not re.fullmatch(adoption.NAME, name):
         raise DataError(f"a data set cannot be called {name!r}: give it another --name, of small letters and digits")
 
 

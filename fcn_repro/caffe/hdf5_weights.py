@@ -46,8 +46,8 @@ def load(net: Net, path: str | Path) -> None:
         stored = hdf5_file.group(file, "data")
         pairs: list[tuple[Blob, h5py.Dataset]] = []
         for name, layer in net.layer_dict.items():
-            if isinstance(stored.get(name), h5py.Group):
-                pairs += _paired(net, layer, stored[name])
+            if stored.get(name, getclass=True) is h5py.Group:
+                pairs += _paired(net, layer, hdf5_file.group(stored, name))
         for blob, source in pairs:
             source.read_direct(blob.data)
 

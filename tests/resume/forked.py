@@ -57,10 +57,12 @@ def start(root: Path, kill_at: int = 0, full_from: int = 0) -> int:
         return pid
     try:
         os.chdir(root)
-        sys.stdout = sys.stderr = open("said", "w")  # noqa: SIM115
+        sys.stdout = sys.stderr = open("said", "w", buffering=1)
         if kill_at or full_from:
             _Trouble(kill_at, full_from).watch()
-        os._exit(program.run(lambda options: solve(RUN, RECIPE), None))
+        status = program.run(lambda options: solve(RUN, RECIPE), None)
+        sys.stderr.flush()
+        os._exit(status)
     finally:
         os._exit(70)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 
+from fcn_repro import bounded
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.c_rand import random_shuffle
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import Layer, at_least, exactly
+from fcn_repro.caffe.proto import hdf5_file
 
 
 class HDF5Data(Layer):
@@ -33,7 +33,7 @@ class HDF5Data(Layer):
             raise self.error("does not apply transform_param; transform the data before writing the file")
         param = self.param.hdf5_data_param
         try:
-            self._files = Path(param.source).read_text().split()
+            self._files = bounded.read_text(param.source).split()
         except OSError as error:
             raise CaffeError(f"Could not open file {param.source}") from error
         if not self._files:
@@ -62,12 +62,14 @@ class HDF5Data(Layer):
     def _load(self) -> None:
         path = self._files[self._order[self._file]]
         try:
-            with h5py.File(path, "r") as file:
-                self._values = [np.asarray(file[name], np.float32) for name in self.param.top]
-        except (OSError, KeyError) as error:
+            with hdf5_file.reading(path, "file of data sets") as file:
+                self._values = [np.asarray(hdf5_file.numbers(file, name), np.float32) for name in self.param.top]
+        except CaffeError as error:
             raise CaffeError(
                 f"layer {self.param.name!r}: cannot read {list(self.param.top)} from {path}: {error}"
             ) from error
+        if not all(values.ndim and len(values) for values in self._values):
+            raise self.error(f"reads data sets without rows from {path}")
         lengths = {len(values) for values in self._values}
         if len(lengths) > 1:
             raise self.error(f"reads data sets of {sorted(lengths)} rows from {path}; they must be equally long")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fcn_repro import bounded
 from fcn_repro.caffe import rng
 from fcn_repro.caffe.data_transformer import decode, resize
 from fcn_repro.caffe.errors import CaffeError
@@ -34,7 +35,7 @@ class ImageData(ItemSource):
         if bool(param.new_height) != bool(param.new_width):
             raise self.error("gives one of new_height and new_width; it needs both or neither")
         try:
-            lines = Path(param.source).read_text().splitlines()
+            lines = bounded.read_text(param.source).splitlines()
         except OSError as error:
             raise CaffeError(f"Could not open file {param.source}") from error
         self._lines = [(path, int(label)) for path, _, label in (line.rpartition(" ") for line in lines)]

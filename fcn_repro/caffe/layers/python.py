@@ -19,6 +19,8 @@ def python_layer(param) -> Layer:
 
     Raises   CaffeError naming the layer where the module or the class is missing or is no caffe.Layer; what the module
              itself raises comes through unchanged. CaffeError where several solvers train in one process.
+    Note     as in Caffe, a net thus runs whatever code is found under a name; fcn_repro.surgery.load, by which given
+             nets are loaded in order to run them, refuses modules that are not loaded yet.
     Source   caffe 9b89154 python_layer.hpp, layer_factory.cpp
     """
     module_name, class_name = param.python_param.module, param.python_param.layer

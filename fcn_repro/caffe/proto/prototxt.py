@@ -15,10 +15,13 @@ from typing import Any, TypeVar
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
+from fcn_repro import bounded
 from fcn_repro.atomic import replacing
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.proto.upgrade import upgrade_net, upgrade_solver
+
+SHOWN = 200  # characters of a faulty line, or of what the parser says of it
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
@@ -56,9 +59,9 @@ def read(path: str | Path, kind: type[AnyMessage]) -> AnyMessage:
     Raises   CaffeError("Could not open file ...") or as `parse` does.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = bounded.read_text(path)
     except OSError as error:
-        raise CaffeError(f"Could not open file {path}: {error.strerror}") from error
+        raise CaffeError(f"Could not open file {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise CaffeError(
             f"{path}: byte {error.start} is no UTF-8 text; expected a {kind.DESCRIPTOR.name} prototxt"
@@ -96,4 +99,8 @@ def _complaint(error: text_format.ParseError, text: str, kind: type[Message], so
         return f"{source}: no {kind.DESCRIPTOR.name} prototxt: {error}"
     reason = str(error).split(" : ", 1)[-1]
     found = [*text.split("\n"), ""][line - 1].strip()
-    return f"{source}:{line}:{column}: no {kind.DESCRIPTOR.name} prototxt: {reason} In: {found!r}"
+    return f"{source}:{line}:{column}: no {kind.DESCRIPTOR.name} prototxt: {_short(reason)} In: {_short(found)!r}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

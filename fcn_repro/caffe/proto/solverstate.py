@@ -12,9 +12,12 @@ import h5py
 import numpy as np
 
 from fcn_repro.atomic import replacing
+from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import hdf5_file
 from fcn_repro.caffe.proto.stored_blob import StoredBlob, blob_pieces, read_blob
 from fcn_repro.caffe.proto.wire import BYTES, VARINT, Reader, key, size_of, tagged, varint
+
+LAST = 2**31 - 1  # iteration; Caffe counts in 32 bits
 
 
 @dataclass
@@ -44,6 +47,8 @@ def read(path: str | Path) -> SolverState:
             state.history.append(read_blob(reader, part, f"{path}: history {len(state.history)}"))
         elif part.number == 4 and part.wire == VARINT:
             state.current_step = part.value
+    if not (0 <= state.iter <= LAST and 0 <= state.current_step <= LAST):
+        raise CaffeError(f"{path}: iteration {state.iter}, step {state.current_step}; the file is damaged")
     return state
 
 
@@ -65,7 +70,7 @@ def _read_hdf5(path: str | Path) -> SolverState:
         history = hdf5_file.group(file, "history")
         return SolverState(
             iter=hdf5_file.integer(file, "iter"),
-            learned_net=_text(file["learned_net"][()]) if "learned_net" in file else "",
+            learned_net=hdf5_file.text(file, "learned_net"),
             current_step=hdf5_file.integer(file, "current_step"),
             history=[_read_history(history, index) for index in range(len(history))],
         )
@@ -86,7 +91,3 @@ def _write_hdf5(path: str | Path, state: SolverState) -> None:
         history = file.create_group("history")
         for index, blob in enumerate(state.history):
             history[str(index)] = blob.data.reshape(blob.shape)
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

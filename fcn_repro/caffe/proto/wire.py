@@ -18,6 +18,7 @@ import numpy as np
 from fcn_repro.caffe.errors import CaffeError
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+MAX_FIELDS = 1_000_000  # of a file that are gone through; the largest nets have some ten thousand, and runs count once
 _FIXED_SIZE = {FIXED64: 8, FIXED32: 4}
 
 
@@ -45,8 +46,11 @@ class Reader:
 
         Raises   RuntimeError("Could not open file ...") as pycaffe does; CaffeError for an empty file.
         """
-        self.path, self._kind = str(path), kind
+        self.path, self._kind, self._seen = str(path), kind, 0
         try:
+            if not Path(path).is_file():
+                Path(path).stat()  # which says why there is none
+                raise CaffeError(f"Could not open file {path}: no plain file")
             with open(path, "rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except ValueError as error:  # an empty file cannot be mapped
@@ -100,6 +104,9 @@ class Reader:
 
     def _fields(self, start: int, end: int) -> Iterator[Field]:
         while start < end:
+            self._seen += 1
+            if self._seen > MAX_FIELDS:
+                raise CaffeError(f"{self.path}: more than {MAX_FIELDS} fields; is this a {self._kind}?")
             part = self._field(start, end)
             yield part
             start = part.end
