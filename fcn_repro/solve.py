@@ -236,8 +236,9 @@ class Training:
         loss, per_pixel = self._losses()
         self.stretch.note(loss, per_pixel, time.monotonic() - began, self.images)
         if self.solver.iter % STRETCH == 0 or self.solver.iter == end:
-            for record in filter(None, (self.curve, self.board)):
-                record.add(self.solver.iter, *self.stretch.row())
+            self.curve.add(self.solver.iter, *self.stretch.row())
+            if self.board:
+                self.board.add(self.solver.iter, *self.stretch.row())
             self.stretch = Stretch()
         if self.param.snapshot and self.solver.iter % self.param.snapshot == 0:
             self._seal()  # after the row: a resumed run does not write it again

@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 
 from fcn_repro import solve
-from fcn_repro.interruption import Interrupted
 from fcn_repro.learning_curve import read
 from fcn_repro.metrics import METRICS
 from fcn_repro.score import Score
@@ -17,6 +16,10 @@ from tests.tiny_run import write_run
 
 pytest.importorskip("tensorboard", reason="pictures of a run need Python's tensorboard package")
 RECIPE = Recipe(rounds=2, steps=20)
+
+
+class Stopped(Exception):
+    """A run ends without a word."""
 
 
 def shown(folder):
@@ -56,11 +59,11 @@ def test_a_resumed_run_shows_every_iteration_once(tmp_path, monkeypatch):
     folder = write_run(tmp_path, snapshot=1000)
 
     def stop(training):
-        raise Interrupted
+        raise Stopped
 
     with monkeypatch.context() as patch:
         at_iteration(patch, 35, stop)  # without a snapshot, so that 21 to 35 are lost
-        with pytest.raises(Interrupted):
+        with pytest.raises(Stopped):
             solve.solve(folder, RECIPE, tensorboard=True)
     EventFile(folder.tensorboard, 20).add(30, 9.0, 9.0, 1.0, 1)  # as if seen before the stop
     solve.solve(folder, RECIPE, tensorboard=True)

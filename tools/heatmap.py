@@ -9,7 +9,8 @@ A cell is 32 pixels wide, so larger pictures give finer maps: --side enlarges.
 
 Reads    build/<net>.caffemodel (make <net>), or --weights
 Writes   build/ilsvrc/<net>/pictures/NAME-CONCEPT.png, or --out another folder: what the net was shown, glowing
-Exit     0 painted · 1 no such class · 2 bad arguments · 3 weights or images missing, or too small, or no such concept
+Exit     0 painted · 1 no such class, or some images are missing or too small, all others painted · 2 bad arguments
+         · 3 weights are missing, or there is no such concept
 """
 
 from __future__ import annotations
@@ -52,15 +53,23 @@ def main(options: argparse.Namespace) -> None:
     device.choose(options.gpu)
     net, grid = load(folder.deploy, weights), cells_of(folder.deploy)
     window = net.blobs["data"].height  # what one cell of the map takes, as the prototxt says
+    bad = 0
     for path in options.images:
-        image = enlarged(read_photograph(path), options.side)
-        check_size(path, image, window)
+        try:
+            image = enlarged(read_photograph(path), options.side)
+            check_size(path, image, window)
+        except DataError as error:
+            print(f"passed over: {error}", file=sys.stderr)
+            bad += 1
+            continue
         heat = heat_map(net, image, mean_bgr(options.net), classes)
         out = (options.out or folder.pictures) / f"{path.stem}-{name}.png"
         write_png(out, np.asarray(picture(image, at_pixels(heat, grid, image.size[::-1]))))
         y, x = np.unravel_index(heat.argmax(), heat.shape)
         where = " x ".join(f"{grid.first + grid.spacing * cell:.0f}" for cell in (x, y))
         print(f"{out}: {heat.shape[1]} x {heat.shape[0]} cells, at most {heat.max():.3f}, around pixel {where}")
+    if bad:
+        raise ValueError(f"{bad} of {len(options.images)} images could not be painted; the others are")
 
 
 def wanted(options: argparse.Namespace) -> tuple[str, Sequence[int]]:

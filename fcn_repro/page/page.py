@@ -9,7 +9,7 @@ from typing import Any, Mapping, Sequence
 from fcn_repro.errors import DataError
 from fcn_repro.metrics import METRICS
 from fcn_repro.page.markup import Markup, table, tag
-from fcn_repro.page.paper_tables import answers_of, paper_table
+from fcn_repro.page.paper_tables import Answer, answers_of, paper_table
 from fcn_repro.page.runs import anchor, percent, run
 from fcn_repro.page.studies import answers, results, studies
 from fcn_repro.page.style import STYLE
@@ -63,7 +63,8 @@ def reports(build: Path) -> tuple[dict[Path, dict], list[str]]:
 
 def _paper_table(paper: Table, found: Mapping[Path, dict], outcomes: Mapping[Path, Any]) -> Markup:
     """A table of the paper with the runs and the studies that answer it."""
-    by_run, by_row = defaultdict(list), defaultdict(list)
+    by_run: dict[str, list[Answer]] = defaultdict(list)
+    by_row: dict[str, list[Answer]] = defaultdict(list)
     for report in found.values():
         by_run[report["experiment"]] += answers_of(report, paper.split)
     for row, answer in answers(list(outcomes.values()), paper):

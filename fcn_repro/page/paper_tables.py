@@ -47,8 +47,8 @@ def _wide(paper: Table, by_run: Answers, by_row: Answers) -> Markup:
     """A line per row and answer, three columns per metric."""
     metrics = paper.metrics
     groups = [tag("th", metric_name(m), colspan=3, scope="colgroup", class_="group first") for m in metrics]
-    columns = [_head("paper", "first"), _head("measured"), _head("diff.")] * len(metrics)
-    head = [tag("tr", tag("th", "", rowspan=2), groups), tag("tr", columns)]
+    titles = [_head("paper", "first"), _head("measured"), _head("diff.")] * len(metrics)
+    head = [tag("tr", tag("th", "", rowspan=2), groups), tag("tr", titles)]
     rows = []
     for label, cells in paper.rows().items():
         experiments = dict.fromkeys(cell.experiment for cell in cells.values() if cell.experiment)

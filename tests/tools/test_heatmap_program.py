@@ -23,8 +23,8 @@ def run(tmp_path, monkeypatch):
     image_rgb = np.random.default_rng(1).integers(0, 256, (SIDE + 40, SIDE + 70, 3), dtype=np.uint8)
     Image.fromarray(image_rgb).save("photo.png")
 
-    def program(*arguments):
-        monkeypatch.setattr(sys, "argv", ["heatmap.py", NET, "photo.png", "--gpu", "-1", *arguments])
+    def program(*arguments, images=("photo.png",)):
+        monkeypatch.setattr(sys, "argv", ["heatmap.py", NET, *images, "--gpu", "-1", *arguments])
         with pytest.raises(SystemExit) as ended:
             runpy.run_path(heatmap.__file__, run_name="__main__")
         return ended.value.code
@@ -54,7 +54,7 @@ def test_a_larger_picture_has_a_finer_map(run, weights, capsys):
 
 def test_refuses_a_picture_smaller_than_the_window(run, weights, capsys):
     Image.new("RGB", (SIDE, 20)).save("photo.png")
-    assert run("--class", "3") == 3
+    assert run("--class", "3") == 1
     assert f"photo.png: {SIDE} x 20 pixels; expected {SIDE} or more on both sides" in capsys.readouterr().err
 
 
@@ -71,3 +71,10 @@ def test_says_how_to_make_missing_weights(run, capsys):
 def test_wants_a_class_or_a_concept(run, capsys):
     assert run() == 2
     assert "one of the arguments --class --synset is required" in capsys.readouterr().err
+
+
+def test_a_bad_picture_is_passed_over_and_the_rest_painted(run, weights, capsys):
+    assert run("--class", "3", images=["missing.png", "photo.png"]) == 1
+    said = capsys.readouterr()
+    assert "photo-class3.png" in said.out
+    assert "passed over: missing.png" in said.err and "1 of 2 images could not be painted" in said.err
