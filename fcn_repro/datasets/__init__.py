@@ -18,6 +18,7 @@ DATASETS = {
     "voc": voc.VOC,
     "voc2011": voc.VOC2011,
     "voc2012": voc.VOC2012,
+    "nyud": nyud.facts("color", "depth", "hha"),  # to be looked through: no net sees all of it
     "nyud-color": nyud.facts("color"),
     "nyud-hha": nyud.facts("hha"),
     "nyud-color-d": nyud.facts("color", "depth"),

@@ -7,15 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fcn_repro import learning_curve
+from fcn_repro.datasets.nyud import NYUD_DIR, nyud_files
 from fcn_repro.engine import caffe
+from fcn_repro.errors import DataError
 from fcn_repro.folder import CLASSIFIER_NETS, RunFolder, converted
 from fcn_repro.report import read_report, sha256
 from solvers.experiments import EXPERIMENTS, Regime
 from tests import stand_in_trees
 from tests.random_weights import write_classifier
-from tools import emit, score, solve
+from tools import check, emit, score, solve
 
 FAST = Regime(momentum=0.9, iter_size=1, normalize=True)  # to see a few steps make a difference
 RATE = 2e-5  # random weights let pixels of 0-255 through as they are
@@ -44,6 +47,21 @@ def train(tmp_path, monkeypatch):
         return report
 
     return run
+
+
+def test_a_whole_nyud_is_looked_through_and_every_fault_of_depth_and_hha_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    stand_in_trees.nyud()
+    check.main(argparse.Namespace(dataset="nyud", split="train", convert=None))
+    assert capsys.readouterr().out.startswith("train: 2 images, 0 of them faulty")
+    files = [nyud_files(NYUD_DIR, str(item)) for item in (5001, 5002)]
+    Image.fromarray(np.zeros((stand_in_trees.HEIGHT, stand_in_trees.WIDTH), np.uint16)).save(files[0]["depth"])
+    files[1]["hha"].unlink()
+    with pytest.raises(DataError) as refused:
+        check.main(argparse.Namespace(dataset="nyud", split="train", convert=None))
+    assert "img_5001.png: 1360 pixels of depth 0" in str(refused.value)
+    assert "img_5002.png: missing; expected a picture. Encode it" in str(refused.value)
+    assert capsys.readouterr().out.startswith("train: 2 images, 2 of them faulty")
 
 
 def losses(run: str) -> list[float]:
