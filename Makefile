@@ -28,7 +28,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-resume test-caffe test-install lint format nets draw explain experiments train plot report compare submit smoke-voc mini-seeds
+.PHONY: help setup test test-resume test-caffe test-install docs-test lint format nets draw explain experiments train plot report compare submit smoke-voc mini-seeds
 .PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
@@ -53,6 +53,9 @@ test-caffe: $(READY) ## compare with real Caffe, layer by layer and run by run (
 
 test-install: $(READY) ## build the wheel and try it in clean environments, with every Python found here
 	$(VENV)/bin/python -m pytest tests/install --override-ini addopts="-q -rs"
+
+docs-test: $(READY) ## run every command of the pages that needs no more than seconds, and see that the others exist
+	$(VENV)/bin/python -m pytest tests/docs -m "slow or not slow"
 
 lint: $(READY) ## check style, formatting and types
 	$(VENV)/bin/ruff check .
