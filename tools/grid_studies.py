@@ -49,7 +49,8 @@ def densely(study: Study, data: str) -> tuple[list[Found], list[str]]:
     image = np.ascontiguousarray(layer.load(layer.items[0])[0])
     lines = [_trained(data, run, image) for run in study.needs]
     remarks = [
-        f"{MS}: of a forward pass, median of three, on the first image; FCN-32s alone has its last layer outside"
+        "forward ms: of the first image, median of three. Runs interpolate inside the net; denser cells are "
+        "interpolated outside it, over an image with a wider border"
     ]
     for spacing in SPACINGS:
         net = _dense(data, spacing)
