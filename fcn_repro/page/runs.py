@@ -21,6 +21,7 @@ CHART = 384.0, 220.0  # pixels, wide and high
 LOOK = Look("var(--ink)", "var(--faint)", "var(--line)", "none")
 WRITTEN = 25  # classes: of more, the confusions are shown as colours alone, and the bars folded away
 WIDEST_PICTURE, LARGEST_PICTURE = 1400, 40_000_000  # pixels: to a side of what is shown, and in all of what is read
+LARGE = 500_000  # bytes: of a larger picture 256 colours are shown
 
 
 def run(report: Mapping[str, Any], path: Path) -> Markup:
@@ -62,11 +63,18 @@ def picture(path: Path) -> Markup:
     except DAMAGED_IMAGE as error:
         return tag("p", f"{path}: {error}", class_="fault")
     shown.thumbnail((WIDEST_PICTURE, 4 * WIDEST_PICTURE))
-    png = io.BytesIO()
-    shown.save(png, "PNG", optimize=True)
-    source = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
+    png = _png(shown)
+    if len(png) > LARGE:
+        png = _png(shown.quantize(256))
+    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     sizes = {"width": shown.width, "height": shown.height}
     return tag("figure", tag("img", src=source, alt=path.stem, **sizes), tag("figcaption", path.as_posix()))
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
 def head(title: str, score: Mapping[str, Any], several: bool) -> Markup:

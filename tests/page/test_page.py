@@ -1,3 +1,5 @@
+import base64
+import io
 import json
 
 import numpy as np
@@ -58,6 +60,18 @@ def test_pictures_are_inside_the_page(tmp_path):
     pictures = read(tmp_path).all("img")
     assert [(each["width"], each["height"]) for each in pictures] == [("40", "30"), ("1400", "28")]
     assert all(each["src"].startswith("data:image/png;base64,") for each in pictures)
+
+
+def test_a_picture_of_many_bytes_is_shown_in_fewer_colours(tmp_path):
+    folder = add(tmp_path)
+    (folder / "pictures").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (500, 500, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "pictures/sheet.png")
+    (picture,) = read(tmp_path).all("img")
+    png = base64.b64decode(picture["src"].partition(",")[2])
+    assert len(png) < 300_000 < (folder / "pictures/sheet.png").stat().st_size
+    with Image.open(io.BytesIO(png)) as shown:
+        assert (shown.mode, shown.size) == ("P", (500, 500))
 
 
 @pytest.mark.parametrize("content", [b"no picture", b""])
