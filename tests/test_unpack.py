@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import tarfile
@@ -130,3 +131,39 @@ def test_refuses_an_archive_cut_off_inside_and_leaves_no_half_file(tmp_path, mod
         with pytest.raises(DataError, match="archive: damaged, or no tar or zip archive"):
             unpack(path, {"top/a/": tmp_path / "out"})
         assert all(content in files.values() for content in tree(tmp_path / "out").values())
+
+
+def raw_tar(path, *infos):
+    with gzip.open(path, "wb") as file:
+        for info in infos:
+            file.write(info.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 10))
+    return path
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_reads_no_name_of_gigabytes_into_memory(tmp_path, kind):
+    info = tarfile.TarInfo("top/a/1")
+    info.type, info.size = kind, 1 << 33
+    with pytest.raises(DataError, match="damaged.*a header of 8589934592 bytes"):
+        unpack(raw_tar(tmp_path / "archive", info), {"top/a/": tmp_path / "out"})
+
+
+def test_refuses_files_that_are_mostly_holes(tmp_path):
+    info = tarfile.TarInfo("top/a/1")
+    info.type = tarfile.GNUTYPE_SPARSE
+    with pytest.raises(DataError, match="is a link or a device|damaged"):
+        unpack(raw_tar(tmp_path / "archive", info), {"top/a/": tmp_path / "out"})
+
+
+def test_counts_what_it_was_not_asked_for_too(tmp_path):
+    archive = make_tar(tmp_path / "archive", {"other": bytes(900), "top/a/1": bytes(200)})
+    with pytest.raises(DataError, match="unpacks to more than 1000 bytes"):
+        unpack(archive, {"top/a/": tmp_path / "out"}, limit_bytes=1000)
+
+
+@pytest.mark.parametrize("make", [make_tar, make_zip])
+@pytest.mark.parametrize("names", [("top/a/x", "top/a/x/y"), ("top/a/x/y", "top/a/x")])
+def test_refuses_a_member_in_the_place_of_another(tmp_path, make, names):
+    archive = make(tmp_path / "archive", {names[0]: b"one", names[1]: b"two!"})
+    with pytest.raises(DataError, match="archive: member 'top/a/x.*' is in the place of another"):
+        unpack(archive, {"top/a/": tmp_path / "out"})

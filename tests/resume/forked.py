@@ -125,13 +125,13 @@ class _Trouble:
             return
         inside = "build" in str(arguments[0])
         if event == "open" and inside and arguments[2] & WRITING:
-            self._happens(needs_room=True)
+            self._happens(needs_room=True, path=str(arguments[0]))
         elif event != "open" and inside:
             self._happens(needs_room=False)
 
-    def _happens(self, needs_room: bool) -> None:
+    def _happens(self, needs_room: bool, path: str | None = None) -> None:
         self._seen += 1
         if self._seen == self._kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
         if needs_room and self._full_from and self._seen >= self._full_from:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(errno.ENOSPC, "No space left on device", *[path] * bool(path))
