@@ -14,6 +14,8 @@ place = pathlib.Path(sys.argv[1])
 engine = types.ModuleType("fcn_repro.caffe")
 engine.__path__ = [str(place / "fcn_repro" / "caffe")]
 sys.modules["fcn_repro.caffe"] = engine
+if sys.version_info < (3, 10):  # there the engine is real Caffe, and coord_map its own
+    sys.modules["fcn_repro.caffe.coord_map"] = engine.coord_map = types.ModuleType("coord_map")
 for part in ("net_spec", "coord_map", "proto"):
     setattr(engine, part, importlib.import_module(f"fcn_repro.caffe.{part}"))
 engine.layers, engine.params, engine.NetSpec = engine.net_spec.layers, engine.net_spec.params, engine.net_spec.NetSpec
