@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from functools import partial
 from pathlib import Path
-from typing import IO, Callable, Iterator, Mapping, NamedTuple, Sequence, cast
+from typing import IO, Any, Callable, Iterator, Mapping, NamedTuple, Sequence, cast
 
 from fcn_repro.errors import DataError
 from fcn_repro.progress import Progress
@@ -130,7 +130,7 @@ def _tar_members(raw: IO[bytes]) -> Iterator[Member]:
             info = tar.next()
             if info is None:
                 break
-            tar.members.clear()  # it would remember millions
+            tar.members.clear()  # type: ignore[attr-defined]  # it would remember millions
             plain = info.isfile() and not info.issparse()  # a sparse file is as large as it says
             kind = "file" if plain else "folder" if info.isdir() else "other"
             name = info.name[2:] if info.name.startswith("./") else info.name
@@ -141,7 +141,7 @@ class _Header(tarfile.TarInfo):
     """Refuses to read into memory what an archive says is the name of its next member, however long."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> tarfile.TarInfo:
+    def frombuf(cls, buf: Any, encoding: Any, errors: Any) -> Any:
         info = super().frombuf(buf, encoding, errors)
         if (
             info.size < 0

@@ -13,7 +13,7 @@ from fcn_repro.engine import caffe
 from fcn_repro.geometry import grids
 from nets import build
 
-MINI = SimpleNamespace(class_names=range(7), void=255)
+MINI = SimpleNamespace(inputs={"data": 3}, heads={"label": range(7)}, class_names=range(7), void=255)
 
 
 def conv(name, bottom, nout, ks, **more):

@@ -98,6 +98,7 @@ class SegDataLayer(caffe.Layer):
 
     facts: DataSet
     param_str: str  # Caffe sets it before setup
+    _held: Any  # the arrays of the current item, once they are read
     top_names: tuple[str, ...] = ("data", "label")
     required: tuple[str, ...] = ("split",)
     optional: Mapping[str, object] = {"randomize": True, "seed": None, **OFF}
@@ -195,7 +196,7 @@ class SegDataLayer(caffe.Layer):
         order, rank, ranks = self.order.copy(), caffe.solver_rank(), caffe.solver_count()
         picks = [self.pick(order) for _ in range(rank + 1 + ranks * max(self._depth - 1, 0))]
         self._picks: Sequence[Any] = picks[rank::ranks]
-        self._held: Any = None
+        self._held = None
 
     def _read(self, pick: Any) -> Sequence[np.ndarray]:
         with self._naming_the_remedy():
