@@ -136,7 +136,9 @@ def test_both_engines_emit_the_same_prototxts_and_serve_the_same_images(relays: 
         for run, reference in zip(relays[name], relays["all on Caffe"], strict=True):
             for phase in ("train", "val", "deploy", "solver"):
                 assert getattr(run, phase).read_text() == getattr(reference, phase).read_text()
-            positions = [json.loads(each.snapshots()[-1].resume.read_text())["data"] for each in (run, reference)]
+            positions = [
+                json.loads(each.snapshots()[-1].resume.read_text())["state"]["data"] for each in (run, reference)
+            ]
             assert positions[0] == positions[1]
 
 
