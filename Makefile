@@ -28,7 +28,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-resume test-caffe test-install docs-test lint format nets draw explain experiments train plot report compare submit smoke-voc mini-seeds
+.PHONY: help setup test test-resume fuzz test-caffe test-install docs-test lint format nets draw explain experiments train plot report compare submit smoke-voc mini-seeds
 .PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
@@ -47,6 +47,13 @@ test: $(READY) ## run the tests
 
 test-resume: $(READY) ## kill, stop and starve runs at every file operation and at random moments (SEED=... repeats one)
 	$(VENV)/bin/python -m pytest tests/resume --override-ini addopts="-q -s"
+
+fuzz: $(VENV)/.fuzz ## fuzz every reader of strangers' files, SECONDS=120 in all, or RUNS=1000 each, always the same
+	$(VENV)/bin/python -m tests.fuzz.fuzz --seconds $(or $(SECONDS),120) $(if $(RUNS),--runs $(RUNS) --seed 1)
+
+$(VENV)/.fuzz: $(READY)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	@touch $@
 
 test-caffe: $(READY) ## compare with real Caffe, layer by layer and run by run (CAFFE_PYTHON=... or one it builds)
 	$(VENV)/bin/python -m pytest tests/oracle --override-ini addopts="-q -rs"

@@ -88,13 +88,21 @@ def signalled(root: Path, delay_s: float, *numbers: int) -> Ended:
 
 
 def outcome(root: Path) -> dict[str, object]:
-    """All that a run leaves behind, but for the time it took."""
+    """All that a run leaves behind, but for the time it took and the commit it ran at."""
     folder = root / RUN.path
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     bytes_of = {name: (folder / name).read_bytes() for name in files if name.endswith((".caffemodel", ".solverstate"))}
     curve = [{name: row[name] for name in COLUMNS if name not in ("seconds", "images_per_s")}
              for row in read(folder / "log.csv")]  # fmt: skip
-    return {"files": files, "bytes": bytes_of, "curve": curve, "score": read_report(folder / "score.json")}
+    score = {name: fact for name, fact in read_report(folder / "score.json").items() if name != "commit"}
+    return {"files": files, "bytes": bytes_of, "curve": curve, "score": score}
+
+
+def essence(outcome: dict) -> dict[str, object]:
+    """Of an outcome, what does not depend on where a run was asked to stop, which leaves a snapshot there."""
+    last = {name: content for name, content in outcome["bytes"].items() if "final" in name or "_iter_8." in name}
+    parts = [name for name in outcome["files"] if name.endswith(".part")]
+    return {"last": last, "parts": parts, "curve": outcome["curve"], "score": outcome["score"]}
 
 
 def fresh_copy(template: Path, root: Path) -> Path:

@@ -44,6 +44,7 @@ class Data(ItemSource):
     Reads    data_param: source, batch_size, backend (LMDB only); transform_param with force_color, force_gray
     Order    the data base's, byte by byte of the keys: number them with leading zeros. In TRAIN, of several solvers
              each reads the records of its rank
+    Note     LMDB's library trusts its files: read only data bases of those whom you trust
     Raises   CaffeError where the `lmdb` package is missing, or the data base cannot be opened or is empty
     Source   caffe 9b89154 data_layer.cpp
     """

@@ -1,0 +1,178 @@
+"""The readers of files from strangers, each a function of bytes, and small valid files to begin with.
+
+The contract of every reader: whatever the bytes, it returns, or raises one of the errors that are ours.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import h5py
+import numpy as np
+import scipy.io
+from PIL import Image
+
+from fcn_repro import adoption, datasets, unpack
+from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.proto import caffe_pb2, caffemodel, prototxt, solverstate, stored_blob
+from fcn_repro.datasets import colours, reading
+from fcn_repro.errors import DataError
+
+OURS = (CaffeError, DataError, ValueError)
+
+NET = """name: "n" layer { name: "d" type: "Input" top: "d" input_param { shape { dim: [1, 3, 4, 4] } } }
+layer { name: "c" type: "Convolution" bottom: "d" top: "c" convolution_param { num_output: 2 kernel_size: 1 } }"""
+
+
+def _list(path: Path) -> None:
+    for item in reading.read_list(path):
+        assert (path.parent / item).resolve().is_relative_to(path.parent.resolve())
+
+
+def _weights(path: Path) -> None:
+    for layer in caffemodel.read(path):
+        for blob in layer.blobs:
+            blob.require_whole()
+
+
+def _archive(path: Path) -> None:
+    out = path.parent / "out" / "place"
+    unpack.unpack(path, {"top/": out}, limit_bytes=1 << 20)
+    assert all(found.resolve().is_relative_to(out.resolve()) for found in out.rglob("*"))
+
+
+def _note(path: Path) -> None:
+    folder = path.parent / "cells"
+    folder.mkdir(exist_ok=True)
+    (folder / adoption.NOTE).write_bytes(path.read_bytes())
+    before, adoption.ADOPTED = adoption.ADOPTED, path.parent
+    try:
+        assert adoption.read("cells").name == "cells"
+    finally:
+        adoption.ADOPTED = before
+
+
+def _param_str(path: Path) -> None:
+    layer = datasets.voc.VOCSegDataLayer.__new__(datasets.voc.VOCSegDataLayer)
+    layer._parse(path.read_bytes().decode("utf-8", "replace"))
+
+
+TARGETS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "prototxt": ("a.prototxt", prototxt.read_net),
+    "solver": ("solver.prototxt", prototxt.read_solver),
+    "caffemodel": ("a.caffemodel", _weights),
+    "solverstate": ("a.solverstate", solverstate.read),
+    "solverstate_hdf5": ("a.solverstate.h5", solverstate.read),
+    "binaryproto": ("mean.binaryproto", stored_blob.read_blob_file),
+    "mat": ("a.mat", lambda path: reading.read_mat(path, "GTcls", "Segmentation")),
+    "label": ("a.png", reading.read_indexed),
+    "photograph": ("a.jpg", reading.read_any_rgb),
+    "archive": ("a.tar.gz", _archive),
+    "list": ("train.txt", _list),
+    "colours": ("colours.csv", lambda path: colours.read_table(path, ["background", "cell"])),
+    "note": ("dataset.json", _note),
+    "param_str": ("param_str", _param_str),
+}
+
+
+def run(target: str, data: bytes, folder: Path) -> bool:
+    """Read bytes as a target does, in a folder of their own; whether they were taken. Anything else is a finding."""
+    name, read = TARGETS[target]
+    path = folder / name
+    path.write_bytes(data)
+    try:
+        read(path)
+    except OURS as error:
+        assert str(error), "an error that says nothing"
+        return False
+    return True
+
+
+def seeds(target: str) -> list[bytes]:
+    """Small files that the target takes."""
+    return [make() for make in _SEEDS[target]]
+
+
+def _net() -> bytes:
+    layer = caffe_pb2.LayerParameter(name="c", type="Convolution", bottom=["d"], top=["c"])
+    layer.blobs.add(data=[1.0, 2.0, 3.0]).shape.dim.extend([3, 1])
+    return caffe_pb2.NetParameter(name="n", layer=[layer]).SerializeToString()
+
+
+def _old_net() -> bytes:
+    layer = caffe_pb2.V1LayerParameter(name="c", type=caffe_pb2.V1LayerParameter.CONVOLUTION)
+    layer.blobs.add(data=[1.0, 2.0], num=1, channels=1, height=2, width=1, diff=[0.5, 0.5])
+    return caffe_pb2.NetParameter(layers=[layer]).SerializeToString()
+
+
+def _blob() -> bytes:
+    return caffe_pb2.BlobProto(data=[1.0, 2.0], num=1, channels=2, height=1, width=1).SerializeToString()
+
+
+def _state() -> bytes:
+    state = caffe_pb2.SolverState(iter=20, learned_net="a.caffemodel", current_step=1)
+    state.history.add(data=[1.0, 2.0]).shape.dim.append(2)
+    return state.SerializeToString()
+
+
+def _state_hdf5() -> bytes:
+    raw = io.BytesIO()
+    with h5py.File(raw, "w") as file:
+        file["iter"], file["current_step"] = np.array([20], np.int32), np.array([1], np.int32)
+        file["learned_net"] = np.array(b"a.caffemodel\0", "S13")
+        file.create_group("history")["0"] = np.ones((2, 3), np.float32)
+    return raw.getvalue()
+
+
+def _mat(compressed: bool) -> bytes:
+    raw = io.BytesIO()
+    struct = {"Segmentation": np.eye(3, dtype=np.uint8), "Boundaries": np.array([["a", 1.0]], object)}
+    scipy.io.savemat(raw, {"GTcls": struct}, do_compression=compressed)
+    return raw.getvalue()
+
+
+def _picture(kind: str, mode: str) -> bytes:
+    raw = io.BytesIO()
+    Image.new(mode, (5, 4), 3).save(raw, kind)
+    return raw.getvalue()
+
+
+def _tar() -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w:gz") as tar:
+        for name in ("top/a", "top/b/c", "top/" + "n" * 120):
+            info = tarfile.TarInfo(name)
+            info.size = 4
+            tar.addfile(info, io.BytesIO(b"four"))
+    return raw.getvalue()
+
+
+def _zip() -> bytes:
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("top/a", b"four")
+    return raw.getvalue()
+
+
+_CELLS = adoption.Adoption("cells", "photos", "labels", ("background", "cell"), {"train": 4, "val": 1}, "voc-fcn8s")
+_SEEDS: dict[str, list[Callable[[], bytes]]] = {
+    "prototxt": [NET.encode, lambda: b'layers { layer { name: "c" type: "conv" num_output: 2 } bottom: "d" top: "c" }'],
+    "solver": [lambda: b'net: "a.prototxt" base_lr: 1e-10 lr_policy: "fixed" solver_type: ADAM snapshot_prefix: "s"'],
+    "caffemodel": [_net, _old_net],
+    "solverstate": [_state],
+    "solverstate_hdf5": [_state_hdf5],
+    "binaryproto": [_blob],
+    "mat": [lambda: _mat(False), lambda: _mat(True)],
+    "label": [lambda: _picture("PNG", "P"), lambda: _picture("GIF", "L")],
+    "photograph": [partial(_picture, kind, "RGB") for kind in ("JPEG", "PNG", "BMP", "TIFF", "PPM", "WEBP")],
+    "archive": [_tar, _zip],
+    "list": [lambda: b"2007_000033\ntrain/17\n"],
+    "colours": [lambda: b"name,r,g,b\nbackground,0,0,0\ncell,255,0,0\nvoid,224,224,192\n"],
+    "note": [lambda: _CELLS.to_json().encode()],
+    "param_str": [lambda: b"{'voc_dir': 'data', 'split': 'train', 'mean': (1.0, 2.0, 3.0)}"],
+}
