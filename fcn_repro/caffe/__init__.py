@@ -19,7 +19,7 @@ from fcn_repro.caffe.layers.base import Layer
 from fcn_repro.caffe.mode import set_device, set_mode_cpu, set_mode_gpu
 from fcn_repro.caffe.net import Net
 from fcn_repro.caffe.net_spec import NetSpec, to_proto
-from fcn_repro.caffe.pages import keep_pages
+from fcn_repro.caffe.fast.pages import keep_pages
 from fcn_repro.caffe.parallel import (
     NCCL,
     has_nccl,

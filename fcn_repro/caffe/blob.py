@@ -6,7 +6,7 @@ Source   caffe 9b89154 blob.cpp (Reshape, ShareData, ShareDiff, ShapeEquals)
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import index
 
 import numpy as np
@@ -125,6 +125,16 @@ class Blob:
         return self._data.read(self._dims, mode.device())
 
     @property
+    def memory(self) -> SyncedMemory:
+        """The data buffer; blobs that share data have the same."""
+        return self._data
+
+    @property
+    def stamp(self) -> tuple[int, ...] | None:
+        """As long as it stays the same, so do the values; None while a numpy view of them is held."""
+        return self._data.stamp
+
+    @property
     def is_blank(self) -> bool:
         """Whether the values are still the zeros that the blob was born with."""
         return self._data.is_blank
@@ -146,6 +156,10 @@ class Blob:
     def store_gradient(self, tensor: Tensor) -> None:
         """Take `tensor`, of this blob's shape, as the gradient; the caller must not use it for anything else."""
         self._diff.write(self._checked(tensor))
+
+    def promise(self, keep: Callable[[], None]) -> None:
+        """Let `keep` store the values when somebody asks for them, unless others are stored before."""
+        self._data.promise(keep)
 
     def accumulate_gradient(self, tensor: Tensor) -> None:
         """Add `tensor` to the gradient; like `store_gradient` where the gradient was cleared."""

@@ -15,6 +15,7 @@ from fcn_repro.caffe import binary_weights, hdf5_weights
 from fcn_repro.caffe.backward_plan import BackwardStep, prune
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError, naming
+from fcn_repro.caffe.fast.border import Stretch, stretches
 from fcn_repro.caffe.insert_splits import with_splits
 from fcn_repro.caffe.layers import create_layer
 from fcn_repro.caffe.layers.base import Layer
@@ -94,6 +95,9 @@ class Net(NetByName):
             self._force_backward()
         self._params.share()
         self._outputs = self._ids(available[name] for name in sorted(available, key=str.encode))
+        self._stretches: dict[int, Stretch] = {}
+        if param.state.phase == caffe_pb2.TEST:
+            self._stretches = stretches(list(zip(self.layers, self._bottoms, self._tops, strict=True)), self._loss_weights)
 
     def _append(self, param, available: dict[str, Blob], needs_gradient: set[int]) -> None:
         if len(param.propagate_down) not in (0, len(param.bottom)):
@@ -188,7 +192,12 @@ class Net(NetByName):
     def _forward(self, start: int, end: int) -> float:
         """Run layers start to end (indices, included); returns the weighted sum of their losses."""
         loss = 0.0
+        done = start - 1
         for index in range(start, end + 1):
+            if index in self._stretches and not self._has_callbacks("before_forward", "after_forward"):
+                done = max(done, self._stretches[index].forward(end) or done)
+            if index <= done:
+                continue
             self._call_back("before_forward", index)
             layer, bottom, top = self.layers[index], self._bottoms[index], self._tops[index]
             layer.reshape(bottom, top)
@@ -201,6 +210,8 @@ class Net(NetByName):
 
     def _backward(self, start: int, end: int) -> None:
         """Run layers start down to end (indices, included) backward, where a gradient is needed."""
+        for stretch in self._stretches.values():
+            stretch.settle()
         for index in range(start, end - 1, -1):
             self._call_back("before_backward", index)
             step = self._plan[index]
@@ -305,6 +316,9 @@ class Net(NetByName):
         return [next(i for i, known in enumerate(self._blobs) if known is blob) for blob in blobs]
 
     # -- small parts ---------------------------------------------------------------------------------------------
+
+    def _has_callbacks(self, *whens: str) -> bool:
+        return any(self._callbacks[when] for when in whens)
 
     def _call_back(self, when: str, index: int) -> None:
         for callback in self._callbacks[when]:

@@ -18,6 +18,7 @@ from torch import Tensor
 from fcn_repro.caffe import parallel, rng, solver_nets
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError, naming
+from fcn_repro.caffe.fast.pieces import in_pieces
 from fcn_repro.caffe.lr_policy import learning_rate, next_step
 from fcn_repro.caffe.net import Net
 from fcn_repro.caffe.parameters import LearnableParam
@@ -120,18 +121,19 @@ class Solver:
             history = self.history[index :: len(params)]
             if local_rate == 0 and self._rests(param, history):
                 continue
-            gradient = param.blob.gradient
-            if self.param.iter_size > 1:
-                gradient.mul_(1 / self.param.iter_size)
-            self._regularize(param, gradient)
-            update = self.update(gradient, local_rate, [blob.tensor for blob in history])
-            if update is not gradient:
-                gradient.copy_(update)
-            param.blob.tensor.sub_(gradient)
+            whole = [param.blob.gradient, param.blob.tensor, *(blob.tensor for blob in history)]
+            for gradient, weight, *past in in_pieces(whole):
+                if self.param.iter_size > 1:
+                    gradient.mul_(1 / self.param.iter_size)
+                self._regularize(gradient, weight, param.decay_mult)
+                update = self.update(gradient, local_rate, past)
+                if update is not gradient:
+                    gradient.copy_(update)
+                weight.sub_(gradient)
         self.iter += 1
 
     def update(self, gradient: Tensor, rate: float, history: list[Tensor]) -> Tensor:
-        """The update to subtract; changes `history` in place, and may change and return `gradient`."""
+        """The update to subtract, element by element; changes `history` in place, and may change and return `gradient`."""
         raise NotImplementedError
 
     def share_weights(self, net: Net) -> None:
@@ -218,14 +220,14 @@ class Solver:
         is_blank = param.blob.gradient_is_blank and all(blob.is_blank for blob in history)
         return is_blank and not self.remembers_gradients
 
-    def _regularize(self, param: LearnableParam, gradient: Tensor) -> None:
-        decay = float(np.float32(self.param.weight_decay) * np.float32(param.decay_mult))
+    def _regularize(self, gradient: Tensor, weight: Tensor, decay_mult: float) -> None:
+        decay = float(np.float32(self.param.weight_decay) * np.float32(decay_mult))
         if not decay:
             return
         if self.param.regularization_type == "L2":
-            gradient.add_(param.blob.tensor, alpha=decay)
+            gradient.add_(weight, alpha=decay)
         elif self.param.regularization_type == "L1":
-            gradient.add_(param.blob.tensor.sign(), alpha=decay)
+            gradient.add_(weight.sign(), alpha=decay)
         else:
             raise CaffeError(f"unknown regularization_type {self.param.regularization_type!r}; expected L2 or L1")
 

@@ -5,8 +5,10 @@ Source   caffe 9b89154 syncedmem.cpp: a host and a device copy, of which the one
 
 from __future__ import annotations
 
+import itertools
 import math
 import weakref
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -14,15 +16,18 @@ from torch import Tensor
 
 Shape = tuple[int, ...]
 
+_changes = itertools.count()
+
 
 class SyncedMemory:
     """A lazily allocated float buffer, zero until first written.
 
-    Three rules make it both faithful and quick:
+    Four rules make it both faithful and quick:
     - What `view` returns stays alive as a window on this buffer: as long as anybody holds one, or a part of one,
       results are copied into the memory under it. When nobody does, `write` only keeps the layer's tensor, and nothing
       is copied.
     - A buffer outlives the shape it is seen with: `read` and `view` look at its first elements in flat C order.
+    - Content may be promised instead of written: it is made when somebody reads or looks.
     - On a GPU, `view` hands out a host mirror and from then on the mirror counts as newest, as in Caffe, even if
       Python only looked; the next `read` uploads it again.
     """
@@ -32,11 +37,31 @@ class SyncedMemory:
         self._newest: Tensor | None = None  # any shape, any strides, on any device
         self._host: Tensor | None = None  # flat, contiguous, on the CPU: what numpy views look at
         self._window: weakref.ref[np.ndarray] | None = None  # all of _host; every view that is held keeps it alive
+        self._promise: Callable[[], None] | None = None  # writes the content
+        self._change = next(_changes)
 
     @property
     def is_blank(self) -> bool:
         """True while the buffer holds nothing but the zeros it was born with."""
-        return self._newest is None
+        return self._newest is None and self._promise is None
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody holds a view."""
+        return self._window is not None and self._window() is not None
+
+    @property
+    def is_promised(self) -> bool:
+        """True while the content is still to be made."""
+        return self._promise is not None
+
+    @property
+    def stamp(self) -> tuple[int, ...] | None:
+        """Two equal stamps, of whatever buffers, mean equal content; None while numpy may write unseen."""
+        if self.is_watched:
+            return None
+        newest = self._newest
+        return (self._change,) if newest is None else (self._change, id(newest), newest._version)
 
     def read(self, shape: Shape, device: torch.device) -> Tensor:
         """The buffer as a tensor of `shape` on `device`; changing it in place changes the buffer."""
@@ -49,7 +74,8 @@ class SyncedMemory:
 
     def write(self, tensor: Tensor) -> None:
         """Make `tensor` the content. The caller gives the tensor up: it may become the buffer itself."""
-        host = self._host if self._is_watched else None
+        self._changed()
+        host = self._host if self.is_watched else None
         if host is not None and not tensor.is_cuda and tensor.numel() <= host.numel():
             host[: tensor.numel()].copy_(tensor.reshape(-1))
             self._newest = host
@@ -57,6 +83,16 @@ class SyncedMemory:
         self._newest = tensor
         if host is None or not tensor.is_cuda:
             self._look_at(None)
+
+    def promise(self, keep: Callable[[], None]) -> None:
+        """Let `keep` write the content when it is asked for, unless something else is written before.
+
+        Not to be called while anybody holds a view, which would not show it.
+        """
+        self._changed()
+        self._newest = None
+        self._look_at(None)
+        self._promise = keep
 
     def view(self, shape: Shape) -> np.ndarray:
         """A live, writable numpy array of `shape` on the host copy of the buffer."""
@@ -68,6 +104,7 @@ class SyncedMemory:
             newest = self._flat(newest)
             self._look_at(newest)
         self._newest = newest
+        self._changed()
         window = self._window() if self._window is not None else None
         if window is None:
             window = newest.numpy()
@@ -76,16 +113,12 @@ class SyncedMemory:
 
     def clear(self) -> None:
         """Back to zeros, at no cost where nobody looks at the memory."""
-        if self._is_watched and self._newest is not None:
+        self._changed()
+        if self.is_watched and self._newest is not None:
             self._newest.zero_()
         else:
             self._newest = None
             self._look_at(None)
-
-    @property
-    def _is_watched(self) -> bool:
-        """Whether anybody holds a view."""
-        return self._window is not None and self._window() is not None
 
     def _mirrored(self, tensor: Tensor) -> Tensor:
         """The host copy, brought up to date with `tensor`, which is on a GPU; views that are held show it."""
@@ -96,11 +129,16 @@ class SyncedMemory:
         host[: tensor.numel()].copy_(tensor.reshape(-1))
         return host
 
+    def _changed(self) -> None:
+        self._change, self._promise = next(_changes), None
+
     def _look_at(self, host: Tensor | None) -> None:
         self._host, self._window = host, None
 
     def _with_elements(self, count: int, device: torch.device) -> Tensor:
         """The newest content, grown with zeros to at least `count` elements."""
+        if self._promise is not None:
+            self._promise()
         newest = self._newest
         if newest is None:
             newest = self._newest = torch.zeros(count, dtype=self._dtype, device=device)

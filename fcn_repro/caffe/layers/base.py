@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from fcn_repro.caffe import fillers
+from fcn_repro.caffe import fast, fillers
 from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import stored_blob
@@ -93,6 +93,8 @@ class Layer:
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Compute the tops' data."""
+        if self.is_in_place and fast.on() and self.overwrite(bottom[0].tensor):
+            return
         inputs = tuple(blob.tensor for blob in bottom)
         for blob, result in zip(top, _as_tuple(self.compute(*inputs)), strict=True):
             in_place = any(blob is source for source in bottom)
@@ -100,6 +102,9 @@ class Layer:
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         """Compute the diffs of those bottoms that want one, and add to the parameters' diffs."""
+        if self.is_in_place and fast.on() and propagate_down[0]:
+            if self.overwrite_gradient(top[0].gradient, top[0].tensor):
+                return
         top_diff = tuple(blob.gradient for blob in top)
         diffs = self.gradients(
             tuple(blob.tensor for blob in bottom), tuple(blob.tensor for blob in top), top_diff, tuple(propagate_down)
@@ -140,6 +145,14 @@ class Layer:
         Parameter gradients go to `accumulate`. Changes none of its arguments.
         """
         raise self.error("has no backward pass")
+
+    def overwrite(self, x: Tensor) -> bool:
+        """In an in-place layer: turn the bottom's values into the top's where they are. False: use `compute`."""
+        return False
+
+    def overwrite_gradient(self, dy: Tensor, y: Tensor) -> bool:
+        """In an in-place layer: turn the top's gradient into the bottom's where it is. False: use `gradients`."""
+        return False
 
     # -- for the layers' own use ---------------------------------------------------------------------------------
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
+from fcn_repro.caffe.fast.interpolation import Diagonal
 from fcn_repro.caffe.layers.filter_bank import FilterBank
 from fcn_repro.caffe.synced_memory import Shape
 
@@ -18,6 +21,16 @@ class Deconvolution(FilterBank):
     """
 
     transposed = True
+
+    def prepare(self, *bottom: Shape) -> None:
+        """See FilterBank."""
+        super().prepare(*bottom)
+        self._diagonal = Diagonal()
+
+    def filters(self) -> tuple[Tensor, int]:
+        """One filter per channel where the others are zero, as in bilinear interpolation."""
+        own = self._diagonal.of(self.blobs[0]) if self.group == 1 else None
+        return super().filters() if own is None else (own, self.channels)
 
     def filter_channels(self) -> Shape:
         """(C, num_output/group)."""

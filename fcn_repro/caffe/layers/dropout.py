@@ -38,10 +38,25 @@ class Dropout(Layer):
         (x,) = bottom
         if self.phase == caffe_pb2.TEST:
             return x
-        self._multiplier = rng.bernoulli(tuple(x.shape), self._keep, x.device).to(x.dtype).div_(self._keep)
-        return x * self._multiplier
+        return x * self._drawn(x)
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
         """The same mask and scale on the gradient."""
         (dy,) = top_diff
         return [dy if self.phase == caffe_pb2.TEST else dy * self._multiplier]
+
+    def overwrite(self, x: Tensor) -> bool:
+        """Drop and scale, or leave."""
+        if self.phase != caffe_pb2.TEST:
+            x.mul_(self._drawn(x))
+        return True
+
+    def overwrite_gradient(self, dy: Tensor, y: Tensor) -> bool:
+        """The same mask and scale."""
+        if self.phase != caffe_pb2.TEST:
+            dy.mul_(self._multiplier)
+        return True
+
+    def _drawn(self, x: Tensor) -> Tensor:
+        self._multiplier = rng.bernoulli(tuple(x.shape), self._keep, x.device).to(x.dtype).div_(self._keep)
+        return self._multiplier

@@ -69,8 +69,8 @@ class FilterBank(Layer):
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
         """Through the filters to every bottom; filter and bias gradients add up over the bottoms."""
         has_bias = len(self.blobs) > 1
-        weight = self.blobs[0].tensor
         learned = (self.param_propagate_down[0], has_bias and self.param_propagate_down[1])
+        weight, group = (self.blobs[0].tensor, self.group) if learned[0] else self.filters()
         found: list[Tensor | None] = []
         for x, dy, want in zip(bottom, top_diff, wanted, strict=True):
             if not (want or any(learned)):
@@ -81,7 +81,7 @@ class FilterBank(Layer):
             else:
                 dx, *d_params = torch.ops.aten.convolution_backward(
                     self._batched(dy), self._batched(x), weight, [self.num_output] if has_bias else None,
-                    *self._geometry(), [want, *learned],
+                    *self._geometry(group), [want, *learned],
                 )  # fmt: skip
             for index, (gradient, learn) in enumerate(zip(d_params, learned, strict=True)):
                 if learn:
@@ -90,17 +90,21 @@ class FilterBank(Layer):
         return found
 
     def _filtered(self, x: Tensor) -> Tensor:
-        weight = self.blobs[0].tensor
+        weight, group = self.filters()
         bias = self.blobs[1].tensor if len(self.blobs) > 1 else None
         if not self.window.kernel:
             return self._pointwise(self._batched(x), weight, bias).view(*x.shape[: self.axis], self.num_output)
-        y = torch.convolution(self._batched(x), weight, bias, *self._geometry())
+        y = torch.convolution(self._batched(x), weight, bias, *self._geometry(group))
         return y if self.axis == 1 else y.view(*x.shape[: self.axis], *y.shape[1:])
 
-    def _geometry(self) -> tuple:
+    def filters(self) -> tuple[Tensor, int]:
+        """The filters for torch's operator, and in how many groups they are."""
+        return self.blobs[0].tensor, self.group
+
+    def _geometry(self, group: int) -> tuple:
         window = self.window
         no_output_padding = [0] * len(window.kernel)
-        return window.stride, window.pad, window.dilation, self.transposed, no_output_padding, self.group
+        return window.stride, window.pad, window.dilation, self.transposed, no_output_padding, group
 
     def _batched(self, x: Tensor) -> Tensor:
         """The axes before the channels as one."""

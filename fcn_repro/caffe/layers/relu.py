@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, exactly
@@ -34,3 +35,17 @@ class ReLU(Layer):
         slope = self.param.relu_param.negative_slope
         passes = dy.masked_fill(x <= 0, 0)
         return [passes + slope * dy.masked_fill(x > 0, 0) if slope else passes]
+
+    def overwrite(self, x: Tensor) -> bool:
+        """One pass, without a second map."""
+        if self.param.relu_param.negative_slope:
+            return False
+        x.clamp_(min=0)
+        return True
+
+    def overwrite_gradient(self, dy: Tensor, y: Tensor) -> bool:
+        """One pass; y > 0 where x > 0."""
+        if self.param.relu_param.negative_slope:
+            return False
+        torch.ops.aten.threshold_backward.grad_input(dy, y, 0, grad_input=dy)
+        return True

@@ -1,0 +1,32 @@
+"""What makes the engine fast: every optimisation, what it rests on, and one switch that turns them all off.
+
+A prototxt means what it means in Caffe. Nothing here changes that: each optimisation computes the same numbers (to float
+rounding), checks by itself that what it rests on holds, and lets the plain path run where it does not. `PLAIN=1` in the
+environment, or `with fast.off():`, runs the plain path everywhere; tests/caffe/fast compares the two.
+
+The list is in README order of gain; see each module.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_state = {"on": os.environ.get("PLAIN", "0") in ("", "0")}
+
+
+def on() -> bool:
+    """Whether optimisations may be used."""
+    return _state["on"]
+
+
+@contextmanager
+def off() -> Iterator[None]:
+    """Compute by the plain path for a while."""
+    before = _state["on"]
+    _state["on"] = False
+    try:
+        yield
+    finally:
+        _state["on"] = before

@@ -1,0 +1,156 @@
+"""Compute only what depends on the picture; keep the border, which all pictures of one size have in common.
+
+FCN surrounds its picture with 100 pixels of zeros. Far from the picture every map holds what weights and sizes alone make
+of these zeros: at 500x500 that is 31 % of VGG-16's arithmetic. A net that tests meets many pictures with the same
+weights, so the border of a size is kept when its second picture comes; from the third on, each layer computes its window
+of the map, inside the kept ring.
+
+Holds    in TEST phase; while weights stay; while no numpy view of them or of a map is held; in passes without callbacks
+         over a whole stretch; from the third picture of a size on, of the SIZES sizes seen last
+Reading  the maps inside a stretch are not whole. Whoever reads one, or runs backward, has the stretch computed again, from
+         copies of picture and weights; from then on that net computes it whole.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from fcn_repro.caffe import fast
+from fcn_repro.caffe.fast.reach import Span
+from fcn_repro.caffe.fast.stretch import Placed, Step, follow
+from fcn_repro.caffe.fast.window_plan import WindowPlan, plan_windows
+from fcn_repro.caffe.layers.split import Split
+from fcn_repro.caffe.synced_memory import Shape, SyncedMemory
+
+SIZES = 32  # some 15 MB each, for VGG-16 at 500x500
+
+Frozen = list[Callable[[Tensor, bool], Tensor]]  # Step.frozen() of every step
+
+
+class Stretch:
+    """Some layers of a net, from the index `first` on, that can be run as one."""
+
+    def __init__(self, placed: Sequence[Placed], first: int, steps: list[Step]) -> None:
+        self.first = first
+        self._placed, self._steps = placed, steps
+        self._plans: OrderedDict[Shape, WindowPlan | None] = OrderedDict()
+        self._stamps: list[tuple[int, ...] | None] = []
+        self._frozen: Frozen = []
+        self._unsettled: Unsettled | None = None
+        self._is_looked_into = False
+
+    def forward(self, end: int) -> int | None:
+        """Run layers up to `end` at most. Returns the index of the last one run; None where that brings nothing now."""
+        self._unsettled = None
+        if not fast.on() or self._is_looked_into or not self._weights_stay():
+            return None
+        if any(step.top.memory.is_watched for step in self._steps):
+            return None
+        plan = self._plan(self._steps[0].bottom.dims)
+        if plan is None or self._last(plan) > end:
+            return None
+        plan.pictures += 1
+        if plan.pictures == 1:
+            return None
+        if plan.rings:
+            self._run_windows(plan)
+        else:
+            self._run_whole(plan)
+        return self._last(plan)
+
+    def settle(self) -> None:
+        """Make the maps whole, and let the layers see what backward passes need, as if they had run one by one."""
+        if self._unsettled is not None:
+            self._is_looked_into = True
+            self._unsettled.settle()
+            self._unsettled = None
+
+    def _weights_stay(self) -> bool:
+        """Whether the weights are certain to be the same as in the last pass; if not, forget what was made of them."""
+        stamps = [blob.stamp for step in self._steps for blob in step.layer.blobs]
+        if stamps != self._stamps or None in stamps:
+            self._stamps, self._frozen = stamps, []
+            self._plans.clear()
+        return None not in stamps
+
+    def _plan(self, shape: Shape) -> WindowPlan | None:
+        if shape not in self._plans:
+            self._plans[shape] = plan_windows(self._steps, shape)
+            if len(self._plans) > SIZES:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(shape)
+        return self._plans[shape]
+
+    def _last(self, plan: WindowPlan) -> int:
+        return self._steps[len(plan.windows) - 1].last
+
+    def _run_whole(self, plan: WindowPlan) -> None:
+        """Layer by layer, and keep the rings of this size."""
+        for layer, bottom, top in self._placed[self.first : self._last(plan) + 1]:
+            layer.reshape(bottom, top)
+            layer.forward(bottom, top)
+        for step, window in zip(self._steps, plan.windows, strict=False):
+            whole = window.whole.cut(step.top.tensor, 0.0) if self._is_shared(step, plan) else []
+            plan.rings.append((window.needed.cut(step.bottom.tensor, step.beyond), whole))
+
+    def _run_windows(self, plan: WindowPlan) -> None:
+        if not self._frozen:
+            self._frozen = [step.frozen() for step in self._steps]
+        for layer, bottom, top in self._placed[self.first : self._last(plan) + 1]:
+            layer.reshape(bottom, top)
+        picture = self._steps[0].bottom.tensor
+        self._unsettled = unsettled = Unsettled(picture.clone(), self._frozen)
+        part, at = picture, (Span(0, picture.shape[2]), Span(0, picture.shape[3]))
+        for step, window, rings, frozen in zip(self._steps, plan.windows, plan.rings, self._frozen, strict=False):
+            padded = window.needed.filled(part, at, rings[0], _layout(picture))
+            part, at = frozen(padded, True), window.whole.inside
+            if self._is_shared(step, plan):
+                step.top.store(window.whole.filled(part, at, rings[1], torch.contiguous_format))
+                unsettled.memories.append(None)
+            else:
+                step.top.promise(self.settle)
+                unsettled.memories.append(step.top.memory)
+            if step.split is not None:
+                layer, bottom, top = step.split
+                layer.forward(bottom, top)
+
+    def _is_shared(self, step: Step, plan: WindowPlan) -> bool:
+        """Whether others than the next step will read the step's top."""
+        return step.split is not None or step.last == self._last(plan)
+
+
+class Unsettled:
+    """A pass that computed windows, and all that it takes to compute it whole."""
+
+    def __init__(self, picture: Tensor, frozen: Frozen) -> None:
+        self._picture, self._frozen = picture, frozen
+        self.memories: list[SyncedMemory | None] = []  # of the steps' tops; None where the top is whole already
+
+    def settle(self) -> None:
+        """Compute every top, and write those that are still to be written."""
+        x = self._picture
+        for frozen, memory in zip(self._frozen, self.memories, strict=False):
+            x = frozen(x, False)
+            if memory is not None and memory.is_promised:
+                memory.write(x)
+
+
+def stretches(placed: Sequence[Placed], loss_weights: Sequence[Sequence[float]]) -> dict[int, Stretch]:
+    """All stretches of a net of more than one step, by their first index."""
+    found: dict[int, Stretch] = {}
+    index = 0
+    while index < len(placed):
+        steps = follow(placed, loss_weights, index)
+        if len(steps) > 1:
+            found[index] = Stretch(placed, index, steps)
+        index = steps[-1].last + 1 if steps else index + 1
+    return found
+
+
+def _layout(x: Tensor) -> torch.memory_format:
+    """In which order of its axes a map is filtered fastest; without tensor cores GPUs prefer whole channels."""
+    return torch.contiguous_format if x.is_cuda else torch.channels_last

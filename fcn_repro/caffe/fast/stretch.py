@@ -1,0 +1,150 @@
+"""Stretches of a net: convolutions and poolings in a row, each reading what the one before it made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fcn_repro.caffe.blob import Blob
+from fcn_repro.caffe.fast.frozen_filters import FrozenFilters
+from fcn_repro.caffe.fast.reach import Slide
+from fcn_repro.caffe.layers.base import Layer
+from fcn_repro.caffe.layers.convolution import Convolution
+from fcn_repro.caffe.layers.dropout import Dropout
+from fcn_repro.caffe.layers.pooling import Pooling
+from fcn_repro.caffe.layers.relu import ReLU
+from fcn_repro.caffe.layers.split import Split
+from fcn_repro.caffe.proto import caffe_pb2
+from fcn_repro.caffe.synced_memory import Shape
+
+Placed = tuple[Layer, Sequence[Blob], Sequence[Blob]]  # a layer with its bottoms and tops
+
+
+@dataclass
+class Step:
+    """A layer that slides a window, and those after it that change its top in place."""
+
+    layer: Layer
+    bottom: Blob
+    top: Blob
+    last: int  # index of the last of these layers
+    rectified: bool = False
+    split: Placed | None = None  # where others than the next step read the top too
+
+    @property
+    def slides(self) -> list[Slide]:
+        """The window over rows, and over columns."""
+        raise NotImplementedError
+
+    @property
+    def beyond(self) -> float:
+        """What the window meets beyond the map."""
+        raise NotImplementedError
+
+    @property
+    def filters(self) -> int:
+        """Numbers in the filters: multiplications per cell of the top."""
+        return self.layer.blobs[0].count if self.layer.blobs else 0
+
+    def fits(self, shape: Shape) -> bool:
+        """Whether windows over a part of a bottom of that shape give what they give over the whole."""
+        return True
+
+    def frozen(self) -> Callable[[Tensor, bool], Tensor]:
+        """A function of a bottom that gives the top by the weights of now; `padded`: the bottom has its padding."""
+        raise NotImplementedError
+
+
+class Filtering(Step):
+    """A convolution."""
+
+    layer: Convolution
+
+    @property
+    def slides(self) -> list[Slide]:
+        """See Step."""
+        window = self.layer.window
+        return [Slide(*axis) for axis in zip(window.extent, window.stride, window.pad, strict=True)]
+
+    @property
+    def beyond(self) -> float:
+        """Zeros."""
+        return 0.0
+
+    def frozen(self) -> Callable[[Tensor, bool], Tensor]:
+        """See Step."""
+        window, (weight, *bias) = self.layer.window, [blob.tensor for blob in self.layer.blobs]
+        filters = FrozenFilters(weight, bias[0] if bias else None, window.stride, window.dilation, self.layer.group)
+        return lambda x, padded: filters(x, (0, 0) if padded else window.pad, self.rectified)
+
+
+class Pooled(Step):
+    """A maximum pooling."""
+
+    layer: Pooling
+
+    @property
+    def slides(self) -> list[Slide]:
+        """See Step."""
+        return [Slide(*axis) for axis in zip(self.layer.kernel, self.layer.stride, self.layer.pad, strict=True)]
+
+    @property
+    def beyond(self) -> float:
+        """What is less than everything."""
+        return -math.inf
+
+    def fits(self, shape: Shape) -> bool:
+        """Not where a window lies beyond the map."""
+        bottom = torch.empty(shape, device="meta")
+        return not self.layer._is_overhung(bottom, self.layer.top_shapes(shape)[0][2:])
+
+    def frozen(self) -> Callable[[Tensor, bool], Tensor]:
+        """See Step."""
+
+        def pool(x: Tensor, padded: bool) -> Tensor:
+            y = torch.max_pool2d(x, self.layer.kernel, self.layer.stride) if padded else self.layer.compute(x)[0]
+            return y.clamp_(min=0) if self.rectified else y
+
+        return pool
+
+
+def follow(placed: Sequence[Placed], loss_weights: Sequence[Sequence[float]], first: int) -> list[Step]:
+    """The steps that begin with the convolution at index `first`; none if there is another layer."""
+    steps: list[Step] = []
+    readable: list[Blob] = list(placed[first][1][:1])
+    for index, (layer, bottom, top) in enumerate(placed[first:], start=first):
+        if len(bottom) != 1 or not any(bottom[0] is blob for blob in readable) or any(loss_weights[index]):
+            break
+        made = _step(layer, bottom[0], top, index)
+        if made is not None and (steps or isinstance(made, Filtering)):
+            steps.append(made)
+            readable = [top[0]]
+        elif not steps or steps[-1].split is not None:
+            break
+        elif type(layer) is Split:
+            steps[-1].split = (layer, bottom, top)
+            readable = list(top)
+        elif not _adjusts(steps[-1], layer):
+            break
+        steps[-1].last = index
+    return steps
+
+
+def _step(layer: Layer, bottom: Blob, top: Sequence[Blob], index: int) -> Step | None:
+    if isinstance(layer, Convolution) and layer.axis == 1 and len(layer.window.kernel) == 2:
+        return Filtering(layer, bottom, top[0], index)
+    if isinstance(layer, Pooling) and len(top) == 1 and layer.method == caffe_pb2.PoolingParameter.MAX:
+        return None if layer.param.pooling_param.global_pooling else Pooled(layer, bottom, top[0], index)
+    return None
+
+
+def _adjusts(step: Step, layer: Layer) -> bool:
+    """Note what a layer does in place to the top of the step before it; False where it cannot be part of a step."""
+    if type(layer) is ReLU and layer.is_in_place and not layer.param.relu_param.negative_slope:
+        step.rectified = True
+        return True
+    return type(layer) is Dropout and layer.is_in_place and layer.phase == caffe_pb2.TEST

@@ -1,0 +1,69 @@
+"""Which part of every map of a stretch depends on the picture, for one size of picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fcn_repro.caffe.fast.reach import Span
+from fcn_repro.caffe.fast.ring import Frame, Strips
+from fcn_repro.caffe.fast.stretch import Step
+from fcn_repro.caffe.synced_memory import Shape
+
+LEAST_SAVED = 0.1  # of the multiplications
+
+
+@dataclass(frozen=True)
+class Window:
+    """One step's part."""
+
+    needed: Frame  # of the bottom, for the part of the top that depends on the picture
+    whole: Frame  # of the top
+    multiplications: int  # for the whole top
+    saved: int  # of these
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the top depends on the picture."""
+        return self.whole.region == self.whole.inside
+
+
+@dataclass
+class WindowPlan:
+    """The windows of the first steps of a stretch, and, once kept, the rings around what each needs and makes."""
+
+    windows: list[Window]
+    pictures: int = 0  # seen of this size
+    rings: list[tuple[Strips, Strips]] = field(default_factory=list)
+
+
+def plan_windows(steps: Sequence[Step], shape: Shape) -> WindowPlan | None:
+    """The plan for a bottom (N, C, H, W), up to where the picture reaches everything; None where it saves too little."""
+    windows: list[Window] = []
+    reach = [Span(0, n) for n in shape[2:]]
+    for step in steps:
+        if not step.fits(shape):
+            break
+        shape = step.layer.top_shapes(shape)[0]
+        windows.append(_window(step, reach, shape))
+        reach = list(windows[-1].whole.inside)
+        if min(span.size for span in reach) < 1:
+            return None
+        if windows[-1].is_whole:
+            break
+    saved, all_of_them = sum(w.saved for w in windows), sum(w.multiplications for w in windows)
+    return WindowPlan(windows) if saved > LEAST_SAVED * all_of_them else None
+
+
+def _window(step: Step, reach: Sequence[Span], top: Shape) -> Window:
+    reached = [slide.reached(span, n) for slide, span, n in zip(step.slides, reach, top[2:], strict=True)]
+    needed = [slide.needed(span) for slide, span in zip(step.slides, reached, strict=True)]
+    rows, columns = needed
+    above, beside = (region.meet(span) for region, span in zip(needed, reach, strict=True))
+    cells, height, width = step.filters * top[0], top[2], top[3]
+    return Window(
+        needed=Frame((rows, columns), (above, beside)),
+        whole=Frame((Span(0, height), Span(0, width)), (reached[0], reached[1])),
+        multiplications=cells * height * width,
+        saved=cells * (height * width - reached[0].size * reached[1].size),
+    )

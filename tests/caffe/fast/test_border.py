@@ -1,0 +1,251 @@
+"""The border of a size is computed once; what is shown is what computing everything gives."""
+
+import numpy as np
+import pytest
+
+from fcn_repro import caffe
+from fcn_repro.caffe import fast
+from fcn_repro.caffe.fast import border
+from fcn_repro.caffe.layers.convolution import Convolution
+from tests.caffe.small_net import write
+from tests.oracle.fcn_nets import small_net
+
+AWKWARD = """
+layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 2 dim: 11 dim: 14 } } }
+layer { name: "a" type: "Convolution" bottom: "data" top: "a"
+        convolution_param { num_output: 4 kernel_h: 3 kernel_w: 5 pad: 40 stride: 2 } }
+layer { name: "ra" type: "ReLU" bottom: "a" top: "a" }
+layer { name: "pa" type: "Pooling" bottom: "a" top: "pa" pooling_param { kernel_size: 3 stride: 2 } }
+layer { name: "b" type: "Convolution" bottom: "pa" top: "b"
+        convolution_param { num_output: 6 kernel_size: 3 dilation: 2 pad: 3 group: 2 bias_term: false } }
+layer { name: "pb" type: "Pooling" bottom: "b" top: "pb" pooling_param { kernel_size: 3 stride: 3 pad: 1 } }
+layer { name: "rb" type: "ReLU" bottom: "pb" top: "pb" }
+layer { name: "c" type: "Convolution" bottom: "pb" top: "c" convolution_param { num_output: 3 kernel_size: 1 } }
+layer { name: "d" type: "Convolution" bottom: "pb" top: "d" convolution_param { num_output: 3 kernel_size: 1 } }
+"""
+SMALL = """
+force_backward: true
+layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 14 dim: 9 } } }
+layer { name: "conv1_1" type: "Convolution" bottom: "data" top: "conv1_1"
+        convolution_param { num_output: 4 kernel_size: 3 pad: 30 } }
+layer { name: "relu1_1" type: "ReLU" bottom: "conv1_1" top: "conv1_1" }
+layer { name: "conv1_2" type: "Convolution" bottom: "conv1_1" top: "conv1_2"
+        convolution_param { num_output: 6 kernel_size: 3 pad: 1 } }
+layer { name: "relu1_2" type: "ReLU" bottom: "conv1_2" top: "conv1_2" }
+layer { name: "pool1" type: "Pooling" bottom: "conv1_2" top: "pool1" pooling_param { kernel_size: 2 stride: 2 } }
+layer { name: "conv2_1" type: "Convolution" bottom: "pool1" top: "conv2_1"
+        convolution_param { num_output: 8 kernel_size: 3 pad: 1 } }
+layer { name: "relu2_1" type: "ReLU" bottom: "conv2_1" top: "conv2_1" }
+layer { name: "drop" type: "Dropout" bottom: "conv2_1" top: "conv2_1" }
+layer { name: "conv2_2" type: "Convolution" bottom: "conv2_1" top: "conv2_2"
+        convolution_param { num_output: 8 kernel_size: 3 pad: 1 } }
+layer { name: "pool2" type: "Pooling" bottom: "conv2_2" top: "pool2" pooling_param { kernel_size: 2 stride: 2 } }
+layer { name: "score_fr" type: "Convolution" bottom: "pool2" top: "score_fr"
+        convolution_param { num_output: 3 kernel_size: 3 } }
+layer { name: "upscore" type: "Deconvolution" bottom: "score_fr" top: "upscore"
+        convolution_param { num_output: 3 kernel_size: 4 stride: 2 bias_term: false } }
+layer { name: "score_pool1" type: "Convolution" bottom: "pool1" top: "score_pool1"
+        convolution_param { num_output: 3 kernel_size: 1 } }
+layer { name: "crop" type: "Crop" bottom: "score_pool1" bottom: "upscore" top: "crop" crop_param { offset: 1 } }
+layer { name: "fuse" type: "Eltwise" bottom: "upscore" bottom: "crop" top: "fuse" }
+layer { name: "score" type: "Crop" bottom: "fuse" bottom: "data" top: "score" crop_param { axis: 2 offset: 2 } }
+"""
+NETS = {
+    "small": SMALL,
+    "vgg16-8s": small_net("vgg16-8s", 70, 45, "deploy"),
+    "alexnet-32s": small_net("alexnet-32s", 64, 81, "deploy"),
+    "awkward windows": AWKWARD,
+}
+random = np.random.default_rng(0)
+
+
+def make_net(folder, text: str = SMALL) -> caffe.Net:
+    net = caffe.Net(write(folder, text), caffe.TEST)
+    for blobs in net.params.values():
+        for blob in blobs:
+            fan_in = max(1, blob.count // blob.shape[0])
+            blob.data[...] = random.normal(0.1 / fan_in, np.sqrt(2 / fan_in), blob.data.shape)
+    return net
+
+
+def show(net: caffe.Net) -> np.ndarray:
+    """A new picture, run through the net."""
+    picture = random.normal(0, 50, net.blobs["data"].data.shape).astype(np.float32)
+    net.blobs["data"].data[...] = picture
+    net.forward()
+    return picture
+
+
+def run_in(net: caffe.Net) -> None:
+    """Let the net meet as many pictures as it takes to keep a border."""
+    for _ in range(2):
+        show(net)
+
+
+def plain(net: caffe.Net, picture: np.ndarray) -> dict[str, np.ndarray]:
+    with fast.off():
+        net.blobs["data"].data[...] = picture
+        net.forward()
+        return {name: blob.data.copy() for name, blob in net.blobs.items()}
+
+
+def agree(found: np.ndarray, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * max(1e-6, np.abs(expected).max()))
+
+
+@pytest.fixture
+def layers_run(monkeypatch):
+    """How often a convolution was run as a layer of its own, over a whole map."""
+    run = []
+    forward = Convolution.forward
+    monkeypatch.setattr(Convolution, "forward", lambda self, *blobs: (run.append(self), forward(self, *blobs))[1])
+    return run
+
+
+@pytest.mark.parametrize("text", NETS.values(), ids=NETS)
+def test_the_outputs_are_those_of_computing_everything(tmp_path, text, layers_run):
+    net = make_net(tmp_path, text)
+    run_in(net)
+    layers = len(layers_run)
+    for _ in range(3):
+        layers_run.clear()
+        picture = show(net)
+        assert 0 < layers - 2 * len(layers_run)
+        outputs = {name: net.blobs[name].data.copy() for name in net.outputs}
+        for name, expected in plain(net, picture).items():
+            if name in outputs:
+                agree(outputs[name], expected)
+
+
+@pytest.mark.parametrize("text", NETS.values(), ids=NETS)
+def test_every_blob_that_is_looked_into_is_whole(tmp_path, text):
+    net = make_net(tmp_path, text)
+    run_in(net)
+    picture = show(net)
+    found = {name: blob.data.copy() for name, blob in net.blobs.items()}
+    for name, expected in plain(net, picture).items():
+        agree(found[name], expected)
+
+
+def test_a_view_that_is_held_shows_every_pass(tmp_path):
+    net = make_net(tmp_path)
+    run_in(net)
+    held = net.blobs["conv2_1"].data
+    for _ in range(2):
+        picture = show(net)
+        agree(held.copy(), plain(net, picture)["conv2_1"])
+
+
+def test_sizes_may_alternate_and_only_some_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(border, "SIZES", 2)
+    net = make_net(tmp_path)
+    for _ in range(4):
+        for size in ((14, 9), (8, 13), (9, 9)):
+            net.blobs["data"].reshape(1, 3, *size)
+            picture = show(net)
+            score = net.blobs["score"].data.copy()
+            agree(score, plain(net, picture)["score"])
+    assert all(len(stretch._plans) <= 2 for stretch in net._stretches.values())
+
+
+def by_view(net, other):
+    net.params["conv1_1"][0].data[...] *= 1.5
+
+
+def by_bias(net, other):
+    net.params["conv2_2"][1].data[...] += 30
+
+
+def by_sharing(net, other):
+    net.share_with(other)
+
+
+def by_an_update_of_shared_weights(net, other):
+    other.params["conv1_2"][0]._data._newest.mul_(0.5)  # as a solver does, in place
+
+
+def by_loading(net, other):
+    other.save("other.caffemodel")
+    net.copy_from("other.caffemodel")
+
+
+@pytest.mark.parametrize(
+    "change", [by_view, by_bias, by_sharing, by_an_update_of_shared_weights, by_loading], ids=lambda f: f.__name__
+)
+def test_changed_weights_are_noticed(tmp_path, monkeypatch, change):
+    monkeypatch.chdir(tmp_path)
+    net, other = make_net(tmp_path), make_net(tmp_path)
+    if change is by_an_update_of_shared_weights:
+        net.share_with(other)
+    run_in(net)
+    before = show(net)
+    change(net, other)
+    for picture in (before, *(show(net) for _ in range(3))):
+        net.blobs["data"].data[...] = picture
+        score = net.forward()["score"].copy()
+        agree(score, plain(net, picture)["score"])
+
+
+def test_weights_that_somebody_holds_are_looked_at_in_every_pass(tmp_path):
+    net = make_net(tmp_path)
+    held = net.params["conv2_1"][0].data
+    for factor in (1, 2, 0.5, 3):
+        held *= factor
+        picture = show(net)
+        score = net.blobs["score"].data.copy()
+        agree(score, plain(net, picture)["score"])
+
+
+def test_what_is_read_late_is_what_was_computed_then(tmp_path):
+    net = make_net(tmp_path)
+    run_in(net)
+    picture = show(net)
+    net.blobs["data"].data[...] = 0
+    for blobs in net.params.values():
+        blobs[0].data[...] *= 2
+    found = net.blobs["conv2_1"].data.copy()
+    for blobs in net.params.values():
+        blobs[0].data[...] /= 2
+    agree(found, plain(net, picture)["conv2_1"])
+
+
+def test_a_partial_pass_reads_whole_maps(tmp_path):
+    net = make_net(tmp_path)
+    run_in(net)
+    picture = show(net)
+    net.blobs["score"].data[...] = 0
+    net.forward(start="conv1_2")
+    score = net.blobs["score"].data.copy()
+    agree(score, plain(net, picture)["score"])
+
+
+def test_a_pass_to_a_layer_within_stops_there(tmp_path):
+    net = make_net(tmp_path)
+    run_in(net)
+    show(net)
+    before = net.blobs["conv2_2"].data.copy()
+    for _ in range(3):
+        net.blobs["data"].data[...] = random.normal(0, 50, net.blobs["data"].data.shape)
+        found = net.forward(end="conv2_1")["conv2_1"].copy()
+        with fast.off():
+            agree(found, net.forward(end="conv2_1")["conv2_1"])
+    np.testing.assert_array_equal(net.blobs["conv2_2"].data, before)
+
+
+def test_callbacks_see_every_layer(tmp_path):
+    net = make_net(tmp_path)
+    run_in(net)
+    seen = []
+    net.after_forward(seen.append)
+    show(net)
+    assert seen == list(range(len(net.layers)))
+
+
+def test_gradients_are_those_of_a_pass_that_computed_everything(tmp_path):
+    net = make_net(tmp_path)
+    run_in(net)
+    picture = show(net)
+    seed = random.normal(size=net.blobs["score"].data.shape).astype(np.float32)
+    found = net.backward(score=seed)["data"].copy()
+    plain(net, picture)
+    agree(found, net.backward(score=seed)["data"])
