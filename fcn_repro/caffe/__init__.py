@@ -13,13 +13,13 @@ from fcn_repro.caffe.blob import Blob, BlobVec, IntVec
 from fcn_repro.caffe.classifier import Classifier
 from fcn_repro.caffe.detector import Detector
 from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.fast.pages import keep_pages
 from fcn_repro.caffe.glog import init_log, log
 from fcn_repro.caffe.layers import layer_type_list
 from fcn_repro.caffe.layers.base import Layer
 from fcn_repro.caffe.mode import set_device, set_mode_cpu, set_mode_gpu
 from fcn_repro.caffe.net import Net
 from fcn_repro.caffe.net_spec import NetSpec, to_proto
-from fcn_repro.caffe.fast.pages import keep_pages
 from fcn_repro.caffe.parallel import (
     NCCL,
     has_nccl,

@@ -97,7 +97,9 @@ class Net(NetByName):
         self._outputs = self._ids(available[name] for name in sorted(available, key=str.encode))
         self._stretches: dict[int, Stretch] = {}
         if param.state.phase == caffe_pb2.TEST:
-            self._stretches = stretches(list(zip(self.layers, self._bottoms, self._tops, strict=True)), self._loss_weights)
+            self._stretches = stretches(
+                list(zip(self.layers, self._bottoms, self._tops, strict=True)), self._loss_weights
+            )
 
     def _append(self, param, available: dict[str, Blob], needs_gradient: set[int]) -> None:
         if len(param.propagate_down) not in (0, len(param.bottom)):

@@ -133,7 +133,7 @@ class Solver:
         self.iter += 1
 
     def update(self, gradient: Tensor, rate: float, history: list[Tensor]) -> Tensor:
-        """The update to subtract, element by element; changes `history` in place, and may change and return `gradient`."""
+        """The update to subtract, element by element; changes `history` in place, may change and return `gradient`."""
         raise NotImplementedError
 
     def share_weights(self, net: Net) -> None:

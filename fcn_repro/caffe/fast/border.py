@@ -1,14 +1,14 @@
 """Compute only what depends on the picture; keep the border, which all pictures of one size have in common.
 
-FCN surrounds its picture with 100 pixels of zeros. Far from the picture every map holds what weights and sizes alone make
-of these zeros: at 500x500 that is 31 % of VGG-16's arithmetic. A net that tests meets many pictures with the same
-weights, so the border of a size is kept when its second picture comes; from the third on, each layer computes its window
-of the map, inside the kept ring.
+FCN surrounds its picture with 100 pixels of zeros. Far from the picture every map holds what weights and sizes alone
+make of these zeros: at 500x500 that is 31 % of VGG-16's arithmetic. A net that tests meets many pictures with the same
+weights, so the border of a size is kept when its second picture comes; from the third on, each layer computes its
+window of the map, inside the kept ring.
 
-Holds    in TEST phase; while weights stay; while no numpy view of them or of a map is held; in passes without callbacks
-         over a whole stretch; from the third picture of a size on, of the SIZES sizes seen last
-Reading  the maps inside a stretch are not whole. Whoever reads one, or runs backward, has the stretch computed again, from
-         copies of picture and weights; from then on that net computes it whole.
+Holds    in TEST phase; while weights stay; while no numpy view of them or of a map is held; in passes without
+         callbacks over a whole stretch; from the third picture of a size on, of the SIZES sizes seen last
+Reading  the maps inside a stretch are not whole. Whoever reads one, or runs backward, has the stretch computed again,
+         from copies of picture and weights; from then on that net computes it whole.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from fcn_repro.caffe import fast
 from fcn_repro.caffe.fast.reach import Span
 from fcn_repro.caffe.fast.stretch import Placed, Step, follow
 from fcn_repro.caffe.fast.window_plan import WindowPlan, plan_windows
-from fcn_repro.caffe.layers.split import Split
 from fcn_repro.caffe.synced_memory import Shape, SyncedMemory
 
 SIZES = 32  # some 15 MB each, for VGG-16 at 500x500

@@ -10,8 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fcn_repro.caffe.synced_memory import Shape
-
 Pair = tuple[int, int]
 
 
@@ -20,27 +18,28 @@ class FrozenFilters:
 
     def __init__(self, weight: Tensor, bias: Tensor | None, stride: Pair, dilation: Pair, group: int) -> None:
         self._stride, self._dilation, self._group = stride, dilation, group
-        self._weight = weight.clone(memory_format=torch.channels_last)
+        self._is_packed = _is_packable(weight)
+        self._weight = _packed(weight, stride, dilation, group) if self._is_packed else weight.clone()
         self._bias = None if bias is None else bias.clone()
-        self._packed: Tensor | None = None
 
     def __call__(self, x: Tensor, pad: Pair, rectify: bool) -> Tensor:
         """The top for a bottom; channels come last in its memory where they do in the bottom's."""
-        if not _is_packable(x):
+        if not self._is_packed:
             y = F.conv2d(x, self._weight, self._bias, self._stride, pad, self._dilation, self._group)
             return y.clamp_(min=0) if rectify else y
-        if self._packed is None:
-            self._packed = self._reordered(tuple(x.shape), pad)
         return torch.ops.mkldnn._convolution_pointwise(
-            x, self._packed, self._bias, pad, self._stride, self._dilation, self._group,
+            x, self._weight, self._bias, pad, self._stride, self._dilation, self._group,
             "relu" if rectify else "none", [], "",
         )  # fmt: skip
 
-    def _reordered(self, shape: Shape, pad: Pair) -> Tensor:
-        return torch._C._nn.mkldnn_reorder_conv2d_weight(
-            self._weight.contiguous().to_mkldnn(), pad, self._stride, self._dilation, self._group, shape
-        )
+
+def _is_packable(weight: Tensor) -> bool:
+    """Whether oneDNN computes here, by the two operators that torch's own compiler uses for it."""
+    if weight.device.type != "cpu" or weight.dtype != torch.float32 or not torch.backends.mkldnn.is_available():
+        return False
+    known = hasattr(torch._C._nn, "mkldnn_reorder_conv2d_weight")
+    return known and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
-def _is_packable(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+def _packed(weight: Tensor, stride: Pair, dilation: Pair, group: int) -> Tensor:
+    return torch._C._nn.mkldnn_reorder_conv2d_weight(weight.contiguous().to_mkldnn(), (0, 0), stride, dilation, group)

@@ -1,7 +1,7 @@
 """Upsample class by class where a deconvolution does not mix classes.
 
-FCN interpolates scores by a Deconvolution of group 1 whose filters (C, C, k, k) are zero off the diagonal: Caffe multiplies
-by all of them. Where they are, one filter per channel gives the same sums with C times less arithmetic.
+FCN interpolates scores by a Deconvolution of group 1 whose filters (C, C, k, k) are zero off the diagonal: Caffe
+multiplies by all of them. Where they are, one filter per channel gives the same sums with C times less arithmetic.
 
 Holds    as long as the off-diagonal filters are zero; looked at again whenever the filters may have changed
 Differs  an infinite score stays in its channel, where Caffe's 0 * inf puts NaN into all of them

@@ -1,7 +1,7 @@
 """How far the picture reaches: which cells of a map depend on it, in whole numbers, along one axis.
 
-FCN pads its first convolution by 100 pixels. What lies beyond the picture is zero, so a map holds the same numbers there
-whatever is in the picture; every window moves the limit by what it overlaps.
+FCN pads its first convolution by 100 pixels. What lies beyond the picture is zero, so a map holds the same numbers
+there whatever is in the picture; every window moves the limit by what it overlaps.
 """
 
 from __future__ import annotations

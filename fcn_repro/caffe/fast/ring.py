@@ -1,4 +1,4 @@
-"""What lies around the part of a map that is computed: numbers kept from an earlier picture, painted around the new one."""
+"""What lies around the part of a map that is computed: numbers kept from an earlier picture, put around the new one."""
 
 from __future__ import annotations
 

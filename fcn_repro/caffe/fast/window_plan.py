@@ -38,7 +38,7 @@ class WindowPlan:
 
 
 def plan_windows(steps: Sequence[Step], shape: Shape) -> WindowPlan | None:
-    """The plan for a bottom (N, C, H, W), up to where the picture reaches everything; None where it saves too little."""
+    """The plan for a bottom (N, C, H, W), to where the picture reaches everything; None where it saves too little."""
     windows: list[Window] = []
     reach = [Span(0, n) for n in shape[2:]]
     for step in steps:
