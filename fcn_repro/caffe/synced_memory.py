@@ -34,11 +34,11 @@ class SyncedMemory:
 
     def __init__(self, dtype: torch.dtype = torch.float32) -> None:
         self._dtype = dtype
-        self._newest: Tensor | None = None  # any shape, any strides, on any device
+        self._change = next(_changes)
+        self._newest = None
         self._host: Tensor | None = None  # flat, contiguous, on the CPU: what numpy views look at
         self._window: weakref.ref[np.ndarray] | None = None  # all of _host; every view that is held keeps it alive
         self._promise: Callable[[], None] | None = None  # writes the content
-        self._change = next(_changes)
 
     @property
     def is_blank(self) -> bool:
@@ -50,18 +50,28 @@ class SyncedMemory:
         """Whether anybody holds a view."""
         return self._window is not None and self._window() is not None
 
-    @property
-    def is_promised(self) -> bool:
-        """True while the content is still to be made."""
-        return self._promise is not None
+    def is_promised_by(self, keep: Callable[[], None]) -> bool:
+        """True while the content is still to be made, by `keep`."""
+        return self._promise == keep
 
     @property
-    def stamp(self) -> tuple[int, ...] | None:
-        """Two equal stamps, of whatever buffers, mean equal content; None while numpy may write unseen."""
+    def stamp(self) -> tuple[int, int] | None:
+        """Two equal stamps, of whatever buffers, mean equal content; None while numpy may write unseen.
+
+        Made of a number that no other tensor gets and of torch's count of what was done to this one in place.
+        """
         if self.is_watched:
             return None
-        newest = self._newest
-        return (self._change,) if newest is None else (self._change, id(newest), newest._version)
+        return self._change, 0 if self._newest is None else self._newest._version
+
+    @property
+    def _newest(self) -> Tensor | None:
+        """The content, of any shape, with any strides, on any device; None for zeros."""
+        return self._tensor
+
+    @_newest.setter
+    def _newest(self, tensor: Tensor | None) -> None:
+        self._tensor, self._change = tensor, next(_changes)
 
     def read(self, shape: Shape, device: torch.device) -> Tensor:
         """The buffer as a tensor of `shape` on `device`; changing it in place changes the buffer."""

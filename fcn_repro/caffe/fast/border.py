@@ -64,9 +64,10 @@ class Stretch:
     def settle(self) -> None:
         """Make the maps whole, and let the layers see what backward passes need, as if they had run one by one."""
         if self._unsettled is not None:
-            self._is_looked_into = True
             self._unsettled.settle()
-            self._unsettled = None
+
+    def _look_into(self) -> None:
+        self._is_looked_into = True
 
     def _weights_stay(self) -> bool:
         """Whether the weights are certain to be the same as in the last pass; if not, forget what was made of them."""
@@ -102,7 +103,7 @@ class Stretch:
         for layer, bottom, top in self._placed[self.first : self._last(plan) + 1]:
             layer.reshape(bottom, top)
         picture = self._steps[0].bottom.tensor
-        self._unsettled = unsettled = Unsettled(picture.clone(), self._frozen)
+        self._unsettled = unsettled = Unsettled(picture.clone(), self._frozen, self._look_into)
         part, at = picture, (Span(0, picture.shape[2]), Span(0, picture.shape[3]))
         for step, window, rings, frozen in zip(self._steps, plan.windows, plan.rings, self._frozen, strict=False):
             padded = window.needed.filled(part, at, rings[0], _layout(picture))
@@ -111,8 +112,8 @@ class Stretch:
                 step.top.store(window.whole.filled(part, at, rings[1], torch.contiguous_format))
                 unsettled.memories.append(None)
             else:
-                step.top.promise(self.settle)
                 unsettled.memories.append(step.top.memory)
+                step.top.promise(unsettled.settle)
             if step.split is not None:
                 layer, bottom, top = step.split
                 layer.forward(bottom, top)
@@ -125,17 +126,22 @@ class Stretch:
 class Unsettled:
     """A pass that computed windows, and all that it takes to compute it whole."""
 
-    def __init__(self, picture: Tensor, frozen: Frozen) -> None:
-        self._picture, self._frozen = picture, frozen
+    def __init__(self, picture: Tensor, frozen: Frozen, note: Callable[[], None]) -> None:
+        self._picture, self._frozen, self._note = picture, frozen, note
         self.memories: list[SyncedMemory | None] = []  # of the steps' tops; None where the top is whole already
+        self._is_settled = False
 
     def settle(self) -> None:
-        """Compute every top, and write those that are still to be written."""
+        """Compute every top, and write those that nothing was written or promised to since; once."""
+        if self._is_settled:
+            return
+        self._note()
         x = self._picture
         for frozen, memory in zip(self._frozen, self.memories, strict=False):
             x = frozen(x, False)
-            if memory is not None and memory.is_promised:
+            if memory is not None and memory.is_promised_by(self.settle):
                 memory.write(x)
+        self._is_settled = True
 
 
 def stretches(placed: Sequence[Placed], loss_weights: Sequence[Sequence[float]]) -> dict[int, Stretch]:

@@ -6,11 +6,13 @@ tests. A copy is made of them, so that what was computed can be computed again e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Pair = tuple[int, int]
+Pair = Sequence[int]  # along rows and columns
 
 
 class FrozenFilters:
@@ -42,4 +44,5 @@ def _is_packable(weight: Tensor) -> bool:
 
 
 def _packed(weight: Tensor, stride: Pair, dilation: Pair, group: int) -> Tensor:
-    return torch._C._nn.mkldnn_reorder_conv2d_weight(weight.contiguous().to_mkldnn(), (0, 0), stride, dilation, group)
+    weight = weight.contiguous().to_mkldnn()
+    return torch._C._nn.mkldnn_reorder_conv2d_weight(weight, [0, 0], list(stride), list(dilation), group)

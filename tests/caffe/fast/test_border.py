@@ -1,5 +1,7 @@
 """The border of a size is computed once; what is shown is what computing everything gives."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 
@@ -249,3 +251,18 @@ def test_gradients_are_those_of_a_pass_that_computed_everything(tmp_path):
     found = net.backward(score=seed)["data"].copy()
     plain(net, picture)
     agree(found, net.backward(score=seed)["data"])
+
+
+def test_after_a_pass_that_was_cut_short_every_map_is_of_the_last_pass_that_reached_it(tmp_path, monkeypatch):
+    net = make_net(tmp_path)
+    run_in(net)
+    earlier = show(net)
+    with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+        split = net.layer_dict["pool1_pool1_0_split"]
+        assert split.type == "Split"
+        cut.setattr(split, "forward", Mock(side_effect=KeyboardInterrupt))
+        show(net)
+    later = net.blobs["data"].data.copy()
+    found = {name: net.blobs[name].data.copy() for name in ("conv1_1", "conv2_1", "conv2_2")}
+    for name, picture in (("conv1_1", later), ("conv2_1", earlier), ("conv2_2", earlier)):
+        agree(found[name], plain(net, picture)[name])
