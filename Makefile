@@ -166,6 +166,7 @@ help: ## list the targets
 	@echo "options"
 	@echo "  ENGINE=bvlc CAFFE_PYTHON=python   run on real pycaffe (environment.yml) instead of our engine"
 	@echo "  GPU=0, GPU=-1                     a GPU by number, or the CPU; by default a GPU if there is one"
+	@echo "  PRECISION=bf16, PRECISION=tf32    multiply with fewer bits, where the machine is quicker so; Caffe's is f32"
 	@echo "  LIKE=voc-fcn32s INIT=... NAME=... of train: modelled on which run, starting from what, called what"
 	@echo "  VGG16=vgg16-397923af.pth          start from torchvision's VGG-16, or an ONNX file's, where Caffe's cannot be had"
 	@echo "  ITERATIONS=100                    shorten a training run; its results are marked as shortened"

@@ -3,6 +3,8 @@
 ENGINE=torch   (default) `fcn_repro.caffe`, our pycaffe-compatible engine on PyTorch
 ENGINE=bvlc    real pycaffe, from conda-forge's `caffe` or any Python that can `import caffe`
 
+PRECISION=...  how many bits the torch engine multiplies with: fcn_repro/caffe/precision.py
+
 Code above the engine uses only names that real pycaffe has, so that the same command does the same job on both.
 """
 
@@ -19,6 +21,8 @@ ENGINES = {"torch": "fcn_repro.caffe", "bvlc": "caffe"}
 def _load(name: str) -> ModuleType:
     if name not in ENGINES:
         raise SystemExit(f"ENGINE={name!r} is not an engine; expected one of: {', '.join(ENGINES)}")
+    if name == "bvlc" and precision != "f32":
+        raise SystemExit(f"PRECISION={precision} is for ENGINE=torch: real Caffe multiplies in f32. Unset it")
     try:
         importlib.import_module(f"{ENGINES[name]}.coord_map")  # real pycaffe does not import it by itself
         return importlib.import_module(ENGINES[name])
@@ -31,6 +35,8 @@ def _load(name: str) -> ModuleType:
 
 
 name = os.environ.get("ENGINE", "torch")
+precision = os.environ.get("PRECISION") or "f32"
+title = name if precision == "f32" else f"{name} {precision}"  # as reports name it
 
 if TYPE_CHECKING:  # both engines have pycaffe's surface; ours has the types
     from fcn_repro import caffe

@@ -204,7 +204,7 @@ class Training:
             "shortened": self.shortened,
             "split": layer.options["split"],
             "images": len(layer.items),
-            "engine": engine.name,
+            "engine": engine.title,
             "device": self.device,
         }
         score = next(iter(scores.values()))

@@ -39,7 +39,7 @@ def main(options: argparse.Namespace) -> None:
         **_known(path, row, origin(weights)),
         "split": layer.options["split"],
         "images": options.images or len(layer.items),
-        "engine": engine.name,
+        "engine": engine.title,
         "device": where,
     }
     report = build_report(facts, scores, list(datasets.DATASETS[row.data].heads.values()))

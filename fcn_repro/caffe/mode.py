@@ -10,6 +10,7 @@ import threading
 import torch
 
 from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.precision import allow_tf32
 
 
 class _Setting(threading.local):
@@ -28,13 +29,10 @@ def set_mode_cpu() -> None:
 def set_mode_gpu() -> None:
     """Compute on the CUDA device chosen by `set_device` (0 at first); existing nets follow.
 
-    TF32 is switched off: it keeps 10 bits of the mantissa and real Caffe keeps 23.
-
     Raises   CaffeError when torch sees no CUDA device (Caffe dies at the next forward instead).
     """
     _require_device(_setting.index)
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    allow_tf32()
     _setting.gpu = True
 
 

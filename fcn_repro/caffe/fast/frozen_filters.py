@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fcn_repro.caffe.precision import factor
+
 Pair = Sequence[int]  # along rows and columns
 
 
@@ -20,24 +22,27 @@ class FrozenFilters:
 
     def __init__(self, weight: Tensor, bias: Tensor | None, stride: Pair, dilation: Pair, group: int) -> None:
         self._stride, self._dilation, self._group = stride, dilation, group
-        self._is_packed = _is_packable(weight)
-        self._weight = _packed(weight, stride, dilation, group) if self._is_packed else weight.clone()
-        self._bias = None if bias is None else bias.clone()
+        own = factor(weight)
+        self._is_packed = _is_packable(own)
+        self._weight = _packed(own, stride, dilation, group) if self._is_packed else own.clone()
+        self._bias = None if bias is None else factor(bias).clone()
 
     def __call__(self, x: Tensor, pad: Pair, rectify: bool) -> Tensor:
         """The top for a bottom; channels come last in its memory where they do in the bottom's."""
         if not self._is_packed:
-            y = F.conv2d(x, self._weight, self._bias, self._stride, pad, self._dilation, self._group)
-            return y.clamp_(min=0) if rectify else y
+            y = F.conv2d(factor(x), self._weight, self._bias, self._stride, pad, self._dilation, self._group)
+            return (y.clamp_(min=0) if rectify else y).to(x.dtype)
         return torch.ops.mkldnn._convolution_pointwise(
-            x, self._weight, self._bias, pad, self._stride, self._dilation, self._group,
+            factor(x), self._weight, self._bias, pad, self._stride, self._dilation, self._group,
             "relu" if rectify else "none", [], "",
-        )  # fmt: skip
+        ).to(x.dtype)  # fmt: skip
 
 
 def _is_packable(weight: Tensor) -> bool:
     """Whether oneDNN computes here, by the two operators that torch's own compiler uses for it."""
-    if weight.device.type != "cpu" or weight.dtype != torch.float32 or not torch.backends.mkldnn.is_available():
+    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    if weight.dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
     known = hasattr(torch._C._nn, "mkldnn_reorder_conv2d_weight")
     return known and hasattr(torch.ops.mkldnn, "_convolution_pointwise")

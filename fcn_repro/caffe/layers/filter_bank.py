@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, at_least
 from fcn_repro.caffe.layers.geometry import Window, convolution_window
+from fcn_repro.caffe.precision import factor
 from fcn_repro.caffe.synced_memory import Shape
 
 
@@ -77,12 +78,13 @@ class FilterBank(Layer):
                 found.append(None)
                 continue
             if not self.window.kernel:
-                dx, *d_params = self._pointwise_gradients(self._batched(x), self._batched(dy))
+                made = self._pointwise_gradients(self._batched(x), self._batched(dy))
             else:
-                dx, *d_params = torch.ops.aten.convolution_backward(
-                    self._batched(dy), self._batched(x), weight, [self.num_output] if has_bias else None,
-                    *self._geometry(group), [want, *learned],
+                made = torch.ops.aten.convolution_backward(
+                    factor(self._batched(dy)), factor(self._batched(x)), factor(weight),
+                    [self.num_output] if has_bias else None, *self._geometry(group), [want, *learned],
                 )  # fmt: skip
+            dx, *d_params = (None if tensor is None else tensor.to(x.dtype) for tensor in made)
             for index, (gradient, learn) in enumerate(zip(d_params, learned, strict=True)):
                 if learn:
                     self.accumulate(index, gradient)
@@ -94,7 +96,8 @@ class FilterBank(Layer):
         bias = self.blobs[1].tensor if len(self.blobs) > 1 else None
         if not self.window.kernel:
             return self._pointwise(self._batched(x), weight, bias).view(*x.shape[: self.axis], self.num_output)
-        y = torch.convolution(self._batched(x), weight, bias, *self._geometry(group))
+        bias = None if bias is None else factor(bias)
+        y = torch.convolution(factor(self._batched(x)), factor(weight), bias, *self._geometry(group)).to(x.dtype)
         return y if self.axis == 1 else y.view(*x.shape[: self.axis], *y.shape[1:])
 
     def filters(self) -> tuple[Tensor, int]:

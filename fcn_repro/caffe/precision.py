@@ -1,0 +1,42 @@
+"""With how many bits convolutions multiply: `PRECISION=f32` (as Caffe does), `tf32` or `bf16` in the environment.
+
+f32     23 bits of mantissa, everywhere
+tf32    10 bits in products on GPUs that have tensor cores, and f32 elsewhere
+bf16    7 bits in the products of convolutions, sums in f32. Blobs, gradients, history and updates stay float32, so that
+        updates of 1e-14 are not lost. Quick where the machine multiplies bfloat16 (AVX-512 BF16, AMX, GPUs since 2020);
+        elsewhere it is imitated, and slow.
+
+Scores of f32 are Caffe's to 1e-5; those of the others are not, and what was scored with them is marked.
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import Tensor
+
+from fcn_repro.caffe.errors import CaffeError
+
+PRECISIONS = ("f32", "tf32", "bf16")
+
+
+def precision() -> str:
+    """What the environment asks for.
+
+    Raises   CaffeError for a name that is none of them
+    """
+    name = os.environ.get("PRECISION") or "f32"
+    if name not in PRECISIONS:
+        raise CaffeError(f"PRECISION is {name!r}; expected one of {', '.join(PRECISIONS)}")
+    return name
+
+
+def factor(x: Tensor) -> Tensor:
+    """Values as a convolution multiplies them."""
+    return x.bfloat16() if precision() == "bf16" else x
+
+
+def allow_tf32() -> None:
+    """Let CUDA's libraries use it if, and only if, it is asked for."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision() == "tf32"
