@@ -28,21 +28,22 @@ class Grid:
 
 
 def grids(net: Any) -> dict[str, Grid]:
-    """The grid of every blob of a NetParameter whose first top is the image.
+    """The grid of every blob of a NetParameter on the input that it is made from, each of which is an image.
 
     Fully connected layers, and all that follows them, have none.
     """
     tops = _tops(net)
-    image = net.layer[0].top[0]
-    found = {image: Grid(0, 1, 1)}
-    for layer in list(net.layer)[1:]:
-        blob = layer.top[0]
-        try:
-            _, spacing, first = caffe.coord_map.coord_map_from_to(tops[blob], tops[image])
-        except RuntimeError:
-            continue
-        below = [found[bottom] for bottom in layer.bottom if bottom in found]
-        found[blob] = Grid(_one(first), _one(spacing), _sees(layer, tops[blob], below))
+    images = [top for layer in net.layer if not layer.bottom for top in layer.top]
+    found = {image: Grid(0, 1, 1) for image in images}
+    for layer in (layer for layer in net.layer if layer.bottom):
+        blob, below = layer.top[0], [found[bottom] for bottom in layer.bottom if bottom in found]
+        for image in images:
+            try:
+                _, spacing, first = caffe.coord_map.coord_map_from_to(tops[blob], tops[image])
+            except RuntimeError:
+                continue
+            found[blob] = Grid(_one(first), _one(spacing), _sees(layer, tops[blob], below))
+            break
     return found
 
 

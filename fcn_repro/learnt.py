@@ -20,7 +20,7 @@ def learnt(net: caffe.proto.caffe_pb2.NetParameter) -> int:
             above = layer.input_param.shape[0].dim[1]
         elif layer.type in ("Convolution", "Deconvolution"):
             above = layer.convolution_param.num_output
-            total += sum(size for i, size in enumerate(_sizes(layer, below[0])) if _learns(layer, i))
+            total += sum(size for i, size in enumerate(_sizes(layer, below[0])) if learns(layer, i))
         elif layer.type == "InnerProduct":
             raise ValueError(
                 f"layer {layer.name} is an InnerProduct; expected the net with convolutions in their place"
@@ -38,5 +38,6 @@ def _sizes(layer: Any, below: int) -> list[int]:
     return [weights, *([param.num_output] if param.bias_term else [])]
 
 
-def _learns(layer: Any, blob: int) -> bool:
+def learns(layer: Any, blob: int) -> bool:
+    """Whether the lr_mult of a layer's parameter, by its number, is other than 0."""
     return blob >= len(layer.param) or layer.param[blob].lr_mult != 0
