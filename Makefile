@@ -170,6 +170,7 @@ help: ## list the targets
 	@echo "  LIKE=voc-fcn32s INIT=... NAME=... of train: modelled on which run, starting from what, called what"
 	@echo "  VGG16=vgg16-397923af.pth          start from torchvision's VGG-16, or an ONNX file's, where Caffe's cannot be had"
 	@echo "  ITERATIONS=100                    shorten a training run; its results are marked as shortened"
+	@echo "  MEMORY_GB=8                       memory to count on, in place of what is found; inf: as if there were no end"
 	@echo "  READ_AHEAD=0                      read each image when its turn comes, not two ahead while the net computes"
 	@echo "  TENSORBOARD=1                     write event files while training; look at them: tensorboard --logdir build"
 	@echo "  MIRROR=file:///archives           where downloads are looked for instead of their own hosts"

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ENGINE = "fcn_repro/caffe/"
 WITHOUT_TORCH = ("fcn_repro/caffe/proto/", "fcn_repro/caffe/net_spec.py", "fcn_repro/caffe/coord_map.py")
 STATE_DICTS = "fcn_repro/exchange/torch_files.py"  # torch's own file format, which only torch reads safely
-BELOW_ALL = ("fcn_repro.atomic", "fcn_repro.bounded")  # files, written and read
+BELOW_ALL = ("fcn_repro.atomic", "fcn_repro.bounded", "fcn_repro.memory")  # files, written and read, and memory
 TOPS = ("fcn_repro", "nets", "solvers", "tools")
 FILES = sorted(str(path.relative_to(ROOT)) for top in TOPS for path in (ROOT / top).rglob("*.py"))
 

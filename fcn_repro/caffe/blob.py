@@ -5,9 +5,10 @@ Source   caffe 9b89154 blob.cpp (Reshape, ShareData, ShareDiff, ShapeEquals)
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections.abc import Callable, Iterable
-from operator import index
 
 import numpy as np
 import torch
@@ -90,15 +91,16 @@ class Blob:
                  TypeError for a dim that is no integer.
         """
         _refuse_names("Blob.reshape", named)
-        dims = tuple(index(d) for d in dims)
+        dims = tuple(operator.index(d) for d in dims)
         if dims == self._dims and self._capacity:
             return
-        count = math.prod(dims)
-        if len(dims) > MAX_AXES or any(d < 0 for d in dims) or count > MAX_COUNT:
+        counts = list(itertools.accumulate(dims, operator.mul, initial=1))  # Caffe checks axis by axis, so before a 0
+        if len(dims) > MAX_AXES or any(d < 0 for d in dims) or max(counts) > MAX_COUNT:
             raise CaffeError(
                 f"a blob cannot have the shape {list(dims)}: at most {MAX_AXES} axes, none negative, "
-                f"and at most {MAX_COUNT} elements"
+                f"and at most {MAX_COUNT} elements (C's INT_MAX)"
             )
+        count = counts[-1]
         self._dims = dims
         if count > self._capacity:
             self._capacity = count
@@ -160,6 +162,11 @@ class Blob:
     def promise(self, keep: Callable[[], None]) -> None:
         """Let `keep` store the values when somebody asks for them, unless others are stored before."""
         self._data.promise(keep)
+
+    def let_go(self) -> None:
+        """Forget the values, which are to be made anew; not while somebody holds a numpy view of them."""
+        if not self._data.is_watched:
+            self._data.clear()
 
     def accumulate_gradient(self, tensor: Tensor) -> None:
         """Add `tensor` to the gradient; like `store_gradient` where the gradient was cleared."""

@@ -16,15 +16,18 @@ from fcn_repro.caffe.backward_plan import BackwardStep, prune
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError, naming
 from fcn_repro.caffe.fast.border import Stretch, stretches
+from fcn_repro.caffe.fast.pages import give_back_holes
 from fcn_repro.caffe.insert_splits import with_splits
 from fcn_repro.caffe.layers import create_layer
-from fcn_repro.caffe.layers.base import Layer
+from fcn_repro.caffe.layers.base import Layer, layer_named, top_named
+from fcn_repro.caffe.memory_required import MemoryRequired
 from fcn_repro.caffe.net_by_name import NetByName
 from fcn_repro.caffe.net_state import filtered_layers
 from fcn_repro.caffe.parameters import LearnableParam, Parameters
 from fcn_repro.caffe.proto import caffe_pb2, prototxt
 
 AUTOMATIC = "(automatic)"
+PYTHON = "Python"
 
 log = logging.getLogger("caffe")
 
@@ -72,6 +75,7 @@ class Net(NetByName):
 
     def _build(self, param) -> None:
         self.name: str = param.name
+        self._phase: int = param.state.phase
         self.layers: list[Layer] = []
         self._layer_names: list[str] = []
         self.layer_params: list = []
@@ -84,6 +88,7 @@ class Net(NetByName):
         self._plan: list[BackwardStep] = []
         self._callbacks: dict[str, list[Callback]] = {when: [] for when in _CALLBACKS}
         self._params = Parameters()
+        self._memory_required = MemoryRequired()
         available: dict[str, Blob] = {}
         needs_gradient: set[int] = set()  # ids of blobs
         for layer_param in with_splits(filtered_layers(param)):
@@ -94,9 +99,10 @@ class Net(NetByName):
         if param.force_backward:
             self._force_backward()
         self._params.share()
+        self._fitting = [0] * len(self.layers)  # elements of every layer's tops, up to which they were found to fit
         self._outputs = self._ids(available[name] for name in sorted(available, key=str.encode))
         self._stretches: dict[int, Stretch] = {}
-        if param.state.phase == caffe_pb2.TEST:
+        if self._phase == caffe_pb2.TEST:
             self._stretches = stretches(
                 list(zip(self.layers, self._bottoms, self._tops, strict=True)), self._loss_weights
             )
@@ -108,6 +114,8 @@ class Net(NetByName):
                 f"for {len(param.bottom)} bottoms; expected none or one each"
             )
         layer = create_layer(param)
+        if param.type != PYTHON:  # a user's attributes may have any name
+            layer.memory_required = self._memory_required
         bottom = [available.pop(name) for name in param.bottom]
         top = self._make_tops(layer, bottom, available)
         if param.type == "Input":
@@ -176,10 +184,26 @@ class Net(NetByName):
                 f"has {len(param.loss_weight)} loss_weight values for {len(top)} tops; expected none or one each"
             )
         weights = list(param.loss_weight) or [0.0] * len(top)
-        for blob, weight in zip(top, weights, strict=True):
+        for index, (blob, weight) in enumerate(zip(top, weights, strict=True)):
             if weight:
+                whose = f"{layer_named(param)} weighs {top_named(param, index)} of shape {list(blob.dims)}"
+                self._memory_required.make(f"{whose} in the loss, which", blob.count)
                 blob.store_gradient(torch.full(blob.dims, weight))
         return weights
+
+    def _see_that_tops_fit(self, index: int) -> None:
+        """Refuse to run a layer whose tops have grown to what this machine cannot hold beside what was made before."""
+        param, layer, top = self.layer_params[index], self.layers[index], self._tops[index]
+        count = sum(blob.count for blob in top)
+        if count <= self._fitting[index]:
+            return
+        before = [blob for each in self.layers for blob in each.blobs]
+        before += [blob for tops in self._tops[:index] for blob in tops]
+        copies = layer.copies if param.type != PYTHON else 0
+        for place, blob in enumerate(top):
+            whose = f"{layer_named(param)} makes {top_named(param, place)} of shape {list(blob.dims)}, which"
+            self._memory_required.fill(whose, blob, [*before, *top[:place]], copies)
+        self._fitting[index] = count
 
     def _force_backward(self) -> None:
         for layer, step in zip(self.layers, self._plan, strict=True):
@@ -203,11 +227,14 @@ class Net(NetByName):
             self._call_back("before_forward", index)
             layer, bottom, top = self.layers[index], self._bottoms[index], self._tops[index]
             layer.reshape(bottom, top)
+            self._see_that_tops_fit(index)
             layer.forward(bottom, top)
             for blob, weight in zip(top, self._loss_weights[index], strict=True):
                 if weight:
                     loss += float((blob.tensor * blob.gradient).sum())
             self._call_back("after_forward", index)
+        if self._phase == caffe_pb2.TEST:  # a backward pass would be to use what is free
+            give_back_holes()
         return loss
 
     def _backward(self, start: int, end: int) -> None:

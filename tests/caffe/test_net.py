@@ -226,3 +226,17 @@ def test_forward_returns_the_loss_of_the_layers_that_ran(tmp_path):
     assert net._forward(0, two) == 3 * half
     assert net._forward(one, one) == 2 * half
     assert net._forward(two, two) == half
+
+
+@pytest.mark.parametrize("phase, frees", [(caffe.TEST, True), (caffe.TRAIN, False)])
+def test_a_net_that_tests_frees_a_map_before_it_computes_it_anew_unless_somebody_looks(tmp_path, phase, frees):
+    net = small_net(tmp_path, DATA + layer("Convolution", "data", "y", CONV.format(1, "")), phase)
+    conv, memory, freed = net.layer_dict["x"], net.blobs["y"].memory, []
+    compute = conv.compute
+    conv.compute = lambda *bottom: (freed.append(memory.is_blank), compute(*bottom))[1]
+    net._forward(0, 1)
+    net._forward(0, 1)
+    held = net.blobs["y"].data
+    net._forward(0, 1)
+    assert freed == [True, frees, False]
+    assert held is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -10,7 +10,8 @@ from torch import Tensor
 from fcn_repro.caffe import fast, fillers
 from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.errors import CaffeError
-from fcn_repro.caffe.proto import stored_blob
+from fcn_repro.caffe.memory_required import MemoryRequired
+from fcn_repro.caffe.proto import caffe_pb2, stored_blob
 from fcn_repro.caffe.synced_memory import Shape
 
 
@@ -62,12 +63,14 @@ class Layer:
     equal_counts = False  # as many tops as bottoms, top i being made from bottom i
     auto_top = False  # anonymous tops are added up to the least number
     default_loss_weight = 0.0
+    copies = 0  # of a top that are made while it is computed, and add to the memory required
     may_be_in_place = True  # False where Caffe refuses top[0] to be bottom[0], or computes garbage
 
     def __init__(self, param) -> None:
         self.param = param
         self.phase: int = param.phase
         self.blobs = BlobVec()
+        self.memory_required = MemoryRequired()  # in a net, that of the net
         self.param_propagate_down: list[bool] = []
 
     @property
@@ -88,14 +91,16 @@ class Layer:
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Give the tops their shapes; called before every forward."""
-        for blob, shape in zip(top, self.top_shapes(*(blob.dims for blob in bottom)), strict=True):
-            blob.reshape(*shape)
+        self.shape_tops(top, self.top_shapes(*(blob.dims for blob in bottom)))
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Compute the tops' data."""
         if self.is_in_place and fast.on() and self.overwrite(bottom[0].tensor):
             return
         inputs = tuple(blob.tensor for blob in bottom)
+        if self.phase == caffe_pb2.TEST and fast.on() and not self.is_in_place:
+            for blob in top:
+                blob.let_go()  # what is computed now then finds room where it lay
         for blob, result in zip(top, _as_tuple(self.compute(*inputs)), strict=True):
             in_place = any(blob is source for source in bottom)
             blob.store(result if in_place else _unaliased(result, inputs))
@@ -156,10 +161,29 @@ class Layer:
 
     # -- for the layers' own use ---------------------------------------------------------------------------------
 
+    def shape_tops(self, top: Sequence[Blob], shapes: Iterable[Shape]) -> None:
+        """Give each top its shape.
+
+        Raises   CaffeError naming the top whose shape no blob can have
+        """
+        for index, (blob, shape) in enumerate(zip(top, shapes, strict=True)):
+            try:
+                blob.reshape(*shape)
+            except CaffeError as error:
+                raise self.error(f"makes {top_named(self.param, index)}, but {error}") from error
+
     def add_blob(self, shape: Shape, filler) -> None:
-        """Append a parameter blob: preset values if the LayerParameter brings them, else the filler's."""
-        blob = Blob(shape)
+        """Append a parameter blob: preset values if the LayerParameter brings them, else the filler's.
+
+        Raises   CaffeError where no blob can have the shape, this machine has not the memory, or the values do not fit
+        """
         index = len(self.blobs)
+        try:
+            blob = Blob(shape)
+        except CaffeError as error:
+            raise self.error(f"makes parameter blob {index}, but {error}") from error
+        whose = self.error(f"makes parameter blob {index} of shape {list(shape)}, which")
+        self.memory_required.make(str(whose), blob.count)
         if index < len(self.param.blobs):
             preset = stored_blob.from_proto(self.param.blobs[index], f"layer {self.param.name!r}, blob {index}")
             if not preset.fits(shape):
@@ -189,7 +213,17 @@ class Layer:
 
     def error(self, fault: str) -> CaffeError:
         """A CaffeError that begins with the layer's name and type."""
-        return CaffeError(f"layer {self.param.name!r} ({self.param.type}) {fault}")
+        return CaffeError(f"{layer_named(self.param)} {fault}")
+
+
+def layer_named(param) -> str:
+    """A layer as messages call it."""
+    return f"layer {param.name!r} ({param.type})"
+
+
+def top_named(param, index: int) -> str:
+    """A layer's top as messages call it; those that are added by themselves have no name."""
+    return f"the top {param.top[index]!r}" if index < len(param.top) else f"top {index}"
 
 
 def _as_tuple(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from fcn_repro.caffe import fillers
 from fcn_repro.caffe.blob import Blob
@@ -28,10 +29,10 @@ class DummyData(Layer):
         if len(given) not in (0, 1, len(top)):
             raise self.error(f"has {len(given)} data_filler entries for {len(top)} tops; expected none, 1, or one each")
         self._fillers = given if len(given) > 1 else (given or [caffe_pb2.FillerParameter()]) * len(top)
-        for blob, filler, shape in zip(top, self._fillers, self.top_shapes(), strict=True):
-            blob.reshape(*shape)
+        self.shape_tops(top, self.top_shapes())
+        for blob, filler in zip(top, self._fillers, strict=True):
             if filler.type == "constant":
-                blob.store(fillers.fill(filler, blob.dims))
+                blob.promise(partial(self._fill, blob, filler, blob.dims))
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Nothing: the shapes never change."""
@@ -55,7 +56,10 @@ class DummyData(Layer):
         """Fill the tops that have no constant."""
         for blob, filler in zip(top, self._fillers, strict=True):
             if filler.type != "constant":
-                blob.store(fillers.fill(filler, blob.dims))
+                self._fill(blob, filler, blob.dims)
+
+    def _fill(self, blob: Blob, filler, shape: Shape) -> None:
+        blob.memory.write(fillers.fill(filler, shape))
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         """Nothing: there is no bottom."""

@@ -20,6 +20,7 @@ class FilterBank(Layer):
     bottoms = tops = at_least(1)
     equal_counts = True
     may_be_in_place = False
+    copies = 1  # oneDNN computes in a layout of its own
     transposed = False
 
     def prepare(self, *bottom: Shape) -> None:

@@ -12,6 +12,8 @@ from fcn_repro.caffe.host_generator import HostGenerator
 from fcn_repro.caffe.layers.base import exactly
 from fcn_repro.caffe.layers.item_source import Item, ItemSource
 
+LARGEST_SIDE = 2**15 - 1  # OpenCV's SHRT_MAX
+
 
 class ImageData(ItemSource):
     """Image files with labels, named line by line in a text file.
@@ -34,6 +36,10 @@ class ImageData(ItemSource):
         self.batch_size = param.batch_size
         if bool(param.new_height) != bool(param.new_width):
             raise self.error("gives one of new_height and new_width; it needs both or neither")
+        if max(param.new_height, param.new_width) > LARGEST_SIDE:
+            raise self.error(
+                f"resizes to {param.new_height} x {param.new_width}; expected at most {LARGEST_SIDE} pixels a side"
+            )
         try:
             lines = bounded.read_text(param.source).splitlines()
         except OSError as error:

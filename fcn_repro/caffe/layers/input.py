@@ -22,8 +22,7 @@ class Input(Layer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Shape the tops, once: from then on they are reshaped from outside."""
-        for blob, shape in zip(top, self._declared(len(top)), strict=True):
-            blob.reshape(*shape)
+        self.shape_tops(top, self._declared(len(top)))
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Nothing: the tops keep the shape that they were given from outside."""

@@ -46,9 +46,8 @@ class ItemSource(Layer):
         self._transform.seed()
         rng.host().draw()  # Caffe's reading thread seeds itself with it
         image, _ = self.item()
-        top[0].reshape(self.batch_size, len(image), *self._transform.size(*image.shape[1:]))
-        if len(top) > 1:
-            top[1].reshape(self.batch_size)
+        data = (self.batch_size, len(image), *self._transform.size(*image.shape[1:]))
+        self.shape_tops(top, [data, (self.batch_size,)][: len(top)])
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Nothing: the tops are shaped when a batch is there."""

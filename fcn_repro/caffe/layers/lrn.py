@@ -56,6 +56,8 @@ class LRN(Layer):
         """The mean over the window, which counts zeros beyond the border."""
         n = self.param.lrn_param.local_size
         if self._across:
-            padded = F.pad(x, (0, 0, 0, 0, n // 2, n // 2))  # torch pads no window that exceeds the channels
-            return F.avg_pool3d(padded.unsqueeze(1), (n, 1, 1), stride=1).squeeze(1)
+            half = min(n // 2, x.shape[1] - 1)  # farther away there is nothing but zeros
+            padded = F.pad(x, (0, 0, 0, 0, half, half))  # torch pads no window that exceeds the channels
+            window = (2 * half + 1, 1, 1)
+            return F.avg_pool3d(padded.unsqueeze(1), window, stride=1, divisor_override=n).squeeze(1)
         return F.avg_pool2d(x, n, stride=1, padding=n // 2)

@@ -33,8 +33,7 @@ class MemoryData(Layer):
         if 0 in (self._batch, *self._item):
             raise self.error(f"has batch_size {self._batch} and items of {list(self._item)}; all must be at least 1")
         self._arrays: tuple[np.ndarray, np.ndarray] | None = None
-        top[0].reshape(self._batch, *self._item)
-        top[1].reshape(self._batch)
+        self.shape_tops(top, [(self._batch, *self._item), (self._batch,)])
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Nothing: the shapes are declared."""

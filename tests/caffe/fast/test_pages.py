@@ -1,0 +1,33 @@
+"""Freed memory stays with the process, for a while: what holes there are is given back when they are too many."""
+
+import subprocess
+import sys
+
+import pytest
+
+from fcn_repro.caffe.fast import pages
+
+PROGRAM = """
+import torch
+from fcn_repro.caffe.fast import pages
+from fcn_repro.memory import _held as held
+
+pages.LEAST_FREE = {least}
+blocks = [torch.ones(10_000_000 + 1000 * i) for i in range(10)]
+last = blocks[-1]
+full = held()
+del blocks
+kept = held()
+pages.give_back_holes()
+given_back = kept - held()
+assert full - kept < 50e6, (full, kept)
+assert (given_back > 250e6) == {gives_back}, given_back
+assert (last == 1).all()
+"""
+
+
+@pytest.mark.skipif(not hasattr(pages._libc(), "mallinfo2"), reason="no glibc of 2.33 or later")
+@pytest.mark.parametrize("least, gives_back", [(100_000_000, True), (10_000_000_000, False)])
+def test_holes_are_given_back_when_there_are_more_than_a_pass_needs(least, gives_back):
+    program = PROGRAM.format(least=least, gives_back=gives_back)
+    subprocess.run([sys.executable, "-c", program], check=True)
