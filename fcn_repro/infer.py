@@ -26,10 +26,8 @@ from fcn_repro.photograph import MAX_PIXELS, read_photograph, upright_rgb
 from fcn_repro.pictures import sheet
 from fcn_repro.prediction import label_map
 from fcn_repro.surgery import load
+from fcn_repro.tile_size import fitting
 from fcn_repro.tiling import Window, reach, windows
-
-WHOLE = 1024 * 1024  # pixels: what is larger is labelled in tiles, unless told otherwise
-TILE = 512  # pixels to a side
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +55,8 @@ class Segmenter:
         weights   a caffemodel to use in place of final.caffemodel; where neither is there, the weights that the
                   reference released for an experiment of this name, fetched and checked
         tile      side in pixels of the pieces that a photograph is labelled in, rounded up to the net's stride; 0 for
-                  always whole. None: whole up to a million pixels, then 512. The labels are the same: see `tiling`
+                  always whole. None: whole where that fits in memory, else the largest tile that does; on a GPU whole
+                  up to a million pixels, then 512. The labels are the same: see `tiling`
         gpu       a GPU by number, -1 for the CPU; None: what was chosen already, else GPU 0 if there is one
     Raises   DataError when a file is missing or the net does not read photographs; ValueError for a GPU that cannot be
              used. Calls raise DataError for what is no photograph.
@@ -120,7 +119,7 @@ class Segmenter:
             yield Piece(size, row, column, kept, i + 1, len(rows) * len(columns))
 
     def _cut(self, size: Sequence[int]) -> Sequence[Sequence[Window]]:
-        tile = self.tile if self.tile is not None else TILE if size[0] * size[1] > WHOLE else 0
+        tile = self.tile if self.tile is not None else fitting(self._net, self._prototxt, size)
         if not tile or max(size) <= tile:
             return [[Window(0, length, 0, length)] for length in size]
         return [list(windows(length, tile, reach(self._prototxt, axis))) for axis, length in enumerate(size)]

@@ -27,6 +27,7 @@ POINTWISE = (
 )
 
 Span = Tuple[int, int]  # first and last cell
+LONGEST_STRIDE = 4096  # pixels: with more, no tile would be smaller than an image
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def reach(net: Any, axis: int) -> Reach:
 
     `net` is a NetParameter that begins with Input layers, and whose outputs have a cell per pixel.
 
-    Raises   ValueError naming a layer that sees all of the image, or of which it is not known what it sees
+    Raises   ValueError naming a layer that sees all of the image, or of which it is not known what it sees; or where
+             strides are longer than images
     """
     spacing = _spacing(net, axis)
     outputs = _outputs(net)
@@ -81,6 +83,8 @@ def reach(net: Any, axis: int) -> Reach:
     stride = 1
     for each in spacing.values():
         stride = stride * each.numerator // math.gcd(stride, each.numerator)
+    if stride > LONGEST_STRIDE:
+        raise ValueError(f"its strides fall together every {stride} pixels, so no part of an image will do")
     sources = [_sources(net, axis, outputs, y) for y in range(stride)]  # from there on it is the same again
     before = max(y - first for y, (first, _) in enumerate(sources))
     after = max(last - y for y, (_, last) in enumerate(sources))
@@ -88,12 +92,18 @@ def reach(net: Any, axis: int) -> Reach:
 
 
 def windows(length: int, tile: int, reach: Reach) -> Iterator[Window]:
-    """The windows along an axis of `length` pixels; their cores cover it, `tile` pixels each, rounded up to strides."""
-    side = -(-tile // reach.stride) * reach.stride
-    for core_start in range(0, length, side):
-        core_stop = min(core_start + side, length)
-        start = max(0, core_start - reach.before) // reach.stride * reach.stride
-        yield Window(start, min(length, core_stop + reach.after), core_start, core_stop)
+    """The windows along an axis of `length` pixels. Their cores cover it: at least `tile` pixels each, but the last.
+
+    All have one size but the last, which is smaller: at the image's ends, where there is no margin, the core is larger.
+    """
+    before, core = (-(-pixels // reach.stride) * reach.stride for pixels in (reach.before, tile))
+    size = before + core + reach.after
+    start = core_start = 0
+    while start + size < length:
+        yield Window(start, start + size, core_start, start + size - reach.after)
+        core_start = start + size - reach.after
+        start = (core_start - reach.before) // reach.stride * reach.stride
+    yield Window(start, length, core_start, length)
 
 
 def _spacing(net: Any, axis: int) -> Mapping[str, Fraction]:

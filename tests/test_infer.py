@@ -84,11 +84,12 @@ def test_tiles_and_the_whole_have_the_same_labels(model):
     assert np.array_equal(tiles(image_rgb), whole(image_rgb))
 
 
-def test_only_large_photographs_are_tiled_unasked(model, monkeypatch):
-    monkeypatch.setattr(infer, "WHOLE", 100)
-    monkeypatch.setattr(infer, "TILE", 8)
-    segmenter = Segmenter(model.path)
-    assert [next(segmenter.pieces(np.zeros((10, side, 3), np.uint8))).total for side in (10, 11)] == [1, 4]
+def test_photographs_are_tiled_unasked_where_the_whole_would_not_fit(model, monkeypatch):
+    monkeypatch.setenv("MEMORY_GB", "0.01")  # of which 8 MB may be used, and a pixel takes 48 bytes
+    segmenter, image_rgb = Segmenter(model.path, gpu=-1), np.random.default_rng(0).integers(0, 256, (400, 500, 3), "u1")
+    totals = [next(segmenter.pieces(image_rgb[:side])).total for side in (300, 400)]
+    assert totals == [1, 4]
+    assert np.array_equal(segmenter(image_rgb), Segmenter(model.path, tile=0, gpu=-1)(image_rgb))
 
 
 def test_each_output_has_labels_of_its_own(tmp_path):

@@ -67,7 +67,7 @@ def image(*hw: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", NARROW)
-@pytest.mark.parametrize(("height", "tile"), [(601, 64), (544, 256), (517, 96)])
+@pytest.mark.parametrize(("height", "tile"), [(901, 64), (944, 160), (933, 96)])
 def test_tiles_give_the_scores_of_the_whole_image(name, height, tile, tmp_path):
     message = narrow(name)
     net, data = random_net(message, tmp_path), image(height, 5)
@@ -78,9 +78,10 @@ def test_tiles_give_the_scores_of_the_whole_image(name, height, tile, tmp_path):
 
 def test_tiles_are_cut_along_both_axes(tmp_path):
     message = narrow("vgg16-8s")
-    net, data = random_net(message, tmp_path), image(533, 610)
+    net, data = random_net(message, tmp_path), image(650, 700)
+    assert all(len(list(windows(length, 128, reach(message, axis)))) == 2 for axis, length in enumerate((650, 700)))
     whole = run(net, data)
-    np.testing.assert_allclose(tiled(net, message, data, 320), whole, rtol=0, atol=1e-5 * abs(whole).max())
+    np.testing.assert_allclose(tiled(net, message, data, 128), whole, rtol=0, atol=1e-5 * abs(whole).max())
 
 
 def test_a_window_that_begins_off_the_stride_gives_other_scores(tmp_path):
@@ -143,8 +144,24 @@ def test_cores_cover_every_pixel_once_and_windows_hold_what_they_need(length, ti
         assert window.start % seen.stride == 0
         assert window.start == 0 or window.core_start - window.start >= seen.before
         assert window.stop == length or window.stop - window.core_stop >= seen.after
-        assert window.stop - window.start <= 128 + seen.before + seen.after + seen.stride
+        assert window.stop - window.start <= -(-tile // 32) * 32 + 96 + 90
     assert covered == list(range(length))
+
+
+def test_all_windows_but_the_last_have_one_size_and_cores_grow_where_there_is_no_margin():
+    *others, last = windows(2000, 100, Reach(70, 90, 32))
+    assert {window.stop - window.start for window in others} == {96 + 128 + 90}
+    assert last.stop - last.start <= 96 + 128 + 90
+    assert [window.core_stop - window.core_start for window in others] == [96 + 128, *[128] * (len(others) - 1)]
+    assert last.core_stop - last.core_start <= 128 + 90
+
+
+def test_strides_longer_than_images_are_not_walked_along():
+    text = CONV % "kernel_size: 1 stride: 1000003"
+    text += """layer { name: "d" type: "Deconvolution" bottom: "c" top: "d"
+                       convolution_param { num_output: 1 kernel_size: 1 stride: 1000003 } }"""
+    with pytest.raises(ValueError, match="every 1000003 pixels, so no part of an image will do"):
+        reach(text_format.Merge(text, caffe.proto.caffe_pb2.NetParameter()), 0)
 
 
 @pytest.mark.parametrize(

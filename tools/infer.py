@@ -4,11 +4,12 @@
     python -m tools.infer voc-fcn8s holidays/ "more/**/*.png"    all in a folder, and all that match
     find . -name "*.jpg" | python -m tools.infer voc-fcn8s -     a list on standard input, a file a line
     python -m tools.infer voc-fcn8s city.tif --tile 256          with less memory, and the same labels
+    MEMORY_GB=4 python -m tools.infer voc-fcn8s city.tif         with about so much at most, by itself
 
 MODEL is an experiment, whose own weights are taken if it was trained here, and else those that the reference released
 (fetched once, and checked); or a folder with deploy.prototxt, deploy.json and final.caffemodel. Photographs of any mode
 are taken: grey, CMYK, palettes, 16 bits, transparent ones on white; they are turned as their EXIF says.
-Above a million pixels they are labelled in tiles that overlap by what the net sees: the result is the same.
+What does not fit in memory is labelled in tiles that overlap by what the net sees: the result is the same.
 
 Reads    build/<experiment>/deploy.prototxt and deploy.json, made if not there; final.caffemodel or --weights
 Writes   build/<experiment>/pictures/NAME.png, a label map in VOC's palette, and NAME-overlay.png; with --scores
@@ -20,9 +21,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import Iterator, Sequence
 
+from fcn_repro import memory
 from fcn_repro.errors import DataError
 from fcn_repro.fetch import fetch
 from fcn_repro.infer import Segmenter
@@ -47,7 +50,12 @@ def main(options: argparse.Namespace) -> None:
     out = options.out or segmenter.folder.pictures
     if options.legend:
         print(write_legend(segmenter, out))
+    began = time.monotonic()
     bad = [each for each in map(told, label(segmenter, photographs, out, options.scores, options.max_pixels)) if each]
+    taken = memory.peak()
+    at_most = f", with at most {memory.told(taken)} of memory" if taken else ""
+    count = len(photographs) - len(bad)
+    print(f"{count} labelled in {time.monotonic() - began:.1f} s{at_most}", file=sys.stderr)
     if bad:
         raise ValueError(f"{len(bad)} of {len(photographs)} images could not be labelled; the others are")
 
@@ -86,7 +94,9 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write")
     parser.add_argument("--scores", action="store_true", help="keep the score of every class and pixel, too")
     parser.add_argument("--legend", action="store_true", help="draw the classes and their colours")
-    parser.add_argument("--tile", type=tile, metavar="N", help="label N x N pixels at a time, 0: all; default: by size")
+    parser.add_argument(
+        "--tile", type=tile, metavar="N", help="label N x N pixels at a time, 0: all; default: all if it fits"
+    )
     limit = "refuse images of more (default: %(default)s)"
     parser.add_argument("--max-pixels", type=program.positive, default=MAX_PIXELS, metavar="N", help=limit)
     program.add_gpu(parser)
