@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fcn_repro.folder import RunFolder
+from fcn_repro.interruption import SIGNALS
 from fcn_repro.learning_curve import COLUMNS, read
 from fcn_repro.report import read_report
 from fcn_repro.solve import Recipe, solve
@@ -52,10 +53,13 @@ def start(root: Path, kill_at: int = 0, full_from: int = 0) -> int:
     kill_at     the file operation, counted from 1, before which it kills itself
     full_from   the file operation from which on there is no room to write
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # or one could find the child still in the parent's code
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return pid
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.chdir(root)
         sys.stdout = sys.stderr = open("said", "w", buffering=1)
         if kill_at or full_from:
@@ -63,6 +67,9 @@ def start(root: Path, kill_at: int = 0, full_from: int = 0) -> int:
         status = program.run(lambda options: solve(RUN, RECIPE), None)
         sys.stderr.flush()
         os._exit(status)
+    except KeyboardInterrupt:  # before the program heard signals, or when it no longer did; Python ends by it then
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     finally:
         os._exit(70)
 
@@ -87,9 +94,9 @@ def signalled(root: Path, delay_s: float, *numbers: int) -> Ended:
     return end(root, pid)
 
 
-def outcome(root: Path) -> dict[str, object]:
+def outcome(root: Path, run: RunFolder = RUN) -> dict[str, object]:
     """All that a run leaves behind, but for the time it took and the commit it ran at."""
-    folder = root / RUN.path
+    folder = root / run.path
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     bytes_of = {name: (folder / name).read_bytes() for name in files if name.endswith((".caffemodel", ".solverstate"))}
     curve = [{name: row[name] for name in COLUMNS if name not in ("seconds", "images_per_s")}
