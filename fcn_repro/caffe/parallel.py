@@ -1,18 +1,15 @@
 """Data-parallel bookkeeping: how many solvers train together and which of them this is; one setting per thread.
 
-A solver seeds with random_seed + rank; rank 0 alone tests, displays and snapshots; a Data layer that trains reads every
-count-th record. Summing gradients over processes is left to the caller, by Solver.add_callback: NCCL is not offered.
+A solver seeds with random_seed + rank, so that each draws other dropout masks; rank 0, the root, alone tests, displays
+and snapshots; Data and HDF5Data layers that train read every count-th record. What solvers tell each other goes by
+`fcn_repro.caffe.nccl`.
 
-Source   caffe 9b89154 common.hpp (solver_count, solver_rank, multiprocess), data_layer.cpp (Skip), _caffe.cpp (NCCL)
+Source   caffe 9b89154 common.hpp (solver_count, solver_rank, multiprocess), data_layer.cpp, hdf5_data_layer.cpp (Skip)
 """
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from fcn_repro.caffe.solver import Solver
 
 
 class _Setting(threading.local):
@@ -62,15 +59,3 @@ def multiprocess() -> bool:
 def set_multiprocess(multiprocess: bool) -> None:
     """Say whether each solver has a process of its own, without which Python layers cannot train in parallel."""
     _setting.multiprocess = bool(multiprocess)
-
-
-def has_nccl() -> bool:
-    """Whether NCCL can be used: no."""
-    return False
-
-
-class NCCL:
-    """The name that scripts look up. As in a Caffe built without NCCL it does nothing: no `new_uid`, no `bcast`."""
-
-    def __init__(self, solver: Solver, uid: str) -> None:
-        pass

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fcn_repro.caffe.nccl import NCCL
 from fcn_repro.caffe.net import Net
-from fcn_repro.caffe.parallel import NCCL
 from fcn_repro.caffe.sgd_solvers import (
     AdaDeltaSolver,
     AdaGradSolver,

@@ -1,7 +1,8 @@
 """caffe.set_random_seed and what it seeds: fillers, dropout masks and data layers.
 
-Each thread has generators of its own, seeded by the operating system until `set_random_seed` is called. Fillers and
-data layers always draw on the host; a dropout mask is drawn where it is used.
+Each thread has generators of its own, seeded by the operating system at the first draw unless `set_random_seed` was
+called: so processes that are forked before they draw draw other numbers. Fillers and data layers always draw on the
+host; a dropout mask is drawn where it is used.
 
 Source   caffe 9b89154 common.cpp (Caffe::RNG, set_random_seed)
 """
@@ -19,8 +20,10 @@ from fcn_repro.caffe.host_generator import HostGenerator, State
 
 
 class _Generators(threading.local):
-    def __init__(self) -> None:
-        self.seed(int.from_bytes(os.urandom(4), "little"))
+    def seeded(self) -> _Generators:
+        if not hasattr(self, "host"):
+            self.seed(int.from_bytes(os.urandom(4), "little"))
+        return self
 
     def seed(self, seed: int) -> None:
         self.host = HostGenerator(seed)
@@ -57,17 +60,17 @@ def set_random_seed(seed: int) -> None:
 
 def random_state() -> State:
     """What to keep in order to draw the same numbers again from here on, as arrays by name."""
-    return _generators.state
+    return _generators.seeded().state
 
 
 def set_random_state(state: State) -> None:
     """Go on from where `random_state` was called."""
-    _generators.state = state
+    _generators.seeded().state = state
 
 
 def host() -> HostGenerator:
     """This thread's generator on the CPU."""
-    return _generators.host
+    return _generators.seeded().host
 
 
 def bernoulli(shape: Sequence[int], p: float, device: torch.device) -> Tensor:
@@ -77,4 +80,4 @@ def bernoulli(shape: Sequence[int], p: float, device: torch.device) -> Tensor:
     """
     if device.type == "cpu":
         return torch.from_numpy(host().bernoulli(shape, p))
-    return torch.rand(shape, device=device, generator=_generators.on_gpu(device)) < p
+    return torch.rand(shape, device=device, generator=_generators.seeded().on_gpu(device)) < p

@@ -20,6 +20,7 @@ from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError, naming
 from fcn_repro.caffe.fast.pieces import in_pieces
 from fcn_repro.caffe.lr_policy import learning_rate, next_step
+from fcn_repro.caffe.nccl import NCCL
 from fcn_repro.caffe.net import Net
 from fcn_repro.caffe.parameters import LearnableParam
 from fcn_repro.caffe.proto import caffe_pb2, prototxt, solverstate
@@ -140,9 +141,19 @@ class Solver:
         """Let `net` use the train net's weights."""
         net.share_with(self.net)
 
-    def add_callback(self, on_start: Callable[[], None], on_gradients_ready: Callable[[], None]) -> None:
-        """Call these in every iteration: before its forward passes, and between its backward passes and the update."""
-        self._callbacks.append((on_start, on_gradients_ready))
+    def add_callback(
+        self, on_start: Callable[[], None] | NCCL, on_gradients_ready: Callable[[], None] | None = None
+    ) -> None:
+        """Call these in every iteration: before its forward passes, and between its backward passes and the update.
+
+        An NCCL is given alone, and brings both along.
+        """
+        if isinstance(on_start, NCCL):
+            self._callbacks.append((on_start.on_start, on_start.on_gradients_ready))
+        elif on_gradients_ready is None:
+            raise TypeError("add_callback takes two functions, on_start and on_gradients_ready, or an NCCL")
+        else:
+            self._callbacks.append((on_start, on_gradients_ready))
 
     def test_all(self) -> None:
         """Run every test net for its test_iter passes and log the means of its outputs."""

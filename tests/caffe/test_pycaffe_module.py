@@ -65,12 +65,6 @@ def test_each_thread_has_its_own_rank():
     assert (caffe.solver_count(), caffe.solver_rank()) == (1, 0)
 
 
-def test_nccl_is_not_offered():
-    assert not caffe.has_nccl()
-    assert not hasattr(caffe.NCCL, "new_uid")
-    assert not hasattr(caffe.NCCL(None, "uid"), "bcast")
-
-
 # ---- Timer
 
 

@@ -115,3 +115,53 @@ def test_inference_labels_every_pixel(fcn):
     assert label.shape == (height, width)
     assert np.load(folder / "score.npy").shape == (CLASSES, height, width)
     assert label.max() < CLASSES
+
+
+TRAINS = """
+import sys
+from multiprocessing import Process
+
+import caffe
+
+
+def solve(uid, rank):
+    caffe.set_solver_count(2)
+    caffe.set_solver_rank(rank)
+    caffe.set_multiprocess(True)
+    solver = caffe.SGDSolver("solver.prototxt")
+    nccl = caffe.NCCL(solver, uid)
+    nccl.bcast()
+    solver.add_callback(nccl)
+    if solver.param.layer_wise_reduce:
+        solver.net.after_backward(nccl)
+    solver.step(solver.param.max_iter)
+    with open("rank%d" % rank, "w") as file:
+        file.write(repr(solver.net.params["ip"][0].data.tolist()))
+
+
+if __name__ == "__main__":
+    uid = caffe.NCCL.new_uid()
+    processes = [Process(target=solve, args=(uid, rank)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    sys.exit(max(process.exitcode for process in processes))
+"""
+TRAINED = """
+layer { name: "in" type: "DummyData" top: "data" top: "target" dummy_data_param {
+  shape { dim: 4 dim: 3 } shape { dim: 4 dim: 2 } data_filler { type: "gaussian" } data_filler { type: "gaussian" } } }
+layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip" inner_product_param {
+  num_output: 2 weight_filler { type: "gaussian" } } }
+layer { name: "loss" type: "EuclideanLoss" bottom: "ip" bottom: "target" top: "loss" }
+"""
+
+
+def test_a_script_may_train_in_a_process_per_rank_as_caffes_train_py_does(tmp_path):
+    (tmp_path / "train.py").write_text(TRAINS)
+    (tmp_path / "net.prototxt").write_text(TRAINED)
+    (tmp_path / "solver.prototxt").write_text('net: "net.prototxt" base_lr: 0.1 lr_policy: "fixed" max_iter: 5')
+    done = OURS.run(tmp_path, "train.py")
+    assert done.returncode == 0, done.stderr
+    first, second = ((tmp_path / f"rank{rank}").read_text() for rank in range(2))
+    assert first == second  # though each rank made up data of its own

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from fcn_repro import bounded
+from fcn_repro.caffe import parallel
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.c_rand import random_shuffle
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import Layer, at_least, exactly
-from fcn_repro.caffe.proto import hdf5_file
+from fcn_repro.caffe.proto import caffe_pb2, hdf5_file
 
 
 class HDF5Data(Layer):
@@ -20,6 +21,7 @@ class HDF5Data(Layer):
 
     Tops     one per data set of the same name: (batch_size, ...) of (rows, ...), integers or floats
     Reads    hdf5_data_param: source (a text file naming HDF5 files), batch_size, shuffle (files, and rows in a file)
+    Order    the files'. In TRAIN, of several solvers each reads the rows of its rank
     Raises   CaffeError for a transform_param, which Caffe does not apply here
     Source   caffe 9b89154 hdf5_data_layer.cpp
     """
@@ -43,7 +45,7 @@ class HDF5Data(Layer):
             random_shuffle(self._order)
         self._file = 0
         self._load()
-        self._row = 0
+        self._row = self._place = 0
         for blob, values in zip(top, self._values, strict=True):
             blob.reshape(param.batch_size, *values.shape[1:])
 
@@ -78,12 +80,18 @@ class HDF5Data(Layer):
             random_shuffle(self._rows)
 
     def _take(self) -> list[np.ndarray]:
+        while self.phase == caffe_pb2.TRAIN and not parallel.is_mine(self._place):
+            self._advance()
         row = self._rows[self._row]
         found = [values[row] for values in self._values]
+        self._advance()
+        return found
+
+    def _advance(self) -> None:
+        self._place += 1
         self._row += 1
         if self._row == len(self._rows):
             self._turn()
-        return found
 
     def _turn(self) -> None:
         """On from a file's last row: to the next file if there are several."""

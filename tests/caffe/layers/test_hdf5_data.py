@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+from fcn_repro import caffe
 from fcn_repro.caffe import CaffeError, c_rand
 from tests.caffe.layers.one_layer import OneLayer
 
@@ -18,8 +19,8 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "list.txt"
 
 
-def layer(source: Path, batch: int, more: str = "") -> OneLayer:
-    return OneLayer("HDF5Data", (), f'hdf5_data_param {{ source: "{source}" batch_size: {batch} {more} }}', tops=2)
+def layer(source: Path, batch: int, more: str = "", phase: int = caffe.TRAIN) -> OneLayer:
+    return OneLayer("HDF5Data", (), f'hdf5_data_param {{ source: "{source}" batch_size: {batch} {more} }}', 2, phase)
 
 
 def test_reads_rows_across_files_and_starts_again(source):
@@ -32,6 +33,17 @@ def test_reads_rows_across_files_and_starts_again(source):
 def test_shuffled_rows_are_all_there(source):
     built = layer(source, 5, "shuffle: true")
     assert sorted(built.forward().tolist()) == [0, 1, 2, 10, 11]
+
+
+@pytest.mark.parametrize(("phase", "seen"), [(caffe.TRAIN, [1, 10, 0, 2, 11]), (caffe.TEST, [0, 1, 2, 10, 11])])
+def test_solvers_take_turns_at_the_rows_they_train_on(source, phase, seen):
+    caffe.set_solver_count(2)
+    caffe.set_solver_rank(1)
+    try:
+        assert layer(source, 5, phase=phase).forward().tolist() == seen
+    finally:
+        caffe.set_solver_count(1)
+        caffe.set_solver_rank(0)
 
 
 def test_c_rand_gives_the_c_librarys_numbers():

@@ -78,7 +78,7 @@ def names():
         Detector io layers params NetSpec to_proto proto pycaffe net_spec classifier detector""".split()
         if not hasattr(caffe, name)
     ]  # fmt: skip
-    found["constants"] = [caffe.TRAIN, caffe.TEST, caffe.__version__, caffe.has_nccl()]
+    found["constants"] = [caffe.TRAIN, caffe.TEST, caffe.__version__]
     found["solvers"] = [caffe.solver_count(), caffe.solver_rank()]
     types = list(caffe.layer_type_list())
     found["types"] = ["Data" in types, "Convolution" in types, "Python" in types, types == sorted(types)]
@@ -162,7 +162,6 @@ def refusals(net):
         "one callback": raised(lambda: caffe.SGDSolver("solver.prototxt").add_callback(len)),
         "lr assigned": raised(lambda: setattr(caffe.SGDSolver("solver.prototxt"), "lr", 1)),
         "a layer that raises": raised(lambda: caffe.Net(written("raising.prototxt", RAISING), 1)),
-        "NCCL's methods": raised(lambda: caffe.NCCL.new_uid()),
         "a bottom that is no top": raised(lambda: L.ReLU(3)),
         "an unknown parameter": raised(lambda: L.ReLU(foo=3).to_proto()),
     }  # fmt: skip
