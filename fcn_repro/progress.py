@@ -24,7 +24,7 @@ class Progress:
     """Counts steps of work up to `total` and reports on stderr: a bar on a terminal, a line a minute elsewhere.
 
     `done` steps may lie behind at the start (a resumed run); rate and time left come from the others. The rate is in
-    units, of which a step has `each`.
+    units, of which a step has `each`. `quiet` reports nothing.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Progress:
         each: int = 1,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
+        quiet: bool = False,
     ) -> None:
         self.total, self.label, self.unit, self.each = total, label, unit, each
         self.done = self._at_start = done
@@ -44,12 +45,13 @@ class Progress:
         self._clock = clock
         self._started = self._reported = clock()
         self._on_terminal = self._stream.isatty()
+        self._quiet = quiet
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self.done > self._at_start:
+        if self.done > self._at_start and not self._quiet:
             self._report()
             if self._on_terminal:
                 self._stream.write("\n")
@@ -58,7 +60,8 @@ class Progress:
         """Count `n` more steps; `note` is what the line says at its end from now on."""
         self.done += n
         self._note = note or self._note
-        if self._clock() - self._reported >= (ON_TERMINAL_S if self._on_terminal else IN_FILE_S):
+        waited = self._clock() - self._reported
+        if waited >= (ON_TERMINAL_S if self._on_terminal else IN_FILE_S) and not self._quiet:
             self._report()
 
     def line(self) -> str:

@@ -5,6 +5,9 @@ generators behind sampling and dropout, nor the losses since the last row of the
 files, as `train_iter_N.run.json`. That file is written when the other two are whole, and tells their sizes and digests:
 so it also seals the snapshot, and one that was cut short by a kill or a full disk, or that a disk has damaged since, is
 never resumed from.
+
+The place in the data is that of all ranks, so any number of them can go on from it, as long as an update is made of as
+many images as before.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
+from fcn_repro import ranks
 from fcn_repro.atomic import replacing
 from fcn_repro.datasets.base import data_layer
 from fcn_repro.engine import caffe
@@ -29,15 +33,23 @@ KEPT = 2  # of the newest snapshots
 logger = logging.getLogger(__name__)
 
 
-def seal(snapshot: Snapshot, solver: caffe.SGDSolver, stretch: Mapping[str, Any]) -> None:
-    """Store what Caffe does not, beside the snapshot it has just written; `stretch` is the learning curve's."""
+def seal(snapshot: Snapshot, solver: caffe.SGDSolver, iter_size: int, stretch: Mapping[str, Any]) -> None:
+    """Store what Caffe does not, beside the snapshot it has just written. Each rank has to come here; the root stores.
+
+    `iter_size` is of all ranks together, `stretch` the learning curve's.
+    """
+    generators = ranks.exchange(_pack(caffe.random_state())) if hasattr(caffe, "random_state") else None
+    if not ranks.is_root():
+        return
     files = (snapshot.weights, snapshot.history)
     state = {
         "iteration": solver.iter,
         "bytes": [path.stat().st_size for path in files],
         "sha256": [sha256(path) for path in files],
         "data": data_layer(solver.net).position(),
-        "generators": _pack(caffe.random_state()) if hasattr(caffe, "random_state") else None,
+        "ranks": ranks.count(),
+        "iter_size": iter_size,
+        "generators": generators,
         "stretch": stretch,
     }
     with replacing(snapshot.resume) as file:
@@ -75,20 +87,23 @@ def newest(folder: RunFolder) -> Snapshot | None:
     return None
 
 
-def restore(snapshot: Snapshot, solver: caffe.SGDSolver) -> Mapping[str, Any]:
+def restore(snapshot: Snapshot, solver: caffe.SGDSolver, iter_size: int) -> Mapping[str, Any]:
     """Put a solver where it was when the snapshot was taken: what follows is what would have followed, bit for bit.
 
-    An engine that cannot tell the state of its generators (real Caffe) draws other dropout masks; that is logged.
+    An engine that cannot tell the state of its generators (real Caffe) draws other dropout masks, and so do ranks of
+    another number than before; that is logged.
 
     Returns  the learning curve's stretch that was sealed
-    Raises   DataError when the snapshot is of another net, or of a list of other images
+    Raises   DataError when the snapshot is of another net, of a list of other images, or of as many ranks that updates
+             were made of another number of images
     """
     state = _read(snapshot) or {}
+    _check_ranks(snapshot, state, iter_size)
     try:
         solver.restore(str(snapshot.history))
         data_layer(solver.net).seek(state["data"])
         if state["generators"] and hasattr(caffe, "set_random_state"):
-            caffe.set_random_state(_unpack(state["generators"]))
+            _set_generator(state["generators"])
         else:
             logger.warning(
                 "%s: real Caffe cannot store or restore its random state, so dropout masks from here on differ from "
@@ -101,6 +116,29 @@ def restore(snapshot: Snapshot, solver: caffe.SGDSolver) -> Mapping[str, Any]:
             f"{snapshot.history}: {error}\nThe snapshots in {snapshot.history.parent} are not of this net and this "
             "solver. Move that folder away to train anew"
         ) from error
+
+
+def _check_ranks(snapshot: Snapshot, state: Mapping[str, Any], iter_size: int) -> None:
+    before, passes = state.get("ranks", 1), state.get("iter_size", 1)
+    if before == ranks.count():
+        return
+    if passes != iter_size:
+        raise DataError(
+            f"{snapshot.resume}: {before} rank(s) made updates of {passes} passes, and {ranks.count()} would make them "
+            f"of {iter_size}, which is another recipe. Go on with RANKS={before}, or move {snapshot.resume.parent} "
+            "away to train anew"
+        )
+    logger.warning(
+        "%s: %d rank(s) go on where %d stopped: with the same images in every update, and other dropout masks",
+        snapshot.resume, ranks.count(), before,
+    )  # fmt: skip
+
+
+def _set_generator(states: Any) -> None:
+    """Let this rank draw as it did; one that was not there before draws from its own seed."""
+    states = states if isinstance(states, list) else [states]  # as a single process once noted it
+    if caffe.solver_rank() < len(states):
+        caffe.set_random_state(_unpack(states[caffe.solver_rank()]))
 
 
 def prune(folder: RunFolder, best: Snapshot | None) -> None:

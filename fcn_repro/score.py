@@ -1,4 +1,7 @@
-"""Scores a net over its split: a forward per image, a histogram per head."""
+"""Scores a net over its split: a forward per image, a histogram per head.
+
+Several ranks take turns at the images. What they count are whole numbers, so their sums are those of a single process.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro import metrics
+from fcn_repro import metrics, ranks
 from fcn_repro.datasets.base import SegDataLayer, data_layer
 from fcn_repro.engine import caffe
 from fcn_repro.heads import Head
@@ -39,25 +42,25 @@ def seg_tests(
     Parameters
         images     how many, from the split's first on; None: all of them
         pictures   a folder for the predicted label maps, a PNG per image (and head, if there are two)
-    Returns   scores by name of the score blob. The data layer is left where it was.
+    Returns   scores by name of the score blob, the same in every rank. The data layer is left where it was.
     Source    reference 1305c73, score.py
     """
     layer = data_layer(net)
-    position = layer.position()
+    position = ranks.from_root(layer.position)
     layer.seek({**position, "next": 0})
     images = len(layer.items) if images is None else images
     tallies = {head: _Tally(head, head.classes(net), layer) for head in heads}
-    with Progress(images, "scoring") as progress:
-        for _ in range(images):
+    with Progress(images, "scoring", quiet=not ranks.is_root()) as progress:
+        for place in range(caffe.solver_rank(), images, ranks.count()):
             item = layer.items[layer.index]
             net.forward()
             for head, tally in tallies.items():
                 prediction = tally.count(net)
                 if pictures:
                     save_label(pictures / (head.score if len(heads) > 1 else "") / f"{item}.png", prediction[0])
-            progress.advance()
+            progress.advance(min(ranks.count(), images - place))
     layer.seek(position)
-    return {head.score: tally.score(images) for head, tally in tallies.items()}
+    return {head.score: tally.merged().score(images) for head, tally in tallies.items()}
 
 
 class _Tally:
@@ -84,6 +87,17 @@ class _Tally:
             chosen = metrics.histogram(truth, choose(score, subset.classes), len(self._hist))
             subset.hist[...] += only(chosen, subset.classes)
         return prediction
+
+    def merged(self) -> _Tally:
+        """This, with what the other ranks have counted added."""
+        counted = {name: subset.hist.tolist() for name, subset in self._subsets.items()}
+        all_counted = ranks.exchange([self._hist.tolist(), self._loss, self._void, counted])
+        hists, losses, voids, subsets = zip(*all_counted)
+        self._hist = np.sum(hists, axis=0)
+        self._loss, self._void = sum(losses), sum(voids)
+        for name, subset in self._subsets.items():
+            subset.hist[...] = np.sum([each[name] for each in subsets], axis=0)
+        return self
 
     def score(self, images: int) -> Score:
         """The score over so many images."""

@@ -1,13 +1,14 @@
 """Trains one experiment: first weights, then rounds of steps, each followed by a snapshot and a score.
 
 The folder holds the state. A run that was cut short goes on from its newest complete snapshot, and what follows is what
-would have followed; a run that is done is left alone.
+would have followed; a run that is done is left alone. Several ranks (`fcn_repro.ranks`) run this side by side.
 
 Source   reference 1305c73, solve.py of every directory
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -17,13 +18,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from google.protobuf import text_format
+import numpy as np
 from PIL import Image
 
-from fcn_repro import datasets, diagnosis, engine, resume
+from fcn_repro import datasets, diagnosis, engine, ranks, resume, solver_param
 from fcn_repro.atomic import replacing, sweep
 from fcn_repro.datasets.base import data_layer
-from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.examples import examples
 from fcn_repro.folder import RunFolder, Snapshot
@@ -70,15 +70,19 @@ def solve(
         tensorboard  whether to write event files, too
     Raises   DataError when weights or data are missing; ValueError when the prototxts do not fit;
              Diverged when the loss explodes; Interrupted after Ctrl-C and the like; Occupied when another process
-             trains in the folder; OSError when the folder cannot be written, the disk being full or read-only
+             trains in the folder; OSError when the folder cannot be written, the disk being full or read-only, and
+             when another rank ends
     """
     length = recipe.iterations if iterations is None else iterations
-    if is_done(folder, length):
+    if ranks.from_root(lambda: is_done(folder, length)):
         logger.info("%s is trained already; remove %s to train it anew", folder.experiment, folder.path)
-        _compare_init(read_report(folder.score), recipe.init)
+        if ranks.is_root():
+            _compare_init(read_report(folder.score), recipe.init)
         return
     _check_place(folder)
-    with alone(folder.lock, f"{folder.path}: another run is training there"):
+    with contextlib.ExitStack() as stack:
+        if ranks.is_root():
+            stack.enter_context(alone(folder.lock, f"{folder.path}: another run is training there"))
         Training(folder, recipe, length, device).run(tensorboard)
 
 
@@ -100,18 +104,21 @@ def _compare_init(report: Mapping[str, Any], init: Mapping[str, Path]) -> None:
 
 
 class Training:
-    """A solver in its folder, and where the run stands."""
+    """A solver in its folder, and where the run stands; `param` is what the ranks' solvers do together."""
 
     def __init__(self, folder: RunFolder, recipe: Recipe, length: int, device: str) -> None:
         self.folder, self.recipe, self.length, self.device = folder, recipe, length, device
-        self.param = _solver_param(folder)
+        self.param = solver_param.read(folder)
         self.heads, self.scored_heads = heads(folder.train), heads(folder.val)
         datasets.register()
         folder.snapshot_prefix.parent.mkdir(parents=True, exist_ok=True)
-        self.solver = caffe.get_solver(str(folder.solver))
+        self.solver = solver_param.shared_solver(folder, self.param)
         net = self.solver.net
         self.watches = [diagnosis.LossWatch(head, head.classes(net), self.param) for head in self.heads]
         self.output_watches = [diagnosis.OutputWatch(head, self.param) for head in self.heads]
+        self.passes: list[list[tuple[float, float]]] = []  # of this iteration: the losses of each head
+        last = len(net.layers) - 1
+        net.before_backward(lambda layer: self._note_pass() if layer == last else None)
 
     @property
     def here(self) -> Snapshot:
@@ -144,10 +151,11 @@ class Training:
         """Train and score to the end. Whatever stops it, the message says where the same command goes on."""
         self.start(tensorboard)
         try:
-            while not self.done:
+            while not ranks.from_root(lambda: self.done):
                 self.train_round()
                 self.score_round()
-            self.finish()
+            if ranks.is_root():
+                self.finish()
         except KeyboardInterrupt as interrupt:
             raise self._interrupted(number_of(interrupt)) from interrupt
         except OSError as error:
@@ -158,20 +166,18 @@ class Training:
 
     def start(self, tensorboard: bool = False) -> None:
         """Resume from the newest complete snapshot, or give the net its first weights."""
-        for place in (self.folder.path, self.folder.snapshot_prefix.parent, self.folder.pictures):
-            sweep(place)
-        snapshot = resume.newest(self.folder)
+        self.curve: LearningCurve | None = None  # the root's
+        self.board: EventFile | None = None
         self.stretch = Stretch()
-        if snapshot:
-            self.stretch = Stretch(**resume.restore(snapshot, self.solver))
+        newest = ranks.from_root(self._newest)
+        if newest is not None:
+            self.stretch = Stretch(**resume.restore(self.folder.snapshot(newest), self.solver, self.param.iter_size))
             logger.info("%s goes on after iteration %d", self.folder.experiment, self.solver.iter)
-        else:
+        elif ranks.is_root():
             initialise(self.solver.net, self.recipe.init)
-        self.curve = LearningCurve(self.folder.log, self.solver.iter, self.shortened)
-        self.board = EventFile(self.folder.tensorboard, self.solver.iter) if tensorboard else None
-        for later in self.folder.snapshots():
-            if later.iteration > self.solver.iter and later.score.exists():
-                later.score.unlink()  # it will be scored again
+        self.align = ranks.tie(self.solver)
+        if ranks.is_root():
+            self._open_records(tensorboard)
         label = self.solver.net.blobs[self.heads[0].label]
         rate = conversion(self.heads[0], self.param, label.data.shape)
         if rate:
@@ -179,22 +185,30 @@ class Training:
 
     def train_round(self) -> None:
         """Step to the round's end and snapshot. On Ctrl-C finish the step, snapshot there and raise Interrupted."""
-        end = self.round_end
-        progress = Progress(self.length, self.folder.experiment, done=self.solver.iter, each=self.images)
+        end, quiet = ranks.from_root(lambda: self.round_end), not ranks.is_root()
+        progress = Progress(self.length, self.folder.experiment, done=self.solver.iter, each=self.images, quiet=quiet)
         with Interruption() as interruption, progress:
-            while self.solver.iter < end and not interruption.requested:
+            while self.solver.iter < end and not max(ranks.exchange(interruption.requested)):
                 self._step(end, progress)
-            if not resume.is_complete(self.here):
-                self.solver.snapshot()
+            if ranks.from_root(lambda: not resume.is_complete(self.here)):
+                if ranks.is_root():
+                    self.solver.snapshot()
                 self._seal()
-        if interruption.requested:
-            raise self._interrupted(interruption.requested)
+            requested = max(ranks.exchange(interruption.requested))
+        if requested:
+            raise self._interrupted(requested)
 
     def score_round(self) -> None:
         """Score the weights as they are: beside their snapshot, and in the learning curve."""
         net = self.solver.test_nets[0]
         net.share_with(self.solver.net)
         scores = seg_tests(net, self.scored_heads)
+        if ranks.is_root():
+            self._note_scores(scores)
+
+    def _note_scores(self, scores: Mapping[str, Score]) -> None:
+        """Write down what the weights score."""
+        net = self.solver.test_nets[0]
         layer = data_layer(net)
         facts = {
             "experiment": self.folder.experiment,
@@ -206,9 +220,13 @@ class Training:
             "images": len(layer.items),
             "engine": engine.title,
             "device": self.device,
+            "ranks": ranks.count(),
+            "iter_size": self.param.iter_size,
         }
         score = next(iter(scores.values()))
-        self._show(score, examples(net, self.scored_heads[0]))
+        with ranks.apart():
+            sheet = examples(net, self.scored_heads[0])
+        self._show(score, sheet)
         # Last: once the report is there, no resumed run scores these weights again.
         write_report(self.here.score, build_report(facts, scores, self.recipe.class_names))
         finding = diagnosis.lone_prediction(score)
@@ -236,28 +254,54 @@ class Training:
         loss, per_pixel = self._losses()
         self.stretch.note(loss, per_pixel, time.monotonic() - began, self.images)
         if self.solver.iter % STRETCH == 0 or self.solver.iter == end:
-            self.curve.add(self.solver.iter, *self.stretch.row())
+            if self.curve:
+                self.curve.add(self.solver.iter, *self.stretch.row())
             if self.board:
                 self.board.add(self.solver.iter, *self.stretch.row())
             self.stretch = Stretch()
         if self.param.snapshot and self.solver.iter % self.param.snapshot == 0:
             self._seal()  # after the row: a resumed run does not write it again
-        said = f"loss {loss:.4g}, {per_pixel:.4f} per pixel", self.curve.last_mean_iu
+        said = f"loss {loss:.4g}, {per_pixel:.4f} per pixel", self.curve.last_mean_iu if self.curve else ""
         progress.advance(note=", ".join(filter(None, said)))
 
     def _losses(self) -> tuple[float, float]:
-        """The loss of the last forward, and the first head's per pixel; what the watches find is logged."""
+        """The mean loss over the iteration's passes in all ranks, and the first head's per pixel.
+
+        What the watches find is logged.
+        """
         net = self.solver.net
-        per_pixel = [head.loss_per_pixel(net) for head in self.heads]
-        findings = [watch.observe(self.solver.iter, loss) for watch, loss in zip(self.watches, per_pixel)]
+        losses, per_pixel = np.mean([each for passes in ranks.exchange(self.passes) for each in passes], axis=0).T
+        self.passes.clear()
+        findings = [watch.observe(self.solver.iter, float(loss)) for watch, loss in zip(self.watches, per_pixel)]
         findings += [watch.observe(self.solver.iter, net) for watch in self.output_watches]
         for finding in filter(None, findings):
             logger.warning("%s: %s", self.folder.experiment, finding)
-        return sum(head.loss_of(net) for head in self.heads), per_pixel[0]
+        return float(losses.sum()), float(per_pixel[0])
+
+    def _note_pass(self) -> None:
+        """Take in the losses of a forward pass, before its backward pass."""
+        net = self.solver.net
+        self.passes.append([(head.loss_of(net), head.loss_per_pixel(net)) for head in self.heads])
+
+    def _newest(self) -> int | None:
+        """The iteration to go on from; what a kill left half written is removed."""
+        for place in (self.folder.path, self.folder.snapshot_prefix.parent, self.folder.pictures):
+            sweep(place)
+        snapshot = resume.newest(self.folder)
+        return snapshot.iteration if snapshot else None
+
+    def _open_records(self, tensorboard: bool) -> None:
+        """Begin, or go on, to write down what happens; what was written of later iterations is dropped."""
+        self.curve = LearningCurve(self.folder.log, self.solver.iter, self.shortened)
+        self.board = EventFile(self.folder.tensorboard, self.solver.iter) if tensorboard else None
+        for later in self.folder.snapshots():
+            if later.iteration > self.solver.iter and later.score.exists():
+                later.score.unlink()  # it will be scored again
 
     def _show(self, score: Score, sheet: Image.Image | None) -> None:
         """Put a round's score into the learning curve, and pictures where people look for them."""
-        self.curve.add_score(self.solver.iter, score)
+        if self.curve:
+            self.curve.add_score(self.solver.iter, score)
         if sheet and all(score["mean_iu"] > _mean_iu(other) for other in self._scored()):
             save(self.folder.examples, sheet)
         if self.board:
@@ -266,9 +310,11 @@ class Training:
                 self.board.add_picture(self.solver.iter, "examples", sheet)
 
     def _seal(self) -> None:
-        """Complete the snapshot that the solver has just written; drop those no longer needed."""
-        resume.seal(self.here, self.solver, asdict(self.stretch))
-        self._prune()
+        """Complete the snapshot that the root's solver has just written; drop those no longer needed."""
+        self.align()  # as a resumed run begins
+        resume.seal(self.here, self.solver, self.param.iter_size, asdict(self.stretch))
+        if ranks.is_root():
+            self._prune()
 
     def _prune(self) -> None:
         resume.prune(self.folder, next(iter(self._scored()), None))
@@ -301,13 +347,3 @@ def _check_place(folder: RunFolder) -> None:
     if not os.access(folder.path, os.W_OK):
         expected = "cannot be written; expected a folder of yours, on a disk that is not read-only, for snapshots"
         raise PermissionError(errno.EACCES, expected, str(folder.path))
-
-
-def _solver_param(folder: RunFolder) -> caffe.proto.caffe_pb2.SolverParameter:
-    param = text_format.Merge(folder.solver.read_text(encoding="utf-8"), caffe.proto.caffe_pb2.SolverParameter())
-    if Path(param.snapshot_prefix).resolve() != folder.snapshot_prefix.resolve():
-        raise ValueError(
-            f"{folder.solver}: snapshot_prefix {param.snapshot_prefix!r}; expected {str(folder.snapshot_prefix)!r}, "
-            "where this run's snapshots are looked for"
-        )
-    return param

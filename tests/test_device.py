@@ -48,3 +48,33 @@ def test_real_caffe_is_asked_in_a_child_since_it_ends_its_process_over_a_missing
     assert device.choose(None) == "cpu"
     with pytest.raises(ValueError, match="real Caffe fails to set that device"):
         device.choose(0)
+
+
+# --- several ranks
+
+
+@pytest.fixture
+def second_of_two(monkeypatch):
+    for name, value in {"TORCHELASTIC_RUN_ID": "r", "WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_each_rank_takes_the_gpu_of_its_number(calls, second_of_two, monkeypatch):
+    monkeypatch.setattr(device.caffe, "set_device", lambda index: calls.append(f"device {index}"))
+    assert device.choose(None) == "gpu 1"
+    assert calls[-2:] == ["device 1", "gpu"]
+
+
+def test_a_rank_that_finds_no_gpu_where_another_finds_one_is_refused(calls, second_of_two):
+    with pytest.raises(ValueError, match="rank 1 of this machine finds no GPU: there is no GPU 1"):
+        device.choose(None)
+
+
+def test_ranks_without_gpus_compute_on_the_cpu(calls, second_of_two, monkeypatch):
+    monkeypatch.setattr(device, "_trouble", lambda index: "no driver")
+    assert device.choose(None) == device.choose(-1) == "cpu"
+
+
+def test_ranks_cannot_all_have_one_gpu(calls, second_of_two):
+    with pytest.raises(ValueError, match="GPU 0 was asked for by 2 ranks.*CUDA_VISIBLE_DEVICES"):
+        device.choose(0)

@@ -76,3 +76,12 @@ def test_a_job_that_did_nothing_says_nothing():
     with Progress(3, "training", done=3, stream=stream):
         pass
     assert stream.getvalue() == ""
+
+
+def test_quiet_progress_counts_and_says_nothing():
+    clock, stream = Clock(), io.StringIO()
+    with Progress(1000, "training", stream=stream, clock=clock, quiet=True) as progress:
+        for _ in range(180):
+            clock.now += 1
+            progress.advance()
+    assert progress.done == 180 and not stream.getvalue()

@@ -19,7 +19,7 @@ def write(folder, iteration, sealed=True, weights=b"weights", history=b"history"
     snapshot.weights.write_bytes(weights)
     snapshot.history.write_bytes(history)
     if sealed:
-        resume.seal(snapshot, SimpleNamespace(iter=iteration, net=None), {})
+        resume.seal(snapshot, SimpleNamespace(iter=iteration, net=None), 1, {})
     return snapshot
 
 

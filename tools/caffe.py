@@ -20,7 +20,6 @@ import argparse
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import Callable, Sequence
@@ -31,6 +30,7 @@ from google.protobuf import text_format
 from fcn_repro import device
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
+from fcn_repro.solver_param import solver_of
 from tools import program
 
 EFFECTS = ("stop", "snapshot", "none")
@@ -47,7 +47,7 @@ def train(options: argparse.Namespace) -> None:
     """Solve, from a snapshot or from weights if given; a stop asked for ends it as max_iter would."""
     param = _read(options.solver)
     _adapt(param, options)
-    solver = _solver(param)
+    solver = solver_of(param)
     for net in (solver.net, *solver.test_nets):
         for path in options.weights:
             net.copy_from(str(_present(path)))
@@ -85,14 +85,6 @@ def _adapt(param: caffe.proto.caffe_pb2.SolverParameter, options: argparse.Names
     if options.gpu is None and param.HasField("solver_mode") and param.solver_mode == param.GPU:
         options.gpu = param.device_id
     device.choose(-1 if options.gpu is None else options.gpu)
-
-
-def _solver(param: caffe.proto.caffe_pb2.SolverParameter) -> caffe.SGDSolver:
-    """The solver that a SolverParameter describes; pycaffe reads files alone."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "solver.prototxt")
-        path.write_text(text_format.MessageToString(param), encoding="utf-8")
-        return caffe.get_solver(str(path))
 
 
 def _obey(solver: caffe.SGDSolver, effects: dict[int, str]) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Callable
 
+from fcn_repro import device, ranks
 from fcn_repro.errors import DataError
 from fcn_repro.folder import RunFolder
 from fcn_repro.interruption import Interrupted, ending_at_once, number_of
@@ -26,7 +27,8 @@ def run(main: Callable[[argparse.Namespace], None], options: argparse.Namespace)
         with ending_at_once():
             main(options)
     except (DataError, Interrupted, ValueError, RuntimeError, OSError) as trouble:
-        _say(trouble)
+        if not isinstance(trouble, Interrupted) or ranks.is_root():
+            _say(trouble)
         if isinstance(trouble, Interrupted):
             return STOPPED + trouble.number
         return MISSING if isinstance(trouble, DataError) else OTHER
@@ -38,7 +40,16 @@ def run(main: Callable[[argparse.Namespace], None], options: argparse.Namespace)
 
 def _say(trouble: BaseException) -> None:
     with contextlib.suppress(OSError):  # nobody listens any more
-        print(trouble, file=sys.stderr)
+        print(f"{ranks.name()}{trouble}", file=sys.stderr)
+
+
+def take_part(gpu: int | None) -> str:
+    """Choose a device and, among several ranks that torchrun started, a rank; but for the root they log no more."""
+    chosen = device.choose(gpu)
+    ranks.join()
+    if not ranks.is_root():
+        logging.getLogger().setLevel(logging.ERROR)
+    return chosen
 
 
 def weights(folder: RunFolder, given: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
     python -m tools.score voc-fcn8s
     python -m tools.score voc-fcn8s --weights data/downloads/fcn8s-heavy-pascal.caffemodel --pictures
+    torchrun --standalone --nproc-per-node 2 -m tools.score voc-fcn8s           in two processes (docs/ranks.md)
 
 Reads    build/<experiment>/val.prototxt, the weights, the split's images and labels
 Writes   build/<experiment>/score.json, or NAME.score.json for weights of another NAME; with --images, which scores a
@@ -15,7 +16,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fcn_repro import datasets, device, engine, surgery
+from fcn_repro import datasets, engine, ranks, surgery
 from fcn_repro.datasets.base import data_layer
 from fcn_repro.folder import RunFolder
 from fcn_repro.heads import heads
@@ -28,11 +29,13 @@ from tools import program
 def main(options: argparse.Namespace) -> None:
     row, folder = EXPERIMENTS[options.experiment], RunFolder(options.experiment)
     weights = program.weights(folder, options.weights)
-    where = device.choose(options.gpu)
+    where = program.take_part(options.gpu)
     datasets.register()
     net = surgery.load(folder.val, weights)
     pictures = folder.pictures / weights.stem if options.pictures else None
     scores = seg_tests(net, heads(folder.val), options.images, pictures)
+    if not ranks.is_root():
+        return
     path = folder.score if weights == folder.final else folder.score_of(weights.stem)
     layer = data_layer(net)
     facts = {

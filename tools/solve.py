@@ -3,6 +3,7 @@
     python -m tools.solve voc-fcn8s
     python -m tools.solve voc-fcn8s --iterations 100      a shortened run; its results say so
     python -m tools.solve voc-fcn8s --tensorboard         to be watched with: tensorboard --logdir build
+    torchrun --standalone --nproc-per-node 2 -m tools.solve voc-fcn-alexnet     in two processes (docs/ranks.md)
 
 Ctrl-C, like SIGTERM, finishes the step, writes a snapshot and stops; the same command goes on from there, to the bit.
 A second Ctrl-C stops at once, and a kill, a power cut or a full disk may come at any moment: the same command then goes
@@ -20,7 +21,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fcn_repro import device
+from fcn_repro import ranks
 from fcn_repro.datasets import DATASETS
 from fcn_repro.folder import BUILD, RunFolder, converted
 from fcn_repro.report import read_report, summary
@@ -31,8 +32,9 @@ from tools import program
 
 def main(options: argparse.Namespace) -> None:
     row, folder = EXPERIMENTS[options.experiment], RunFolder(options.experiment)
-    solve(folder, recipe(row), options.iterations, device.choose(options.gpu), options.tensorboard)
-    print(summary(read_report(folder.score)))
+    solve(folder, recipe(row), options.iterations, program.take_part(options.gpu), options.tensorboard)
+    if ranks.is_root():
+        print(summary(read_report(folder.score)))
 
 
 def recipe(row: Experiment, place: Path = BUILD) -> Recipe:
