@@ -19,6 +19,17 @@ else
   NEEDS := $(READY)
 endif
 
+# RANKS=2 shares training out: as many processes, each with its part of the cores, and a GPU where there is one for each.
+ifdef RANKS
+  ifeq ($(ENGINE),bvlc)
+    $(error RANKS=$(RANKS) needs ENGINE=torch: real Caffe is not trained in ranks here)
+  endif
+  THREADS = $${OMP_NUM_THREADS:-$$((($$(getconf _NPROCESSORS_ONLN) + $(RANKS) - 1) / $(RANKS)))}
+  TRAIN = OMP_NUM_THREADS=$(THREADS) $(RUN) -m torch.distributed.run --standalone --nproc-per-node $(RANKS)
+else
+  TRAIN = $(RUN)
+endif
+
 # The table of runs is plain Python, so make can read it before anything is installed.
 EXPERIMENTS := $(shell $(PYTHON) -m solvers.experiments)
 STUDIES := $(shell $(PYTHON) -m solvers.studies)
@@ -109,7 +120,7 @@ endif
 
 $(EXPERIMENTS): $(NEEDS) # and, for the one that was asked for, a table
 	$(RUN) -m tools.emit $@
-	$(RUN) -m tools.solve $@ $(SOLVE)
+	$(TRAIN) -m tools.solve $@ $(SOLVE)
 	$(if $(filter $@,$(MAKECMDGOALS)),$(RUN) -m tools.$(if $(filter mini-fcn8s,$@),mini,compare))
 
 mini-seeds: $(NEEDS) ## the mini experiment three times with other random numbers: means and ranges
@@ -167,6 +178,7 @@ help: ## list the targets
 	@echo "  ENGINE=bvlc CAFFE_PYTHON=python   run on real pycaffe (environment.yml) instead of our engine"
 	@echo "  GPU=0, GPU=-1                     a GPU by number, or the CPU; by default a GPU if there is one"
 	@echo "  PRECISION=bf16, PRECISION=tf32    multiply with fewer bits, where the machine is quicker so; Caffe's is f32"
+	@echo "  RANKS=2                           train in that many processes, on a GPU each if there are any (docs/ranks.md)"
 	@echo "  LIKE=voc-fcn32s INIT=... NAME=... of train: modelled on which run, starting from what, called what"
 	@echo "  VGG16=vgg16-397923af.pth          start from torchvision's VGG-16, or an ONNX file's, where Caffe's cannot be had"
 	@echo "  ITERATIONS=100                    shorten a training run; its results are marked as shortened"

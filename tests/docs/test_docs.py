@@ -110,6 +110,6 @@ def test_links_lead_somewhere(page):
 
 
 def test_every_command_is_of_a_known_kind():
-    known = ("make", "python", "find", "pip", "fcn-repro")
+    known = ("make", "python", "find", "pip", "fcn-repro", "torchrun")
     assert {command.words[0] for command in COMMANDS} <= set(known)
     assert len(COMMANDS) > 30
