@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Iterator, Mapping
@@ -47,13 +48,16 @@ def for_this_process() -> float:
     return min([most(), _held() + min([free, *(limit - used for limit, used in _groups())])])
 
 
-def peak() -> float | None:
-    """The most bytes that this process has held in memory; None where the system does not tell."""
-    try:
-        import resource  # not on Windows
-    except ImportError:
-        return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)
+def peak() -> int:
+    """The most bytes that this process has held in memory at once.
+
+    Not `ru_maxrss` where Linux tells better: that begins with what the process was that started this one.
+    """
+    with contextlib.suppress(OSError, StopIteration):
+        lines = read_text(PROC / "self/status").splitlines()
+        return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
+    most_held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most_held if sys.platform == "darwin" else 1024 * most_held
 
 
 def told(count: float) -> str:

@@ -1,6 +1,6 @@
 """In which tiles an image is to be labelled so that it fits in memory: the largest, as margins are computed again.
 
-Measured, for FCN-8s on two square images of each size: see docs/using.md, "Large pictures".
+What was measured is in docs/using.md.
 """
 
 from __future__ import annotations

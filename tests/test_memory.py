@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from fcn_repro import memory
@@ -73,6 +74,14 @@ def test_what_is_no_amount_is_refused(monkeypatch, text):
     monkeypatch.setenv("MEMORY_GB", text)
     with pytest.raises(ValueError, match=f"MEMORY_GB is '{text}'; expected GB of memory"):
         memory.most()
+
+
+def test_the_peak_stays_when_memory_is_given_back():
+    held = np.ones(64 << 20, np.uint8)
+    before = memory.peak()
+    assert before >= held.nbytes
+    del held
+    assert memory.peak() >= before
 
 
 @pytest.mark.parametrize("count, text", [(8.64e9, "8.6 GB"), (12_300_000, "12.3 MB"), (math.inf, "inf GB")])

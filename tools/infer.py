@@ -52,10 +52,8 @@ def main(options: argparse.Namespace) -> None:
         print(write_legend(segmenter, out))
     began = time.monotonic()
     bad = [each for each in map(told, label(segmenter, photographs, out, options.scores, options.max_pixels)) if each]
-    taken = memory.peak()
-    at_most = f", with at most {memory.told(taken)} of memory" if taken else ""
-    count = len(photographs) - len(bad)
-    print(f"{count} labelled in {time.monotonic() - began:.1f} s{at_most}", file=sys.stderr)
+    count, seconds = len(photographs) - len(bad), time.monotonic() - began
+    print(f"{count} labelled in {seconds:.1f} s, with at most {memory.told(memory.peak())} of memory", file=sys.stderr)
     if bad:
         raise ValueError(f"{len(bad)} of {len(photographs)} images could not be labelled; the others are")
 

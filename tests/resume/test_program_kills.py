@@ -73,7 +73,7 @@ def test_a_program_killed_at_random_moments_again_and_again_ends_as_one_that_was
             time.sleep(moments.uniform(0, starting))
         else:
             wait_until_it_steps(root, process)
-            time.sleep(moments.uniform(0, stepping / 2 if kills < LEAST_KILLS else 2 * stepping))
+            time.sleep(moments.uniform(0, stepping / 4 if kills < LEAST_KILLS else 2 * stepping))
         process.send_signal(signal.SIGKILL)
         status = process.wait()
         assert status in (0, -signal.SIGKILL), (root / "said").read_text()
