@@ -1,15 +1,18 @@
 """What makes the engine fast: every optimisation, what it rests on, and one switch that turns them all off.
 
 A prototxt means what it means in Caffe. Nothing here changes that: each optimisation computes the same numbers (to
-float rounding), checks by itself that what it rests on holds, and lets the plain path run where it does not. `PLAIN=1`
-in the environment, or `with fast.off():`, runs the plain path everywhere; tests/caffe/fast compares the two.
+float rounding), finds out by itself whether what it rests on holds, and lets the plain path run where it does not.
+`PLAIN=1` in the environment, or `with fast.off():`, takes the plain path everywhere; tests/caffe/fast compares the two.
 
-pages           Memory that is freed stays with the process.
-border          TEST: what padding and weights alone decide is kept from one picture of a size to the next; filters are
-                reordered once (frozen_filters). Its parts: reach, window_plan, ring, stretch.
-interpolation   A deconvolution that mixes no channels multiplies channel by channel.
-pieces          An update passes over a parameter piece by piece, in the cache.
-Layer.overwrite and overwrite_gradient: ReLU and Dropout change their blob where it lies.
+    border           TEST: what padding and weights alone decide is kept for a size of picture   weights stay
+    frozen_filters   TEST: filters are put into the order that multiplies fastest, once          weights stay
+    interpolation    a deconvolution that mixes no channels multiplies channel by channel        off-diagonal zeros
+    pieces           an update passes over a parameter piece by piece, in the cache              on the CPU
+    Layer.overwrite, overwrite_gradient   ReLU and Dropout change their blob where it lies       top is bottom
+
+Whether weights stay is told by stamps: SyncedMemory.stamp. Two more change no computing and have no switch: `pages`, by
+which memory that is freed stays with the process, and fcn_repro/caffe/backward_plan.py, by which gradients that nobody
+needs are not computed. border is made of reach, window_plan, ring and stretch.
 """
 
 from __future__ import annotations
