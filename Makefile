@@ -39,7 +39,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-resume fuzz test-caffe test-install docs-test lint format nets draw explain experiments train plot report compare submit smoke-voc mini-seeds
+.PHONY: help setup bench test test-resume fuzz test-caffe test-install docs-test lint format nets draw explain experiments train plot report compare submit smoke-voc mini-seeds
 .PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
@@ -74,6 +74,10 @@ test-install: $(READY) ## build the wheel and try it in clean environments, with
 
 docs-test: $(READY) ## run every command of the pages that needs no more than seconds, and see that the others exist
 	$(VENV)/bin/python -m pytest tests/docs -m "slow or not slow"
+
+bench: $(READY) ## measure FCN-8s here beside real Caffe, ONNX Runtime, OpenVINO and plain PyTorch (BENCH=quick: small)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(VENV)/bin/python -m tools.bench $(if $(filter quick,$(BENCH)),--quick)
 
 lint: $(READY) ## check style, formatting and types
 	$(VENV)/bin/ruff check .

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.oracle import real_caffe
 from tests.oracle.comparison import Record
 from tests.oracle.fidelity import write_page
 from tests.oracle.oracle import Oracle
+from tools import real_caffe
 
 PAGE = real_caffe.ROOT / "docs" / "fidelity.md"
 _record = Record()

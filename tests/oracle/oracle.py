@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from fcn_repro import caffe as engine
-from tests.oracle import real_caffe, scenarios
+from tests.oracle import scenarios
+from tools import real_caffe
 
 AHEAD = 16  # requests the child has at hand while the engine works on an earlier one
 

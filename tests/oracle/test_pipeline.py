@@ -19,10 +19,10 @@ from fcn_repro.datasets.reading import read_list
 from fcn_repro.datasets.voc import sbd_files, voc_files
 from fcn_repro.folder import RunFolder
 from fcn_repro.report import headline, read_report
-from tests.oracle import real_caffe
 from tests.oracle.comparison import Record
 from tests.oracle.oracle import Arrays
 from tests.random_weights import write_classifier
+from tools import real_caffe
 
 STAGES = ("mini-fcn32s", "mini-fcn16s", "mini-fcn8s")
 CLASSIFIER = "mini-vgg16-fcn"

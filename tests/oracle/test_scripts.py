@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from fcn_repro.caffe.proto import caffemodel
-from tests.oracle import real_caffe
 from tests.oracle.comparison import Record, worst_difference
 from tests.oracle.oracle import Arrays
 from tests.scripts.running import OURS, SCRIPTS, Engine, numbers, run_fcn
+from tools import real_caffe
 
 CHAPTER = "Scripts"
 

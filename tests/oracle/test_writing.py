@@ -7,9 +7,9 @@ import subprocess
 import numpy as np
 import pytest
 
-from tests.oracle import real_caffe
 from tests.oracle.comparison import Record
 from tests.oracle.writing import written
+from tools import real_caffe
 
 
 @pytest.fixture(scope="module")

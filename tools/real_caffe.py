@@ -1,6 +1,6 @@
 """Find a real Caffe on this machine, or install one: what the engine is compared with.
 
-    python -m tests.oracle.real_caffe
+    python -m tools.real_caffe
 
 Prints the Python interpreter that can `import caffe`. In this order:
     CAFFE_PYTHON            an interpreter of your own (conda-forge's caffe, or a source build)
@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / "build" / "oracle"
 READY = VENV / ".ready"  # it was seen to import caffe
 VERSIONS = ("3.8", "3.9", "3.7")  # 3.8 first: it is the oldest that everything above the engine supports

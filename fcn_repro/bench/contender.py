@@ -1,0 +1,64 @@
+"""A contender's process.
+
+    python -m fcn_repro.bench.contender CONTENDER JOB FOLDER
+
+It makes ready, does the job once, and answers with a line of JSON; then once for every line on stdin, until that ends.
+
+Answers   seconds of the job; `value`, the seconds that a job tells of by itself; `bytes`, the memory it ever had; and
+          `bytes_before`, what it had when Python and its libraries were up
+Writes    the scores of the job `forward`, to FOLDER/CONTENDER.npy
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+
+from fcn_repro.bench.contenders import CONTENDERS
+from fcn_repro.bench.place import Place
+
+
+def main(name: str, job: str, folder: str) -> None:
+    """Answer until stdin ends."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints must not get between the answers
+    place = Place(Path(folder))
+    contender = CONTENDERS[name](place)
+    before = _resident()
+    run = getattr(contender, job)()
+    computed = _answer(answers, run, before)
+    if job == "forward":
+        np.save(str(place.scores(name)), computed)
+    for _ in sys.stdin:
+        _answer(answers, run, before)
+
+
+def _answer(answers: Any, run: Callable[[], Any], before: int) -> Any:
+    began = time.perf_counter()
+    value = run()
+    facts = {"seconds": time.perf_counter() - began, "bytes": _peak(), "bytes_before": before}
+    if isinstance(value, float):
+        facts["value"] = value
+    answers.write(json.dumps(facts) + "\n")
+    answers.flush()
+    return value
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _resident() -> int:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

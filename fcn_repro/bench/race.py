@@ -1,0 +1,106 @@
+"""Lets contenders take turns at a job, so that what disturbs the machine disturbs all of them alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A contender by name, the Python that runs it, and what it finds in its environment."""
+
+    name: str
+    python: str = sys.executable
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Result:
+    """What an entrant took in each round of a job."""
+
+    seconds: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    bytes: int = 0  # the most it ever had
+    bytes_before: int = 0
+    ready: float = 0.0  # from its start to its first answer
+
+    @property
+    def median(self) -> float:
+        """Seconds of a run."""
+        return statistics.median(self.seconds)
+
+    def times_as_fast(self, other: Result) -> tuple[float, float, float]:
+        """How many times as fast this was as another: the median over the rounds, the lowest and the highest."""
+        ratios = [theirs / ours for ours, theirs in zip(self.seconds, other.seconds)]
+        return statistics.median(ratios), min(ratios), max(ratios)
+
+
+class Dropped(Exception):
+    """An entrant ended before its time; the message is the last line that it printed."""
+
+
+class _Child:
+    def __init__(self, entrant: Entrant, job: str, folder: Path, threads: int) -> None:
+        limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+        self.result = Result()
+        began = time.perf_counter()
+        self._process = subprocess.Popen(
+            [entrant.python, "-m", "fcn_repro.bench.contender", entrant.name, job, str(folder)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=str(ROOT),
+            env={**os.environ, **limits, **entrant.environment},
+        )  # fmt: skip
+        self._listen()
+        self.result.ready = time.perf_counter() - began
+
+    def run(self) -> None:
+        """Have the job done once more, and note what it took."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        facts = self._listen()
+        self.result.seconds.append(facts["seconds"])
+        if "value" in facts:
+            self.result.values.append(facts["value"])
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate()
+
+    def _listen(self) -> Mapping[str, float]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            _, errors = self._process.communicate()
+            raise Dropped((errors.strip().splitlines() or ["it said nothing"])[-1])
+        facts = json.loads(line)
+        self.result.bytes, self.result.bytes_before = facts["bytes"], facts["bytes_before"]
+        return facts
+
+
+def race(
+    job: str, entrants: Sequence[Entrant], folder: Path, rounds: int, threads: int = 2
+) -> tuple[dict[str, Result], dict[str, str]]:
+    """Each entrant's times over some rounds after a first, which does not count; and why others dropped out."""
+    children: dict[str, _Child] = {}
+    dropped: dict[str, str] = {}
+    for entrant in entrants:
+        try:
+            children[entrant.name] = _Child(entrant, job, folder, threads)
+        except Dropped as reason:
+            dropped[entrant.name] = str(reason)
+    for _ in range(rounds):
+        for child in children.values():
+            child.run()
+    for child in children.values():
+        child.close()
+    return {name: child.result for name, child in children.items()}, dropped

@@ -1,0 +1,213 @@
+"""Measure the engine beside others that run the same net, all in one run on this machine.
+
+    python -m tools.bench            FCN-8s on VGG-16 at 500 x 500, about 15 minutes
+    python -m tools.bench --quick    the mini experiment's FCN-8s, in a minute or two
+
+Contenders   ours, and by its plain path (PLAIN=1); real Caffe, as `tools.real_caffe` finds it; ONNX Runtime and
+             OpenVINO (`pip install '.[bench]'`); the net as a plain PyTorch module; and, beside a training step,
+             nothing but the net's convolutions. Each is a process of its own with two threads; they take turns. Who
+             is not there, or drops out, is named.
+Writes       build/bench/<net>/, build/bench.json and build/bench.svg (--quick: bench-quick)
+Exit         0 measured · 1 outputs differ from Caffe's, or another fault · 2 bad arguments
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+from dataclasses import asdict, replace
+from typing import Any, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from fcn_repro.atomic import replacing
+from fcn_repro.bench.chart import bars
+from fcn_repro.bench.place import Place
+from fcn_repro.bench.preparation import export, prepare, voc_layer
+from fcn_repro.bench.race import Entrant, Result, race
+from fcn_repro.datasets import DATASETS
+from fcn_repro.diagram.svg import svg
+from fcn_repro.folder import BUILD
+from nets import build
+from solvers.experiments import EXPERIMENTS
+from tools import program, real_caffe
+
+THREADS = 2
+NETS = {False: ("voc-fcn8s", (500, 500), 5), True: ("mini-fcn8s", (160, 160), 5)}  # quick: experiment, size, rounds
+JOBS = {
+    "forward": ("ours", "ours-plain", "caffe", "onnxruntime", "openvino", "openvino-bf16", "pytorch"),
+    "step": ("ours", "ours-plain", "caffe", "pytorch", "convolutions"),
+    "load": ("ours", "caffe"),
+    "save": ("ours", "caffe"),
+    "data": ("ours",),
+    "score": ("ours",),
+}
+TITLES = {"forward": "forward, TEST", "step": "training step", "load": "weights loaded", "save": "weights saved"}
+TOLERANCE = 1e-5  # of the largest score; bfloat16 is left out
+GB = 1e9
+
+
+def main(options: argparse.Namespace) -> None:
+    name, size, rounds = NETS[options.quick]
+    rounds = options.rounds or rounds
+    place = Place((BUILD / "bench" / name).resolve())
+    absent = write(place, name, size)
+    entrants, absent_caffe = field()
+    absent = {**absent, **absent_caffe}
+    results: dict[str, dict[str, Result]] = {}
+    for job, names in JOBS.items():
+        print(f"{job}: {', '.join(n for n in names if n not in absent)}", file=sys.stderr)
+        here = [entrants[n] for n in names if n not in absent]
+        results[job], dropped = race(job, here, place.path, rounds, THREADS)
+        absent.update({f"{name} ({job})": reason for name, reason in dropped.items()})
+    started = startup(entrants["ours"], place, rounds)
+    out = BUILD / ("bench-quick.json" if options.quick else "bench.json")
+    facts = machine(name, size, rounds)
+    differences = compare(place, results["forward"])
+    report = {
+        **facts,
+        "absent": absent,
+        "differences": differences,
+        "startup_seconds": started,
+        "weights_bytes": place.weights.stat().st_size,
+        "jobs": {job: {n: asdict(result) for n, result in found.items()} for job, found in results.items()},
+    }
+    with replacing(out) as file:
+        json.dump(report, file, indent=1)
+    with replacing(out.with_suffix(".svg")) as file:
+        file.write(svg(bars({TITLES[job]: medians(results[job]) for job in ("forward", "step")}, "seconds")))
+    for line in told(report, results, place):
+        print(line)
+    print(f"\n{out} {out.with_suffix('.svg')}")
+    check(differences)
+
+
+def write(place: Place, name: str, size: Sequence[int]) -> dict[str, str]:
+    """Everything that contenders read; who cannot take part, and why."""
+    row = EXPERIMENTS[name]
+    data = replace(DATASETS[row.data], train=voc_layer(place, "train"), val=voc_layer(place, "val"))
+    deploy, train, val = (build(row.net, phase, data, row.regime.normalize) for phase in ("deploy", "train", "val"))
+    prepare(place, deploy, train, val, size)
+    reason = export(place, data.class_names)
+    return dict.fromkeys(("onnxruntime", "openvino", "openvino-bf16"), reason) if reason else {}
+
+
+def field() -> tuple[dict[str, Entrant], dict[str, str]]:
+    """Everybody who may take part, by name; and why there is no real Caffe, if there is none."""
+    ours = {"ENGINE": "torch", "PLAIN": "0"}
+    names = {name for names in JOBS.values() for name in names}
+    entrants = {name: Entrant(name, environment=ours) for name in names}
+    entrants["ours-plain"] = Entrant("ours-plain", environment={**ours, "PLAIN": "1"})
+    try:
+        python = real_caffe.interpreter()
+    except real_caffe.NoCaffe as reason:
+        return entrants, {"caffe": str(reason)}
+    settings = {k: v for k, v in real_caffe.ENVIRONMENT.items() if k != "OPENBLAS_NUM_THREADS"}
+    entrants["caffe"] = Entrant("caffe", python, {**settings, "ENGINE": "bvlc"})
+    return entrants, {}
+
+
+def startup(entrant: Entrant, place: Place, rounds: int) -> list[float]:
+    """Seconds from nothing to the first scores, without weights: Python, imports, the net, a forward."""
+    ready = [race("startup", [entrant], place.path, 0, THREADS)[0][entrant.name].ready for _ in range(rounds + 1)]
+    return ready[1:]
+
+
+def compare(place: Place, forward: Mapping[str, Result]) -> dict[str, float]:
+    """How far each contender's scores are from real Caffe's, or from our plain path's, in parts of the largest."""
+    reference = next((name for name in ("caffe", "ours-plain") if name in forward), None)
+    if reference is None:
+        return {}
+    expected = np.load(str(place.scores(reference)))
+    scale = abs(expected).max()
+    return {name: float(abs(np.load(str(place.scores(name))) - expected).max() / scale) for name in forward}
+
+
+def check(differences: Mapping[str, float]) -> None:
+    """Refuse to call the same what is not."""
+    far = {n: d for n, d in differences.items() if n.startswith("ours") and not d <= TOLERANCE}
+    if far:
+        raise ValueError(f"scores differ by more than {TOLERANCE:g} of the largest: {far}")
+
+
+def machine(name: str, size: Sequence[int], rounds: int) -> dict[str, Any]:
+    """Where and what was measured."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        cpu = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "unknown")
+    return {
+        "net": name,
+        "size": list(size),
+        "rounds": rounds,
+        "threads": THREADS,
+        "cores": os.cpu_count(),
+        "cpu": cpu,
+        "python": platform.python_version(),
+        "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE"),
+    }
+
+
+def medians(results: Mapping[str, Result]) -> dict[str, float]:
+    """Seconds by contender."""
+    return {name: result.median for name, result in results.items()}
+
+
+def told(report: Mapping[str, Any], results: Mapping[str, Mapping[str, Result]], place: Place) -> Iterator[str]:
+    """The lines of the report."""
+    height, width = report["size"]
+    yield f"{report['net']} at {height} x {width}, {report['rounds']} rounds"
+    yield f"{report['cpu']}, {report['threads']} threads"
+    if report["OPENBLAS_CORETYPE"]:
+        yield f"OPENBLAS_CORETYPE is {report['OPENBLAS_CORETYPE']}: it picks the kernels of real Caffe's OpenBLAS"
+    for job in TITLES:
+        yield f"\n{TITLES[job]:16}{'median s':>9}{'lowest':>9}{'highest':>9}{'x Caffe':>9}{'spread':>14}{'peak GB':>9}"
+        yield from rows(results[job])
+    weights = place.weights.stat().st_size
+    loading = results["load"].get("ours")
+    if loading:
+        yield f"\nmemory to hold and load {weights / GB:.2f} GB of weights: {_extra(loading) / weights:.2f} times that"
+    data, score = results["data"].get("ours"), results["score"].get("ours")
+    if data:
+        yield f"data layer: {100 * statistics.median(map(_share, data.values, data.seconds)):.2f} % of a training step"
+    if score:
+        longer = statistics.median(map(_more, score.values, score.seconds))
+        yield f"scoring: {longer:.3f} times as long as the net alone"
+    yield f"start-up to the first scores: {statistics.median(report['startup_seconds']):.2f} s"
+    for name, difference in report["differences"].items():
+        yield f"scores of {name}: {difference:.1e} from the reference, in parts of the largest"
+    for name, reason in report["absent"].items():
+        yield f"not measured: {name}: {reason}"
+
+
+def rows(results: Mapping[str, Result]) -> Iterator[str]:
+    """A line per contender."""
+    for name, result in results.items():
+        seconds = f"{result.median:9.3f}{min(result.seconds):9.3f}{max(result.seconds):9.3f}"
+        against = ""
+        if "caffe" in results:
+            middle, low, high = result.times_as_fast(results["caffe"])
+            against = f"{middle:9.2f}{f'{low:.2f}-{high:.2f}':>14}"
+        yield f"  {name:14}{seconds}{against or ' ' * 23}{result.bytes / GB:9.2f}"
+
+
+def _extra(result: Result) -> int:
+    return result.bytes - result.bytes_before
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole
+
+
+def _more(alone: float, whole: float) -> float:
+    """`whole` has the net alone in it, for it was timed after the scoring."""
+    return (whole - alone) / alone
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a small net")
+    parser.add_argument("--rounds", type=program.positive, metavar="N", help="5")
+    sys.exit(program.run(main, parser.parse_args()))
