@@ -30,6 +30,7 @@ from fcn_repro.bench.place import Place
 from fcn_repro.bench.preparation import export, prepare, voc_layer
 from fcn_repro.bench.race import Entrant, Result, race
 from fcn_repro.datasets import DATASETS
+from fcn_repro.deployment import Deployment
 from fcn_repro.diagram.svg import svg
 from fcn_repro.folder import BUILD
 from nets import build
@@ -92,7 +93,7 @@ def write(place: Place, name: str, size: Sequence[int]) -> dict[str, str]:
     data = replace(DATASETS[row.data], train=voc_layer(place, "train"), val=voc_layer(place, "val"))
     deploy, train, val = (build(row.net, phase, data, row.regime.normalize) for phase in ("deploy", "train", "val"))
     prepare(place, deploy, train, val, size)
-    reason = export(place, data.class_names)
+    reason = export(place, Deployment.of(data))
     return dict.fromkeys(("onnxruntime", "openvino", "openvino-bf16"), reason) if reason else {}
 
 

@@ -47,11 +47,11 @@ def prepare(place: Place, deploy: Any, train: Any, val: Any, size: Sequence[int]
     _write_solvers(place, train, val, size)
 
 
-def export(place: Place, class_names: Sequence[str]) -> str | None:
+def export(place: Place, note: Deployment) -> str | None:
     """Write the net for the other contenders; why ONNX is left out, if it is."""
     net = caffe.Net(str(place.deploy), caffe.TEST, weights=str(place.weights))
     message = text_format.Merge(place.deploy.read_text(encoding="utf-8"), caffe.proto.caffe_pb2.NetParameter())
-    steps, note = graph(message, net), Deployment(("color",), MEAN_BGR, tuple(class_names))
+    steps = graph(message, net)
     from fcn_repro.exchange import torch_files
 
     torch_files.write_state_dict(place.module.with_suffix(".pt"), torch_module.state_dict(steps))
@@ -86,7 +86,7 @@ def _write_pictures(place: Place, classes: int, size: Sequence[int], random: np.
         image_path, label_path = voc_files(root, item)
         image_path.parent.mkdir(parents=True, exist_ok=True)
         coarse = random.integers(0, 256, (*(side // 20 + 1 for side in size), 3)).astype(np.uint8)
-        Image.fromarray(coarse).resize((size[1], size[0]), Image.BICUBIC).save(str(image_path), quality=95)
+        Image.fromarray(coarse).resize((size[1], size[0]), Image.Resampling.BICUBIC).save(str(image_path), quality=95)
         save_label(label_path, random.integers(0, classes, size))
     for split in "train", "val":
         path = root / "ImageSets" / "Segmentation" / f"{split}.txt"

@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,10 +54,11 @@ class _Child:
     def __init__(self, entrant: Entrant, job: str, folder: Path, threads: int) -> None:
         limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
         self.result = Result()
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long-lived as the process
         began = time.perf_counter()
         self._process = subprocess.Popen(
             [entrant.python, "-m", "fcn_repro.bench.contender", entrant.name, job, str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=str(ROOT),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, cwd=str(ROOT),
             env={**os.environ, **limits, **entrant.environment},
         )  # fmt: skip
         self._listen()
@@ -72,16 +74,18 @@ class _Child:
         if "value" in facts:
             self.result.values.append(facts["value"])
 
-    def close(self) -> None:
-        """End it."""
+    def close(self) -> str:
+        """End it; the last line that it printed of its troubles."""
         self._process.communicate()
+        with self._errors:
+            self._errors.seek(0)
+            return (self._errors.read().strip().splitlines() or [""])[-1]
 
     def _listen(self) -> Mapping[str, float]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            _, errors = self._process.communicate()
-            raise Dropped((errors.strip().splitlines() or ["it said nothing"])[-1])
+            raise Dropped(self.close() or "it said nothing")
         facts = json.loads(line)
         self.result.bytes, self.result.bytes_before = facts["bytes"], facts["bytes_before"]
         return facts

@@ -1,0 +1,61 @@
+"""Contenders take turns at the same files, answer with what they measured, and drop out with their reason."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from fcn_repro.bench import race as racing
+from fcn_repro.bench.place import Place
+from fcn_repro.bench.race import Entrant, Result, race
+from tools import bench
+
+OURS = Entrant("ours", environment={"ENGINE": "torch"})
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Place:
+    place = Place(tmp_path_factory.mktemp("bench"))
+    assert bench.write(place, "mini-fcn8s", (40, 33)) == {}
+    return place
+
+
+def test_a_plain_module_scores_what_the_engine_scores_and_each_round_is_timed(place):
+    broken = Entrant("nobody")
+    results, dropped = race("forward", [OURS, Entrant("pytorch"), broken], place.path, 3)
+    assert {name: len(result.seconds) for name, result in results.items()} == {"ours": 3, "pytorch": 3}
+    assert "nobody" in dropped["nobody"]
+    for result in results.values():
+        assert 0 < min(result.seconds) < result.ready
+        assert 0 < result.bytes_before <= result.bytes
+    scores = {name: np.load(place.scores(name)) for name in results}
+    assert scores["ours"].shape == (1, 7, 40, 33)
+    np.testing.assert_allclose(scores["pytorch"], scores["ours"], rtol=0, atol=1e-5 * abs(scores["ours"]).max())
+
+
+def test_the_seconds_that_a_job_tells_of_are_kept(place):
+    results, dropped = race("data", [OURS], place.path, 2)
+    assert not dropped
+    for share, whole in zip(results["ours"].values, results["ours"].seconds, strict=True):
+        assert 0 <= share < whole
+
+
+def test_an_entrant_that_says_nothing_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(racing, "ROOT", tmp_path)
+    silent = tmp_path / "fcn_repro" / "bench"
+    silent.mkdir(parents=True)
+    (silent / "contender.py").write_text("")
+    _, dropped = race("forward", [Entrant("mute", sys.executable)], tmp_path, 1)
+    assert dropped == {"mute": "it said nothing"}
+
+
+def test_ratios_are_taken_round_by_round():
+    ours, theirs = Result([1.0, 2.0, 4.0]), Result([2.0, 6.0, 8.0])
+    assert ours.times_as_fast(theirs) == (2.0, 2.0, 3.0)
+
+
+@pytest.mark.parametrize("difference", [2e-5, float("nan")])
+def test_scores_that_differ_are_refused(difference):
+    bench.check({"ours": 9e-6, "openvino-bf16": 0.1})
+    with pytest.raises(ValueError, match="more than 1e-05"):
+        bench.check({"ours": difference})
