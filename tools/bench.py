@@ -40,8 +40,8 @@ from tools import program, real_caffe
 THREADS = 2
 NETS = {False: ("voc-fcn8s", (500, 500), 5), True: ("mini-fcn8s", (160, 160), 5)}  # quick: experiment, size, rounds
 JOBS = {
-    "forward": ("ours", "ours-plain", "caffe", "onnxruntime", "openvino", "openvino-bf16", "pytorch"),
-    "step": ("ours", "ours-plain", "caffe", "pytorch", "convolutions"),
+    "forward": ("ours", "ours-bf16", "ours-plain", "caffe", "onnxruntime", "openvino", "openvino-bf16", "pytorch"),
+    "step": ("ours", "ours-bf16", "ours-plain", "caffe", "pytorch", "convolutions"),
     "load": ("ours", "caffe"),
     "save": ("ours", "caffe"),
     "data": ("ours",),
@@ -49,6 +49,7 @@ JOBS = {
 }
 TITLES = {"forward": "forward, TEST", "step": "training step", "load": "weights loaded", "save": "weights saved"}
 TOLERANCE = 1e-5  # of the largest score; bfloat16 is left out
+BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # what processors that multiply it call that
 GB = 1e9
 
 
@@ -103,13 +104,17 @@ def field() -> tuple[dict[str, Entrant], dict[str, str]]:
     names = {name for names in JOBS.values() for name in names}
     entrants = {name: Entrant(name, environment=ours) for name in names}
     entrants["ours-plain"] = Entrant("ours-plain", environment={**ours, "PLAIN": "1"})
+    entrants["ours-bf16"] = Entrant("ours-bf16", environment={**ours, "PRECISION": "bf16"})
+    absent: dict[str, str] = {}
+    if not BFLOAT16 & set(processor("flags").split()):
+        absent = dict.fromkeys(("ours-bf16", "openvino-bf16"), "this processor does not multiply bfloat16")
     try:
         python = real_caffe.interpreter()
     except real_caffe.NoCaffe as reason:
-        return entrants, {"caffe": str(reason)}
+        return entrants, {**absent, "caffe": str(reason)}
     settings = {k: v for k, v in real_caffe.ENVIRONMENT.items() if k != "OPENBLAS_NUM_THREADS"}
     entrants["caffe"] = Entrant("caffe", python, {**settings, "ENGINE": "bvlc"})
-    return entrants, {}
+    return entrants, absent
 
 
 def startup(entrant: Entrant, place: Place, rounds: int) -> list[float]:
@@ -130,25 +135,33 @@ def compare(place: Place, forward: Mapping[str, Result]) -> dict[str, float]:
 
 def check(differences: Mapping[str, float]) -> None:
     """Refuse to call the same what is not."""
-    far = {n: d for n, d in differences.items() if n.startswith("ours") and not d <= TOLERANCE}
+    far = {n: d for n, d in differences.items() if n in ("ours", "ours-plain") and not d <= TOLERANCE}
     if far:
         raise ValueError(f"scores differ by more than {TOLERANCE:g} of the largest: {far}")
 
 
 def machine(name: str, size: Sequence[int], rounds: int) -> dict[str, Any]:
     """Where and what was measured."""
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        cpu = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "unknown")
     return {
         "net": name,
         "size": list(size),
         "rounds": rounds,
         "threads": THREADS,
         "cores": os.cpu_count(),
-        "cpu": cpu,
+        "cpu": processor("model name") or "unknown",
+        "vectors": sorted(set(processor("flags").split()) & {"avx2", "avx512f", *BFLOAT16}),
         "python": platform.python_version(),
         "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE"),
     }
+
+
+def processor(fact: str) -> str:
+    """What Linux says of the processor; nothing elsewhere."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next((line.partition(":")[2].strip() for line in file if line.startswith(fact)), "")
+    except OSError:
+        return ""
 
 
 def medians(results: Mapping[str, Result]) -> dict[str, float]:
@@ -160,7 +173,7 @@ def told(report: Mapping[str, Any], results: Mapping[str, Mapping[str, Result]],
     """The lines of the report."""
     height, width = report["size"]
     yield f"{report['net']} at {height} x {width}, {report['rounds']} rounds"
-    yield f"{report['cpu']}, {report['threads']} threads"
+    yield f"{report['cpu']} ({', '.join(report['vectors']) or 'nothing known of it'}), {report['threads']} threads"
     if report["OPENBLAS_CORETYPE"]:
         yield f"OPENBLAS_CORETYPE is {report['OPENBLAS_CORETYPE']}: it picks the kernels of real Caffe's OpenBLAS"
     for job in TITLES:

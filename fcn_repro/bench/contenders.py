@@ -231,6 +231,7 @@ class BareConvolutions(PyTorch):
 CONTENDERS: Mapping[str, Callable[[Place], Any]] = {
     "ours": Pycaffe,
     "ours-plain": Pycaffe,
+    "ours-bf16": Pycaffe,
     "caffe": Pycaffe,
     "onnxruntime": OnnxRuntime,
     "openvino": OpenVino,
