@@ -80,10 +80,20 @@ def solve(
             _compare_init(read_report(folder.score), recipe.init)
         return
     _check_place(folder)
+    _check_rate(folder, length)
     with contextlib.ExitStack() as stack:
         if ranks.is_root():
             stack.enter_context(alone(folder.lock, f"{folder.path}: another run is training there"))
         Training(folder, recipe, length, device).run(tensorboard)
+
+
+def _check_rate(folder: RunFolder, length: int) -> None:
+    param = solver_param.read(folder)
+    if param.lr_policy == "poly" and length > param.max_iter:
+        raise ValueError(
+            f"{folder.solver}: {length} iterations were asked for, and by lr_policy poly the rate is zero at max_iter "
+            f"{param.max_iter} and below it from there on; ask for fewer, or change the row in solvers/experiments.py"
+        )
 
 
 def is_done(folder: RunFolder, iterations: int) -> bool:

@@ -33,7 +33,8 @@ WEIGHTS = ".caffemodel"
 class Regime:
     """How gradients become updates: over how many images they are summed, and what the loss is divided by.
 
-    `solver` is Caffe's name for the rule, None the one it takes by itself, SGD; `momentum2` is of Adam alone.
+    `solver` is Caffe's name for the rule, None the one it takes by itself, SGD; `momentum2` is of Adam alone. The rate
+    stays as it is, or falls, with `power`, to zero at max_iter (Caffe's "poly").
     """
 
     momentum: float
@@ -42,6 +43,7 @@ class Regime:
     weight_decay: float = 5e-4
     solver: str | None = None
     momentum2: float | None = None
+    power: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Experiment:
     init         the run, or the convolutional classifier, whose weights it starts from, or a file of weights; for a
                  net of several trunks one for each, by the suffix of the trunk's layers. None: what the fillers make
     regime       how it learns
-    base_lr      learning rate, the same from beginning to end
+    base_lr      learning rate, the same from beginning to end if the regime does not say otherwise
     iterations   (rounds, iterations per round): what is run; after each round the net is scored
     max_iter     what the solver's file says; Caffe's `step`, by which the rounds are run, does not look at it
     snapshot     iterations between two snapshots that the solver writes by itself
@@ -125,7 +127,8 @@ MINIBATCH = replace(ACCUM, normalize=True)  # CVPR's
 # Where a part of every image counts, more images make an update; the rates of these rows undo the mean over them.
 HALF, QUARTER = (replace(HEAVY, iter_size=n, weight_decay=HEAVY.weight_decay / n) for n in (2, 4))
 # From random weights, without batch normalisation, in minutes: SGD does not leave the plateau that Adam does.
-ADAM = Regime(momentum=0.9, iter_size=1, normalize=True, solver="Adam", momentum2=0.999)
+# That its rate falls makes a third of the iterations needless.
+ADAM = Regime(momentum=0.9, iter_size=1, normalize=True, solver="Adam", momentum2=0.999, power=1)
 
 COLOR_HHA = {"color": "nyud-fcn32s-color", "hha": "nyud-fcn32s-hha"}
 MINI_COLOR_HHA = {"color": "mini-fcn32s-color", "hha": "mini-fcn32s-hha"}
@@ -204,37 +207,37 @@ TABLE = table(
     Experiment("voc-fcn32s-shape",            "vgg16-32s",            "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000, varied={"mask": "both"}, scored={"mask": "both"}),
 
     # The embedded data set, and there the side experiments in minutes.
-    Experiment("mini-vgg16",                  "mini-vgg16",           "mini-objects",   None,                   ADAM,      1e-3,    (1, 3_000),   3_000,    1_000, seed=1),
-    Experiment("mini-fcn32s",                 "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (2, 2_000),   4_000,    1_000, seed=1),
+    Experiment("mini-vgg16",                  "mini-vgg16",           "mini-objects",   None,                   ADAM,      1e-3,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn32s",                 "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (2, 1_500),   3_000,    1_500, seed=1),
     Experiment("mini-fcn16s",                 "vgg16-mini-16s",       "mini",           "mini-fcn32s",          HEAVY,     3e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn8s",                  "vgg16-mini-8s",        "mini",           "mini-fcn16s",          HEAVY,     1e-9,    (1, 1_500),   1_500,    1_500, seed=1),
-    Experiment("mini-fcn8s-atonce",           "vgg16-mini-8s-atonce", "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1),
-    Experiment("mini-fcn32s-accum",           "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       ACCUM,     2e-7,    (1, 100),     100,      100,   seed=1),
-    Experiment("mini-fcn32s-online",          "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       ONLINE,    3e-8,    (1, 2_000),   2_000,    1_000, seed=1),
-    Experiment("mini-fcn32s-fixed",           "vgg16-mini-32s-fixed", "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1),
-    Experiment("mini-fcn-pool5",              "vgg16-mini-pool5",     "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1),
-    Experiment("mini-fcn-pool4",              "vgg16-mini-pool4",     "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1),
-    Experiment("mini-fcn-pool3",              "vgg16-mini-pool3",     "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn8s-atonce",           "vgg16-mini-8s-atonce", "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn32s-accum",           "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       ACCUM,     2e-7,    (1, 75),      75,       75,   seed=1),
+    Experiment("mini-fcn32s-online",          "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       ONLINE,    3e-8,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn32s-fixed",           "vgg16-mini-32s-fixed", "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn-pool5",              "vgg16-mini-pool5",     "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn-pool4",              "vgg16-mini-pool4",     "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn-pool3",              "vgg16-mini-pool3",     "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn16s-max",             "vgg16-mini-16s-max",   "mini",           "mini-fcn32s",          HEAVY,     3e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn8s-max",              "vgg16-mini-8s-max",    "mini",           "mini-fcn16s-max",      HEAVY,     1e-9,    (1, 1_500),   1_500,    1_500, seed=1),
-    Experiment("mini-fcn32s-learned",         "vgg16-mini-32s-learned", "mini",         "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn32s-learned",         "vgg16-mini-32s-learned", "mini",         "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn16s-learned",         "vgg16-mini-16s-learned", "mini",         "mini-fcn32s",          HEAVY,     3e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn8s-learned",          "vgg16-mini-8s-learned", "mini",          "mini-fcn16s",          HEAVY,     1e-9,    (1, 1_500),   1_500,    1_500, seed=1),
-    Experiment("mini-fcn16s-pool5s1",         "vgg16-mini-16s-pool5s1", "mini",         "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn16s-pool5s1",         "vgg16-mini-16s-pool5s1", "mini",         "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn32s-cvpr",            "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       MINIBATCH, 1e-2,    (1, 100),     100,      100,   seed=1),
     Experiment("mini-fcn16s-cvpr",            "vgg16-mini-16s-cvpr",  "mini",           "mini-fcn32s-cvpr",     MINIBATCH, 3e-3,    (1, 75),      75,       75,    seed=1),
     Experiment("mini-fcn8s-cvpr",             "vgg16-mini-8s-cvpr",   "mini",           "mini-fcn16s-cvpr",     MINIBATCH, 1e-3,    (1, 75),      75,       75,    seed=1),
-    Experiment("mini-fcn32s-mirrored",        "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1, varied={"mirror": True, "jitter": 32}),
+    Experiment("mini-fcn32s-mirrored",        "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1, varied={"mirror": True, "jitter": 32}),
     Experiment("mini-fcn32s-half",            "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HALF,      8e-9,    (1, 500),     500,      500, seed=1, varied={"keep": 0.5}),
     Experiment("mini-fcn32s-quarter",         "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       QUARTER,   1.6e-8,   (1, 500),     500,      500, seed=1, varied={"keep": 0.25}),
-    Experiment("mini-fcn32s-balanced",        "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1, varied={"keep_background": 1 / 3}),
-    Experiment("mini-fcn32s-foreground",      "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1, varied={"mask": "background"}, scored={"mask": "background"}),
-    Experiment("mini-fcn32s-background",      "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1, varied={"mask": "foreground"}, scored={"mask": "foreground"}),
-    Experiment("mini-fcn32s-shape",           "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1, varied={"mask": "both"}, scored={"mask": "both"}),
+    Experiment("mini-fcn32s-balanced",        "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1, varied={"keep_background": 1 / 3}),
+    Experiment("mini-fcn32s-foreground",      "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1, varied={"mask": "background"}, scored={"mask": "background"}),
+    Experiment("mini-fcn32s-background",      "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1, varied={"mask": "foreground"}, scored={"mask": "foreground"}),
+    Experiment("mini-fcn32s-shape",           "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1, varied={"mask": "both"}, scored={"mask": "both"}),
     # The same scenes with a depth that is made up: NYUDv2's four nets.
-    Experiment("mini-fcn32s-color",           "vgg16-mini-32s",       "mini-color",     "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1),
-    Experiment("mini-fcn32s-hha",             "vgg16-mini-32s",       "mini-hha",       "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1),
-    Experiment("mini-fcn32s-color-d",         "vgg16-mini-32s-early", "mini-color-d",   "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 2_000),   2_000,    1_000, seed=1),
+    Experiment("mini-fcn32s-color",           "vgg16-mini-32s",       "mini-color",     "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn32s-hha",             "vgg16-mini-32s",       "mini-hha",       "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn32s-color-d",         "vgg16-mini-32s-early", "mini-color-d",   "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn32s-color-hha",       "vgg16-mini-32s-late",  "mini-color-hha", MINI_COLOR_HHA,         HEAVY,     3e-9,    (1, 1_000),   1_000,    1_000, seed=1),
 )
 # fmt: on

@@ -295,6 +295,16 @@ def test_snapshots_of_another_net_are_refused_with_advice(folder):
         solve.solve(folder, RECIPE)
 
 
+def test_a_run_beyond_the_end_of_its_falling_rate_is_refused(folder):
+    falling = 'lr_policy: "poly" power: 1'
+    text = folder.solver.read_text().replace('lr_policy: "fixed"', falling).replace("max_iter: 1000", "max_iter: 16")
+    folder.solver.write_text(text)
+    with pytest.raises(ValueError, match="(?s)17 iterations were asked for, and by lr_policy poly.*max_iter 16"):
+        solve.solve(folder, RECIPE, iterations=17)
+    solve.solve(folder, RECIPE)
+    assert read_report(folder.score)["trained"] == 16
+
+
 def test_an_engine_without_a_random_state_is_warned_of(folder, monkeypatch, caplog):
     for name in ("random_state", "set_random_state"):
         monkeypatch.delattr(caffe, name, raising=False)

@@ -63,8 +63,13 @@ def test_rows_are_the_references(name: str):
 
 
 def test_there_are_two_regimes_in_the_reference():
-    assert dataclasses.astuple(HEAVY) == (0.99, 1, False, 5e-4, None, None)
-    assert dataclasses.astuple(MINIBATCH) == (0.9, 20, True, 5e-4, None, None)
+    assert dataclasses.astuple(HEAVY) == (0.99, 1, False, 5e-4, None, None, None)
+    assert dataclasses.astuple(MINIBATCH) == (0.9, 20, True, 5e-4, None, None, None)
+
+
+@pytest.mark.parametrize("row", [row for row in EXPERIMENTS.values() if row.regime.power], ids=lambda row: row.name)
+def test_a_rate_that_falls_is_zero_when_the_run_ends(row: Experiment):
+    assert row.max_iter == row.iterations[0] * row.iterations[1]
 
 
 def test_the_regimes_of_pamis_table_2_differ_in_batch_and_momentum_alone():

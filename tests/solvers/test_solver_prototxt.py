@@ -38,6 +38,13 @@ def written(name: str):
     )
 
 
+def test_a_rate_falls_by_caffes_poly_where_the_regime_says_so():
+    falling = written("mini-vgg16")
+    assert (falling.lr_policy, falling.power, falling.max_iter) == ("poly", 1, 2000)
+    assert falling.type == "Adam"
+    assert not written("mini-fcn32s").HasField("power")
+
+
 @pytest.mark.parametrize("name", REFERENCE)
 def test_is_the_references_solver_with_our_paths(name: str):
     base_lr, momentum, iter_size, max_iter, snapshot = REFERENCE[name]
