@@ -13,6 +13,7 @@ Differs     Its images are made, and its scores say nothing about PASCAL VOC.
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
@@ -22,6 +23,7 @@ from PIL import Image
 
 from fcn_repro.datasets import reading, scenes
 from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
+from fcn_repro.datasets.by_cores import by_cores
 from fcn_repro.datasets.order import Order
 from fcn_repro.datasets.scenes import Scene
 from fcn_repro.datasets.silhouettes import silhouettes, split
@@ -176,22 +178,27 @@ def _files(split: str, folder: Path) -> Iterator[Path]:
 
 def _write(split: str, bitmaps: Sequence[np.ndarray], folder: Path, progress: Progress) -> None:
     """Write a split's scenes, and its lists of scenes and of windows."""
-    files, list_file, write_label = LAYOUTS[split]
-    items, windows = [], []
-    for number in range(SCENES[split]):
-        item = _item(split, number)
-        scene = scenes.compose(np.random.RandomState(SEEDS[split] + number), KINDS, bitmaps)
-        image_path, label_path = files(folder, item)
-        for path in image_path, label_path:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(scene.image_rgb).save(str(image_path), quality=QUALITY)
-        write_label(label_path, scene)
-        items.append(item)
-        windows += [f"{image_path.relative_to(folder)} {w.label} {w.x} {w.y}" for w in scene.windows]
+    _, list_file, _ = LAYOUTS[split]
+    items = [_item(split, number) for number in range(SCENES[split])]
+    windows: list[str] = []
+    for of_scene in by_cores(partial(_write_scene, split, bitmaps, folder), SCENES[split]):
+        windows += of_scene
         progress.advance()
     for path, lines in (folder / list_file, items), (folder / LIST, windows[: WINDOWS[split]]):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _write_scene(split: str, bitmaps: Sequence[np.ndarray], folder: Path, number: int) -> list[str]:
+    """Write one scene; its lines of the list of windows."""
+    files, _, write_label = LAYOUTS[split]
+    scene = scenes.compose(np.random.RandomState(SEEDS[split] + number), KINDS, bitmaps)
+    image_path, label_path = files(folder, _item(split, number))
+    for path in image_path, label_path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(scene.image_rgb).save(str(image_path), quality=QUALITY)
+    write_label(label_path, scene)
+    return [f"{image_path.relative_to(folder)} {w.label} {w.x} {w.y}" for w in scene.windows]
 
 
 def _write_mat(path: Path, scene: Scene) -> None:

@@ -13,14 +13,16 @@ Differs   It is synthetic, and says nothing about NYUDv2: it lets the nets that 
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
-from typing import Mapping
+from typing import Mapping, Sequence
 
 import numpy as np
 import scipy.io
 
 from fcn_repro.datasets import hha, mini, nyud, preparation, scenes
 from fcn_repro.datasets.base import DataLayer, DataSet
+from fcn_repro.datasets.by_cores import by_cores
 from fcn_repro.datasets.silhouettes import silhouettes, split
 from fcn_repro.progress import Progress
 
@@ -78,16 +80,16 @@ def prepare() -> Mapping[str, int]:
         with Progress(sum(mini.SCENES.values()), "compose mini-depth", "scene") as progress:
             for name, images in mini.SCENES.items():
                 bitmaps = [half.train if name == "train" else half.held_out for half in halves]
-                for number in range(images):
-                    _write(nyud.nyud_files(part, f"{name}_{number:04}"), mini.SEEDS[name] + number, bitmaps)
+                for _ in by_cores(partial(_write, part, name, bitmaps), images):
                     progress.advance()
                 preparation.write_list(part / f"{name}.txt", [f"{name}_{n:04}" for n in range(images)], images)
         part.rename(ROOT)  # a folder of this name was written to its end
     return mini.SCENES
 
 
-def _write(files: Mapping[str, Path], seed: int, bitmaps: list[np.ndarray]) -> None:
-    random = np.random.RandomState(seed)
+def _write(root: Path, split: str, bitmaps: Sequence[np.ndarray], number: int) -> None:
+    files = nyud.nyud_files(root, f"{split}_{number:04}")
+    random = np.random.RandomState(mini.SEEDS[split] + number)
     scene = scenes.compose(random, mini.KINDS, bitmaps)
     depth = depth_m(scene.instance_hw, random)
     preparation.write_png(files["color"], scene.image_rgb)
