@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from fcn_repro.caffe import mode, parallel
 from fcn_repro.caffe.errors import CaffeError
@@ -156,8 +158,13 @@ def _join(uid: str) -> None:
     if device.type == "cuda":
         torch.cuda.set_device(device)
         backend = "cpu:gloo,cuda:nccl" if dist.is_nccl_available() else backend
+    rank, count = parallel.solver_rank(), parallel.solver_count()
+    # When torchrun starts anew, its store may still hold where the ranks of the attempt before were to be found.
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     with _awaiting("all ranks"):
-        dist.init_process_group(backend, uid, PATIENCE, world_size=parallel.solver_count(), rank=parallel.solver_rank())
+        store, _, _ = next(rendezvous(uid, rank, count, timeout=PATIENCE))
+        store = dist.PrefixStore(f"attempt {attempt}", store)
+        dist.init_process_group(backend, timeout=PATIENCE, store=store, rank=rank, world_size=count)
     _joined.append(uid)
     atexit.register(dist.destroy_process_group)
 
