@@ -27,6 +27,15 @@ layer {{ name: "loss" type: "EuclideanLoss" bottom: "again" bottom: "target" top
 """
 
 
+@pytest.fixture(autouse=True)
+def alone_again():
+    """What a test says of ranks in this process ends with it."""
+    yield
+    caffe.set_solver_count(1)
+    caffe.set_solver_rank(0)
+    caffe.set_multiprocess(False)
+
+
 def take_part(rank: int, ranks: int) -> None:
     """As Caffe's python/train.py does."""
     caffe.set_solver_count(ranks)
