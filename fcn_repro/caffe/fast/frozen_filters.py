@@ -29,13 +29,13 @@ class FrozenFilters:
 
     def __call__(self, x: Tensor, pad: Pair, rectify: bool) -> Tensor:
         """The top for a bottom; channels come last in its memory where they do in the bottom's."""
-        if not self._is_packed:
+        if self._is_packed:
+            y = torch.ops.mkldnn._convolution_pointwise(
+                factor(x), self._weight, self._bias, pad, self._stride, self._dilation, self._group, "none", [], "",
+            )  # fmt: skip
+        else:
             y = F.conv2d(factor(x), self._weight, self._bias, self._stride, pad, self._dilation, self._group)
-            return (y.clamp_(min=0) if rectify else y).to(x.dtype)
-        return torch.ops.mkldnn._convolution_pointwise(
-            factor(x), self._weight, self._bias, pad, self._stride, self._dilation, self._group,
-            "relu" if rectify else "none", [], "",
-        ).to(x.dtype)  # fmt: skip
+        return (y.clamp_(min=0) if rectify else y).to(x.dtype)  # oneDNN's own ReLU would turn NaN into 0
 
 
 def _is_packable(weight: Tensor) -> bool:

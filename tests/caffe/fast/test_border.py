@@ -95,6 +95,11 @@ def agree(found: np.ndarray, expected: np.ndarray) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * max(1e-6, np.abs(expected).max()))
 
 
+def scores_agree(net: caffe.Net, picture: np.ndarray) -> None:
+    score = net.blobs["score"].data.copy()
+    agree(score, plain(net, picture)["score"])
+
+
 @pytest.fixture
 def layers_run(monkeypatch):
     """How often a convolution was run as a layer of its own, over a whole map."""
@@ -145,8 +150,7 @@ def test_sizes_may_alternate_and_only_some_are_kept(tmp_path, monkeypatch):
         for size in ((14, 9), (8, 13), (9, 9)):
             net.blobs["data"].reshape(1, 3, *size)
             picture = show(net)
-            score = net.blobs["score"].data.copy()
-            agree(score, plain(net, picture)["score"])
+            scores_agree(net, picture)
     assert all(len(stretch._plans) <= 2 for stretch in net._stretches.values())
 
 
@@ -188,14 +192,24 @@ def test_changed_weights_are_noticed(tmp_path, monkeypatch, change):
         agree(score, plain(net, picture)["score"])
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_goes_as_far_as_it_goes_when_everything_is_computed(tmp_path, value):
+    net = make_net(tmp_path)
+    run_in(net)
+    net.blobs["data"].data[0, 0, 3, 3] = value
+    found = net.forward()["score"].copy()
+    expected = plain(net, net.blobs["data"].data.copy())["score"]
+    assert np.isnan(expected).any()
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+
+
 def test_weights_that_somebody_holds_are_looked_at_in_every_pass(tmp_path):
     net = make_net(tmp_path)
     held = net.params["conv2_1"][0].data
     for factor in (1, 2, 0.5, 3):
         held *= factor
         picture = show(net)
-        score = net.blobs["score"].data.copy()
-        agree(score, plain(net, picture)["score"])
+        scores_agree(net, picture)
 
 
 def test_what_is_read_late_is_what_was_computed_then(tmp_path):
@@ -217,8 +231,7 @@ def test_a_partial_pass_reads_whole_maps(tmp_path):
     picture = show(net)
     net.blobs["score"].data[...] = 0
     net.forward(start="conv1_2")
-    score = net.blobs["score"].data.copy()
-    agree(score, plain(net, picture)["score"])
+    scores_agree(net, picture)
 
 
 def test_a_pass_to_a_layer_within_stops_there(tmp_path):
