@@ -24,6 +24,7 @@ from PIL import Image
 from fcn_repro import datasets, diagnosis, engine, ranks, resume, solver_param
 from fcn_repro.atomic import replacing, sweep
 from fcn_repro.datasets.base import data_layer
+from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.examples import examples
 from fcn_repro.folder import RunFolder, Snapshot
@@ -80,15 +81,13 @@ def solve(
             _compare_init(read_report(folder.score), recipe.init)
         return
     _check_place(folder)
-    _check_rate(folder, length)
     with contextlib.ExitStack() as stack:
         if ranks.is_root():
             stack.enter_context(alone(folder.lock, f"{folder.path}: another run is training there"))
         Training(folder, recipe, length, device).run(tensorboard)
 
 
-def _check_rate(folder: RunFolder, length: int) -> None:
-    param = solver_param.read(folder)
+def _check_rate(folder: RunFolder, param: caffe.proto.caffe_pb2.SolverParameter, length: int) -> None:
     if param.lr_policy == "poly" and length > param.max_iter:
         raise ValueError(
             f"{folder.solver}: {length} iterations were asked for, and by lr_policy poly the rate is zero at max_iter "
@@ -119,6 +118,7 @@ class Training:
     def __init__(self, folder: RunFolder, recipe: Recipe, length: int, device: str) -> None:
         self.folder, self.recipe, self.length, self.device = folder, recipe, length, device
         self.param = solver_param.read(folder)
+        _check_rate(folder, self.param, length)
         self.heads, self.scored_heads = heads(folder.train), heads(folder.val)
         datasets.register()
         folder.snapshot_prefix.parent.mkdir(parents=True, exist_ok=True)
