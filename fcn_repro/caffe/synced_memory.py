@@ -34,11 +34,9 @@ class SyncedMemory:
 
     def __init__(self, dtype: torch.dtype = torch.float32) -> None:
         self._dtype = dtype
-        self._change = next(_changes)
         self._newest = None
         self._host: Tensor | None = None  # flat, contiguous, on the CPU: what numpy views look at
         self._window: weakref.ref[np.ndarray] | None = None  # all of _host; every view that is held keeps it alive
-        self._promise: Callable[[], None] | None = None  # writes the content
 
     @property
     def is_blank(self) -> bool:
@@ -72,6 +70,7 @@ class SyncedMemory:
     @_newest.setter
     def _newest(self, tensor: Tensor | None) -> None:
         self._tensor, self._change = tensor, next(_changes)
+        self._promise: Callable[[], None] | None = None  # writes the content, which then is nothing yet
 
     def read(self, shape: Shape, device: torch.device) -> Tensor:
         """The buffer as a tensor of `shape` on `device`; changing it in place changes the buffer."""
@@ -84,7 +83,6 @@ class SyncedMemory:
 
     def write(self, tensor: Tensor) -> None:
         """Make `tensor` the content. The caller gives the tensor up: it may become the buffer itself."""
-        self._changed()
         host = self._host if self.is_watched else None
         if host is not None and not tensor.is_cuda and tensor.numel() <= host.numel():
             host[: tensor.numel()].copy_(tensor.reshape(-1))
@@ -99,7 +97,6 @@ class SyncedMemory:
 
         Not to be called while anybody holds a view, which would not show it.
         """
-        self._changed()
         self._newest = None
         self._look_at(None)
         self._promise = keep
@@ -114,7 +111,6 @@ class SyncedMemory:
             newest = self._flat(newest)
             self._look_at(newest)
         self._newest = newest
-        self._changed()
         window = self._window() if self._window is not None else None
         if window is None:
             window = newest.numpy()
@@ -123,7 +119,6 @@ class SyncedMemory:
 
     def clear(self) -> None:
         """Back to zeros, at no cost where nobody looks at the memory."""
-        self._changed()
         if self.is_watched and self._newest is not None:
             self._newest.zero_()
         else:
@@ -138,9 +133,6 @@ class SyncedMemory:
             self._look_at(host)
         host[: tensor.numel()].copy_(tensor.reshape(-1))
         return host
-
-    def _changed(self) -> None:
-        self._change, self._promise = next(_changes), None
 
     def _look_at(self, host: Tensor | None) -> None:
         self._host, self._window = host, None
