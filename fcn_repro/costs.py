@@ -13,8 +13,8 @@ from typing import Any, Iterator, Mapping, Sequence
 from fcn_repro.engine import caffe
 from fcn_repro.geometry import Grid, grids
 from fcn_repro.learnt import learns
+from fcn_repro.memory import VALUE_BYTES
 
-FLOAT = 4  # bytes
 FILTERS = ("Convolution", "Deconvolution", "InnerProduct")
 PER_WEIGHT = 2  # FLOP
 
@@ -87,7 +87,7 @@ def costs(message: Any, net: caffe.Net, learning: bool) -> list[Cost]:
         gradients = learning * (bool(wanted.intersection(bottoms)) + bool(learns_of))  # of bottom, of weights
         wanted.update(tops if gradients else ())
         forward = _filtering(net.layers[i].type, blobs, net.blobs[bottoms[0]], net.blobs[tops[0]]) if blobs else 0
-        made = FLOAT * sum(net.blobs[top].count for top in tops if top not in bottoms)
+        made = VALUE_BYTES * sum(net.blobs[top].count for top in tops if top not in bottoms)
         found.append(
             Cost(
                 *(name, net.layers[i].type, tuple(net.blobs[tops[0]].shape) if tops else ()),

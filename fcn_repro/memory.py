@@ -19,6 +19,7 @@ from typing import Iterator, Mapping
 from fcn_repro.bounded import read_text
 
 GB = 10**9
+VALUE_BYTES = 4  # of a blob's element, a float32
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 # Of the two versions: where it is mounted, its limit, what is used of it, and what of that can be had back.
@@ -45,7 +46,14 @@ def for_this_process() -> float:
     free = _of_machine("MemAvailable", "SwapFree")
     if free is None:
         return most()
-    return min([most(), _held() + min([free, *(limit - used for limit, used in _groups())])])
+    return min([most(), held() + min([free, *(limit - used for limit, used in _groups())])])
+
+
+def held() -> float:
+    """Bytes that this process holds in memory now; 0 where that is not known."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return float(read_text(PROC / "self/statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0.0
 
 
 def peak() -> int:
@@ -76,12 +84,6 @@ def _given() -> float | None:
     if not given > 0:
         raise ValueError(f"MEMORY_GB is {text!r}; expected GB of memory to count on, as 64, or inf for no bound")
     return given
-
-
-def _held() -> float:
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        return float(read_text(PROC / "self/statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return 0.0
 
 
 def _of_machine(*names: str) -> float | None:

@@ -10,13 +10,13 @@ import math
 from typing import Any, Sequence
 
 from fcn_repro import device, memory
+from fcn_repro.memory import VALUE_BYTES
 from fcn_repro.tiling import reach, windows
 
 ON_GPU, GPU_TILE = 1024 * 1024, 512  # pixels, above which images are cut into tiles of so many to a side
 MEASURED = 1024  # pixels: what images with longer sides take is told from those with this
 ROOM = 0.8  # of the memory that there is
 LARGEST = 2**31 - 1  # elements of a blob, as Caffe counts
-VALUE_BYTES = 4
 
 log = logging.getLogger(__name__)
 

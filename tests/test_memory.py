@@ -17,7 +17,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.delenv("MEMORY_GB", raising=False)
     monkeypatch.setattr(memory, "PROC", tmp_path / "proc")
     monkeypatch.setattr(memory, "CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(memory, "_held", lambda: 100.0 * KB)
+    monkeypatch.setattr(memory, "held", lambda: 100.0 * KB)
     write(tmp_path / "proc/meminfo", MEMINFO)
     write(tmp_path / "proc/self/cgroup", "0::/\n")
     return tmp_path

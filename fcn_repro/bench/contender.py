@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any, Callable
 
 import numpy as np
 
+from fcn_repro import memory
 from fcn_repro.bench.contenders import CONTENDERS
 from fcn_repro.bench.place import Place
 
@@ -31,7 +31,7 @@ def main(name: str, job: str, folder: str) -> None:
     os.dup2(2, 1)  # what a library prints must not get between the answers
     place = Place(Path(folder))
     contender = CONTENDERS[name](place)
-    before = _resident()
+    before = int(memory.held())
     run = getattr(contender, job)()
     computed = _answer(answers, run, before)
     if job == "forward":
@@ -43,21 +43,12 @@ def main(name: str, job: str, folder: str) -> None:
 def _answer(answers: Any, run: Callable[[], Any], before: int) -> Any:
     began = time.perf_counter()
     value = run()
-    facts = {"seconds": time.perf_counter() - began, "bytes": _peak(), "bytes_before": before}
+    facts = {"seconds": time.perf_counter() - began, "bytes": memory.peak(), "bytes_before": before}
     if isinstance(value, float):
         facts["value"] = value
     answers.write(json.dumps(facts) + "\n")
     answers.flush()
     return value
-
-
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _resident() -> int:
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from fcn_repro import memory
 from fcn_repro.caffe import mode
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.memory import VALUE_BYTES
 
-VALUE_BYTES = 4  # of a float32
 SMALL = 10**8  # bytes that every machine has, and nobody needs to look for
 
 

@@ -10,7 +10,7 @@ from fcn_repro.caffe.fast import pages
 PROGRAM = """
 import torch
 from fcn_repro.caffe.fast import pages
-from fcn_repro.memory import _held as held
+from fcn_repro.memory import held
 
 pages.LEAST_FREE = {least}
 blocks = [torch.ones(10_000_000 + 1000 * i) for i in range(10)]
