@@ -33,6 +33,7 @@ from fcn_repro.datasets import DATASETS
 from fcn_repro.deployment import Deployment
 from fcn_repro.diagram.svg import svg
 from fcn_repro.folder import BUILD
+from fcn_repro.memory import GB
 from nets import build
 from solvers.experiments import EXPERIMENTS
 from tools import program, real_caffe
@@ -50,7 +51,6 @@ JOBS = {
 TITLES = {"forward": "forward, TEST", "step": "training step", "load": "weights loaded", "save": "weights saved"}
 TOLERANCE = 1e-5  # of the largest score; bfloat16 is left out
 BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # what processors that multiply it call that
-GB = 1e9
 
 
 def main(options: argparse.Namespace) -> None:
