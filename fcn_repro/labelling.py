@@ -155,10 +155,16 @@ def _expanded(text: str) -> Iterator[tuple[Path, Path]]:
     """The files that an argument means, each with what its label map would best be called after."""
     path = Path(text)
     if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in PHOTOGRAPHS and file.is_file()]
-        if not files:
+        files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        photographs = [file for file in files if file.suffix.lower() in PHOTOGRAPHS]
+        if not photographs:
             raise DataError(f"{path}: no photographs in this folder; expected files named {', '.join(PHOTOGRAPHS)}")
-        yield from ((file, file.relative_to(path)) for file in files)
+        others = sorted({file for file in files if not file.name.startswith(".")} - set(photographs))
+        if others:
+            log.warning(
+                "%s: files of other endings are not labelled: %d, such as %s", path, len(others), others[0].name
+            )
+        yield from ((file, file.relative_to(path)) for file in photographs)
     elif glob.has_magic(text) and not path.exists():
         matches = [Path(match) for match in sorted(glob.glob(text, recursive=True)) if Path(match).is_file()]
         if not matches:

@@ -5,10 +5,13 @@ import pytest
 from PIL import Image
 
 from fcn_repro import labelling
+from fcn_repro.bounded import FORMATS
+from fcn_repro.datasets.layout import PHOTOGRAPHS
 from fcn_repro.errors import DataError
 from fcn_repro.folder import RunFolder
 from fcn_repro.infer import Segmenter
 from fcn_repro.labelling import find, label, write_legend
+from fcn_repro.photograph import read_photograph
 from tests.test_infer import write_model
 
 
@@ -35,6 +38,24 @@ def names(*meant: str) -> list[str]:
 
 def test_a_folder_means_all_photographs_in_it_under_their_folders_names(album):
     assert names("album") == ["a", "b", "deep/a", "deep/er/c", "other/a"]
+
+
+def test_what_a_folder_has_besides_is_told_of(album, caplog):
+    (album / ".hidden").write_text("no picture")
+    names("album")
+    assert caplog.messages == ["album: files of other endings are not labelled: 1, such as notes.txt"]
+
+
+@pytest.mark.parametrize("ending", PHOTOGRAPHS)
+def test_every_ending_that_a_folder_is_searched_for_can_be_read(tmp_path, ending):
+    path = tmp_path / f"a{ending}"
+    Image.new("1" if ending == ".pbm" else "RGB", (40, 30), 1).save(path)
+    assert read_photograph(find([str(tmp_path)])[0].path).size == (40, 30)
+
+
+def test_a_folder_is_searched_for_all_endings_of_the_formats_that_are_read():
+    known = {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
+    assert set(PHOTOGRAPHS) == known - {".pfm"}
 
 
 def test_a_pattern_means_what_matches(album):

@@ -21,7 +21,11 @@ from typing import Mapping, Sequence
 from fcn_repro.datasets.reading import read_lines, read_list
 from fcn_repro.errors import DataError
 
-PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".ppm", ".webp")
+# All that Pillow knows for bounded.FORMATS, but .pfm: floats, whose white is not known.
+PHOTOGRAPHS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".tif", ".tiff", ".webp", ".gif"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
 LABEL_MAPS = (".png", ".bmp", ".tif", ".tiff", ".gif")  # none that changes what it stores, as JPEG does
 SPLITS = ("train", "val")
 SCORED = 5  # of so many images one is scored, where splits are made
