@@ -16,7 +16,7 @@ import numpy as np
 from google.protobuf import text_format
 from PIL import Image
 
-from fcn_repro import deployment, device
+from fcn_repro import deployment, device, memory
 from fcn_repro.datasets.base import to_blob
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
@@ -76,6 +76,7 @@ class Segmenter:
         self.weights = weights or model_weights(self.folder)
         if gpu is not None or device.chosen is None:
             device.choose(gpu)
+        self._beside = memory.held()
         self._net = load(self.folder.deploy, self.weights)
         text = self.folder.deploy.read_text(encoding="utf-8")
         self._prototxt = text_format.Merge(text, caffe.proto.caffe_pb2.NetParameter())
@@ -119,7 +120,7 @@ class Segmenter:
             yield Piece(size, row, column, kept, i + 1, len(rows) * len(columns))
 
     def _cut(self, size: Sequence[int]) -> Sequence[Sequence[Window]]:
-        tile = self.tile if self.tile is not None else fitting(self._net, self._prototxt, size)
+        tile = self.tile if self.tile is not None else fitting(self._net, self._prototxt, size, self._beside)
         if not tile or max(size) <= tile:
             return [[Window(0, length, 0, length)] for length in size]
         return [list(windows(length, tile, reach(self._prototxt, axis))) for axis, length in enumerate(size)]

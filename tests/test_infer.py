@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_repro import deployment, infer
+from fcn_repro import deployment, infer, memory
 from fcn_repro.deployment import Deployment
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
@@ -85,7 +85,8 @@ def test_tiles_and_the_whole_have_the_same_labels(model):
 
 
 def test_photographs_are_tiled_unasked_where_the_whole_would_not_fit(model, monkeypatch):
-    monkeypatch.setenv("MEMORY_GB", "0.01")  # of which 8 MB may be used, and a pixel takes 48 bytes
+    monkeypatch.setattr(memory, "held", lambda: 0.0)
+    monkeypatch.setenv("MEMORY_GB", "0.012")  # of which 10.8 MB may be used, and a pixel takes 63 bytes
     segmenter, image_rgb = Segmenter(model.path, gpu=-1), np.random.default_rng(0).integers(0, 256, (400, 500, 3), "u1")
     totals = [next(segmenter.pieces(image_rgb[:side])).total for side in (300, 400)]
     assert totals == [1, 4]

@@ -19,8 +19,9 @@ layer { name: "r" type: "ReLU" bottom: "c" top: "c" }
 layer { name: "score" type: "Convolution" bottom: "c" top: "score"
         convolution_param { num_output: 2 kernel_size: 1 } }
 """
-BYTES = 4 * (3 + 5 + 2 + 2 * 5)  # a pixel: all blobs, and two more of the largest
-FILTERS = 4 * 2 * (5 * 3 * 81 + 5 + 2 * 5 + 2)
+BYTES = 4 * (3 + 5 + 2 + 3 + 5)  # a pixel: all blobs, and bottom and top of c once more
+FILTERS = 4 * (2 * (5 * 3 * 81 + 5 + 2 * 5 + 2) + 5 * 3 * 81 + 5)  # twice, and c's once more
+PIXEL = BYTES + tile_size.PICTURE_BYTES
 
 
 @pytest.fixture
@@ -47,10 +48,10 @@ def test_large_images_are_told_from_smaller_ones_and_never_laid_out(prototxt, tm
     assert required(net, prototxt, (30000, 30000)) == math.inf  # 4.5e9 elements in c
 
 
-@pytest.mark.parametrize("side, most_gb", [(100, 0.001), (1000, 0.05), (3000, 0.05), (3000, 0.01)])
+@pytest.mark.parametrize("side, most_gb", [(100, 0.0008), (1000, 0.05), (3000, 0.2), (3000, 0.16)])
 def test_the_tile_is_the_largest_whose_windows_fit(prototxt, tmp_path, monkeypatch, side, most_gb):
     monkeypatch.setenv("MEMORY_GB", str(most_gb))
-    net, room = net_of(prototxt, tmp_path), 0.8 * most_gb * 1e9
+    net, room = net_of(prototxt, tmp_path), tile_size.ROOM * most_gb * 1e9 - tile_size.PICTURE_BYTES * side * side
 
     def takes(tile: int) -> float:
         cut = list(windows(side, tile, reach(prototxt, 0)))
@@ -64,9 +65,11 @@ def test_the_tile_is_the_largest_whose_windows_fit(prototxt, tmp_path, monkeypat
 
 def test_the_whole_is_taken_where_it_fits(prototxt, tmp_path, monkeypatch):
     net = net_of(prototxt, tmp_path)
-    monkeypatch.setenv("MEMORY_GB", str((BYTES * 300 * 200 + FILTERS + 100) / 0.8e9))
+    monkeypatch.setenv("MEMORY_GB", str((PIXEL * 300 * 200 + FILTERS + 100) / (tile_size.ROOM * 1e9)))
     assert fitting(net, prototxt, (300, 200)) == 0
     assert fitting(net, prototxt, (300, 201)) > 0
+    assert fitting(net, prototxt, (300, 200), beside=99) == 0
+    assert fitting(net, prototxt, (300, 200), beside=101) > 0
 
 
 def test_a_net_that_sees_all_of_an_image_is_not_tiled(prototxt, tmp_path, monkeypatch):

@@ -20,10 +20,12 @@ import torch
 from torch import Tensor
 
 from fcn_repro.caffe import fast
+from fcn_repro.caffe.fast.pages import make_room
 from fcn_repro.caffe.fast.reach import Span
 from fcn_repro.caffe.fast.stretch import Placed, Step, follow
 from fcn_repro.caffe.fast.window_plan import WindowPlan, plan_windows
 from fcn_repro.caffe.synced_memory import Shape, SyncedMemory
+from fcn_repro.memory import VALUE_BYTES
 
 SIZES = 32  # some 15 MB each, for VGG-16 at 500x500
 
@@ -99,6 +101,7 @@ class Stretch:
 
     def _run_windows(self, plan: WindowPlan) -> None:
         if not self._frozen:
+            make_room(VALUE_BYTES * 2 * sum(blob.count for step in self._steps for blob in step.layer.blobs))
             self._frozen = [step.frozen() for step in self._steps]
         for layer, bottom, top in self._placed[self.first : self._last(plan) + 1]:
             layer.reshape(bottom, top)
@@ -106,6 +109,7 @@ class Stretch:
         self._unsettled = unsettled = Unsettled(picture.clone(), self._frozen, self._look_into)
         part, at = picture, (Span(0, picture.shape[2]), Span(0, picture.shape[3]))
         for step, window, rings, frozen in zip(self._steps, plan.windows, plan.rings, self._frozen, strict=False):
+            step.layer.make_room([step.bottom], [step.top])
             padded = window.needed.filled(part, at, rings[0], _layout(picture))
             part, at = frozen(padded, True), window.whole.inside
             if self._is_shared(step, plan):

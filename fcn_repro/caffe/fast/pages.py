@@ -4,7 +4,8 @@ An activation of FCN is up to 125 MB. glibc gives such a block back to the kerne
 pages for the next one; faulting these in costs more than half of a plain forward pass.
 
 Where pictures have many sizes, what one frees does not fit what the next asks for, and the holes add up: 16 tiles of
-nine sizes came to 5.0 GB, of which 2.1 GB were used.
+nine sizes came to 5.0 GB, of which 2.1 GB were used. So holes are given back after a pass that leaves many, and before
+a layer that would take the process over what it may have.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ import ctypes
 import sys
 from functools import cache
 
+from fcn_repro import memory
+from fcn_repro.caffe import mode
+
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
-LEAST_FREE = 1 << 30  # bytes: holes of less are kept
+LEAST_FREE = 1 << 30  # bytes: holes of less are kept between passes
+LEAST_NEEDED = 1 << 26  # bytes: for less nobody looks whether they are there
 
 
 class _Heap(ctypes.Structure):
@@ -35,7 +40,7 @@ def keep_pages() -> None:
 
 
 def give_back_holes() -> None:
-    """Give what is free back to the kernel if it is more than LEAST_FREE, and than half of what is used.
+    """Give what is held and free back to the kernel if it is more than LEAST_FREE, and than half of what is used.
 
     No-op where there is no glibc of 2.33 or later.
     """
@@ -45,8 +50,20 @@ def give_back_holes() -> None:
         return
     mallinfo2.restype = _Heap
     heap = mallinfo2()
-    if heap.free > max(LEAST_FREE, heap.used // 2):
+    if min(heap.free, memory.held() - heap.used) > max(LEAST_FREE, heap.used // 2):
         libc.malloc_trim(0)
+
+
+def make_room(needed: int) -> None:
+    """Give all that is free back to the kernel if `needed` bytes on the CPU could be more than this process may have.
+
+    They may fit into holes, but then the kernel only has to find them again; no-op where there is no glibc.
+    """
+    trim = getattr(_libc(), "malloc_trim", None)
+    if trim is None or needed < LEAST_NEEDED or mode.device().type != "cpu":
+        return
+    if memory.held() + needed > memory.for_this_process():
+        trim(0)
 
 
 @cache

@@ -10,9 +10,11 @@ from torch import Tensor
 from fcn_repro.caffe import fast, fillers
 from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.fast.pages import make_room
 from fcn_repro.caffe.memory_required import MemoryRequired
 from fcn_repro.caffe.proto import caffe_pb2, stored_blob
 from fcn_repro.caffe.synced_memory import Shape
+from fcn_repro.memory import VALUE_BYTES
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,7 @@ class Layer:
             return
         inputs = tuple(blob.tensor for blob in bottom)
         if self.phase == caffe_pb2.TEST and fast.on() and not self.is_in_place:
-            for blob in top:
-                blob.let_go()  # what is computed now then finds room where it lay
+            self.make_room(bottom, top)
         for blob, result in zip(top, _as_tuple(self.compute(*inputs)), strict=True):
             in_place = any(blob is source for source in bottom)
             blob.store(result if in_place else _unaliased(result, inputs))
@@ -193,6 +194,15 @@ class Layer:
         else:
             blob.store(fillers.fill(filler, shape))
         self.blobs.append(blob)
+
+    def make_room(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Let go of the tops' values before they are computed, and see that there is room for what that takes.
+
+        That is the tops, and at most a copy of every bottom, parameter and top, in the order a library multiplies in.
+        """
+        for blob in top:
+            blob.let_go()
+        make_room(VALUE_BYTES * sum(blob.count for blob in (*bottom, *self.blobs, *top, *top)))
 
     def accumulate(self, index: int, gradient: Tensor) -> None:
         """Add to the diff of parameter blob `index`."""

@@ -31,6 +31,7 @@ class Pooling(Layer):
     Differs  torch's ceil_mode also drops an overhanging window without padding, and refuses pad > kernel/2, so the
              bottom is padded here by hand where torch's own rule gives another size.
              A NaN wins its window here and never in Caffe: a diverged net shows at once.
+             In TEST a backward pass finds the winners anew, in the bottom as it is by then; Caffe keeps them.
     Source   caffe 9b89154 pooling_layer.cpp
     """
 
@@ -90,7 +91,11 @@ class Pooling(Layer):
         if self._is_overhung(x, size):
             self._empty = y == -math.inf
             y = y.masked_fill(self._empty, -_FLT_MAX)
-        return (y, self._mask(x, size)) if len(self.param.top) > 1 else (y,)
+        if len(self.param.top) > 1:
+            return y, self._mask(x, size)
+        if self.phase == caffe_pb2.TEST:
+            self._winner = None  # of 8 bytes for each 4 of the top
+        return (y,)
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
         """MAX: to the winner alone, the first in row-major order. AVE: spread evenly over the window."""
@@ -105,6 +110,8 @@ class Pooling(Layer):
                 dy / self._areas(x, size), padded, self.kernel, self.stride, pad, ceil, True, 1
             )
         else:
+            if self._winner is None:
+                _, self._winner = self._windows(x, size, -math.inf, self._maxima)
             dy = dy if self._empty is None else dy.masked_fill(self._empty, 0)
             dx = torch.ops.aten.max_pool2d_with_indices_backward(
                 dy, padded, self.kernel, self.stride, pad, (1, 1), ceil, self._winner

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from fcn_repro.caffe import CaffeError
+from fcn_repro.caffe.proto import caffe_pb2
 from tests.caffe.layers.one_layer import OneLayer
 
 FLT_MAX = np.finfo(np.float32).max
@@ -66,6 +67,17 @@ def test_an_empty_window_gives_the_least_float_and_no_winner():
 def test_of_equal_maxima_the_first_gets_the_gradient():
     built = pooled(np.ones((2, 2)), "kernel_size: 2")
     assert built.backward(3.0)[0, 0].tolist() == [[3, 0], [0, 0]]
+
+
+def test_in_the_phase_that_tests_winners_are_not_kept_and_found_again():
+    x = np.random.RandomState(0).standard_normal((1, 2, 5, 6)).round(1)
+    diffs = []
+    for phase in (caffe_pb2.TRAIN, caffe_pb2.TEST):
+        built = OneLayer("Pooling", [x], "pooling_param { kernel_size: 3 stride: 2 pad: 1 }", phase=phase)
+        dy = np.arange(built.forward().size).reshape(built.top[0].dims)
+        assert (built.layer._winner is None) == (phase == caffe_pb2.TEST)
+        diffs.append(built.backward(dy))
+    assert diffs[0].any() and np.array_equal(*diffs)
 
 
 @pytest.mark.parametrize(
