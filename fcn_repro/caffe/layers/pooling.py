@@ -110,11 +110,12 @@ class Pooling(Layer):
                 dy / self._areas(x, size), padded, self.kernel, self.stride, pad, ceil, True, 1
             )
         else:
-            if self._winner is None:
-                _, self._winner = self._windows(x, size, -math.inf, self._maxima)
+            winner = self._winner
+            if winner is None:
+                _, winner = self._windows(x, size, -math.inf, self._maxima)
             dy = dy if self._empty is None else dy.masked_fill(self._empty, 0)
             dx = torch.ops.aten.max_pool2d_with_indices_backward(
-                dy, padded, self.kernel, self.stride, pad, (1, 1), ceil, self._winner
+                dy, padded, self.kernel, self.stride, pad, (1, 1), ceil, winner
             )
         return [dx if margins is None else F.pad(dx, [-margin for margin in margins])]
 

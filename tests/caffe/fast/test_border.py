@@ -7,7 +7,7 @@ import pytest
 
 from fcn_repro import caffe
 from fcn_repro.caffe import fast
-from fcn_repro.caffe.fast import border
+from fcn_repro.caffe.fast import border, pages
 from fcn_repro.caffe.layers.convolution import Convolution
 from tests.caffe.small_net import write
 from tests.oracle.fcn_nets import small_net
@@ -141,6 +141,19 @@ def test_a_view_that_is_held_shows_every_pass(tmp_path):
     for _ in range(2):
         picture = show(net)
         agree(held.copy(), plain(net, picture)["conv2_1"])
+
+
+def test_every_layer_asks_for_room_before_it_computes_the_whole_or_a_window(tmp_path, monkeypatch):
+    heap = Mock(spec=["malloc_trim"])
+    monkeypatch.setattr(pages, "_libc", lambda: heap)
+    monkeypatch.setattr(pages, "LEAST_NEEDED", 0)
+    monkeypatch.setattr(pages.memory, "for_this_process", lambda: 0)
+    net, asked = make_net(tmp_path), []
+    for _ in range(4):
+        show(net)
+        asked.append(heap.malloc_trim.call_count - sum(asked))
+    making = sum(not layer.is_in_place and layer.type not in ("Input", "Split") for layer in net.layers)
+    assert asked == [making, making, making + 1, making]  # once for the filters
 
 
 def test_sizes_may_alternate_and_only_some_are_kept(tmp_path, monkeypatch):
