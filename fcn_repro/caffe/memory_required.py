@@ -34,7 +34,7 @@ class MemoryRequired:
         self._made += VALUE_BYTES * count
         _require(what, count, self._made)
 
-    def fill(self, what: str, blob: Blob, others: Iterable[Blob], copies: int = 0) -> None:
+    def fill(self, what: str, blob: Blob, others: Iterable[Blob], copies: float = 0) -> None:
         """See that there is room for the values of a blob beside those of others; blobs may share their memory.
 
         `copies` of the blob's size are needed on the way to its values. On a GPU nothing is looked at: there it is an
@@ -47,7 +47,7 @@ class MemoryRequired:
             _require(what, blob.count, VALUE_BYTES * (sum(counts.values()) + copies * blob.count))
 
 
-def _require(what: str, count: int, total: int) -> None:
+def _require(what: str, count: int, total: float) -> None:
     if total <= SMALL:
         return
     most = memory.for_this_process()

@@ -95,6 +95,27 @@ def test_more_elements_than_c_can_count_are_refused_with_layer_and_blob(tmp_path
         small_net(tmp_path, text)
 
 
+@pytest.mark.parametrize("type_", ["LSTM", "RNN"])
+def test_so_many_time_steps_that_their_tensors_have_no_room_are_not_begun(tmp_path, type_):
+    text = 'layer { name: "in" type: "Input" top: "x" top: "c" input_param { shape { dim: %d dim: 1 dim: 1 } shape '
+    text += '{ dim: %d dim: 1 } } } layer { name: "r" type: "%s" bottom: "x" bottom: "c" top: "y" '
+    text += "recurrent_param { num_output: 1 } }"
+    small_net(tmp_path, text % (100, 100, type_)).forward()
+    net = small_net(tmp_path, text % (1_000_000, 1_000_000, type_))
+    with pytest.raises(CaffeError, match=rf"layer 'r' \({type_}\) makes the top 'y' .* needs by then 6\.\d GB"):
+        net.forward()
+
+
+@pytest.mark.parametrize("method", ["MAX", "AVE"])
+@pytest.mark.parametrize("kernel, stride", [(30_000, 20_000), (1_500_000_000, 1_000_000_000)])
+def test_margins_that_have_no_room_are_not_put_around_a_map(tmp_path, method, kernel, stride):
+    text = DATA.replace("dim: 1 dim: 4", "dim: 1 dim: 1 dim: 5 dim: 5")
+    text += 'layer { name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param { pool: %s pad: %d '
+    net = small_net(tmp_path, text % (method, stride) + f"kernel_size: {kernel} stride: {stride} }} }}")
+    with pytest.raises(CaffeError, match=r"layer 'p' \(Pooling\) makes the top 'p' .* of 2\.0 GB on this machine"):
+        net.forward()
+
+
 def test_sizes_that_are_declared_but_never_run_cost_nothing(tmp_path):
     text = DATA.replace("dim: 1 dim: 4", "dim: 500000000 dim: 4")  # 8 GB
     net = small_net(tmp_path, text + 'layer { name: "r" type: "ReLU" bottom: "data" top: "out" }')

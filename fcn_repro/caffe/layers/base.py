@@ -65,7 +65,7 @@ class Layer:
     equal_counts = False  # as many tops as bottoms, top i being made from bottom i
     auto_top = False  # anonymous tops are added up to the least number
     default_loss_weight = 0.0
-    copies = 0  # of a top that are made while it is computed, and add to the memory required
+    copies: float = 0  # of a top that are made while it is computed, and add to the memory required
     may_be_in_place = True  # False where Caffe refuses top[0] to be bottom[0], or computes garbage
 
     def __init__(self, param) -> None:

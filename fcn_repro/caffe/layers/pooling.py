@@ -66,6 +66,7 @@ class Pooling(Layer):
             raise self.error(f"needs a bottom of 4 axes (N, C, H, W), not {list(bottom[0])}")
         if self.param.pooling_param.global_pooling:
             self.kernel = bottom[0][2:]
+        self._bottom = bottom[0]
         rounded = math.floor if self.param.pooling_param.round_mode == _Param.FLOOR else math.ceil
         sizes = []
         for n, k, s, p in zip(bottom[0][2:], self.kernel, self.stride, self.pad, strict=True):
@@ -79,6 +80,16 @@ class Pooling(Layer):
         if has_mask and self.method != _Param.MAX:
             raise self.error("has a second top, the mask, which only pool: MAX makes")
         return [(*bottom[0][:2], *sizes)] * (2 if has_mask else 1)
+
+    @property
+    def copies(self) -> float:  # type: ignore[override]
+        """Of the top: its winners, 8 bytes each, and the bottom where it is padded here."""
+        size = self.top_shapes(self._bottom)[0][2:]
+        margins = self._margins(torch.empty(self._bottom, device="meta"), size)
+        left, right, above, below = margins or (0, 0, 0, 0)
+        height, width = self._bottom[2:]
+        padded = (height + above + below) * (width + left + right) if margins else 0
+        return 2 * (self.method == _Param.MAX) + padded / math.prod(size)
 
     def compute(self, *bottom: Tensor) -> tuple[Tensor, ...]:
         """The pooled map, and the mask where a second top asks for it."""

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Count, Layer, between, exactly
 from fcn_repro.caffe.synced_memory import Shape
+from fcn_repro.memory import VALUE_BYTES
+
+STEP_BYTES = 6000  # that the tensors of a step of LSTM take beside their values
 
 
 class Recurrent(Layer):
@@ -42,6 +45,15 @@ class Recurrent(Layer):
         """Outputs, maybe the states after."""
         return exactly(1 + self._exposed)
 
+    @property
+    def copies(self) -> float:  # type: ignore[override]
+        """Of the outputs: what all steps keep for the backward pass, and their number alone."""
+        return (
+            2 * self.gates
+            + 4
+            + STEP_BYTES / (VALUE_BYTES * max(1, self._batch) * self.param.recurrent_param.num_output)
+        )
+
     def allow_force_backward(self, bottom_index: int) -> bool:
         """Not to the sequence markers."""
         return bottom_index != 1
@@ -67,7 +79,7 @@ class Recurrent(Layer):
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         """Outputs for every step, states for the last."""
         steps, batch = bottom[0][:2]
-        hidden = self.param.recurrent_param.num_output
+        hidden, self._batch = self.param.recurrent_param.num_output, batch
         if steps != self._steps:
             raise self.error(f"was set up for {self._steps} time steps and got {steps}")
         if bottom[1] != (steps, batch) or (self._has_static and bottom[2][0] != batch):
