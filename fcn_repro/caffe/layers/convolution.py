@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from fcn_repro.caffe.fast import columns
 from fcn_repro.caffe.layers.filter_bank import FilterBank
 from fcn_repro.caffe.synced_memory import Shape
 
@@ -24,3 +29,11 @@ class Convolution(FilterBank):
     def spatial_shape(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """Rounded down."""
         return self.window.convolved(size)
+
+    def _gradients(
+        self, x: Tensor, dy: Tensor, weight: Tensor, group: int, wanted: list[bool]
+    ) -> Sequence[Tensor | None]:
+        """See FilterBank."""
+        if columns.pay(x, dy, weight, group):
+            return columns.gradients(x, dy, weight, self.window, wanted)
+        return super()._gradients(x, dy, weight, group, wanted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -78,13 +80,7 @@ class FilterBank(Layer):
             if not (want or any(learned)):
                 found.append(None)
                 continue
-            if not self.window.kernel:
-                made = self._pointwise_gradients(self._batched(x), self._batched(dy))
-            else:
-                made = torch.ops.aten.convolution_backward(
-                    factor(self._batched(dy)), factor(self._batched(x)), factor(weight),
-                    [self.num_output] if has_bias else None, *self._geometry(group), [want, *learned],
-                )  # fmt: skip
+            made = self._gradients(self._batched(x), self._batched(dy), weight, group, [want, *learned])
             dx, *d_params = (None if tensor is None else tensor.to(x.dtype) for tensor in made)
             for index, (gradient, learn) in enumerate(zip(d_params, learned, strict=True)):
                 if learn:
@@ -100,6 +96,17 @@ class FilterBank(Layer):
         bias = None if bias is None else factor(bias)
         y = torch.convolution(factor(self._batched(x)), factor(weight), bias, *self._geometry(group)).to(x.dtype)
         return y if self.axis == 1 else y.view(*x.shape[: self.axis], *y.shape[1:])
+
+    def _gradients(
+        self, x: Tensor, dy: Tensor, weight: Tensor, group: int, wanted: list[bool]
+    ) -> Sequence[Tensor | None]:
+        """Of one bottom, which has one axis before the channels, of the filters and of the bias: those wanted."""
+        if not self.window.kernel:
+            return self._pointwise_gradients(x, dy)
+        bias_sizes = [self.num_output] if len(self.blobs) > 1 else None
+        return torch.ops.aten.convolution_backward(
+            factor(dy), factor(x), factor(weight), bias_sizes, *self._geometry(group), wanted
+        )
 
     def filters(self) -> tuple[Tensor, int]:
         """The filters for torch's operator, and in how many groups they are."""
