@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -47,7 +49,7 @@ class Result:
 
 
 class Dropped(Exception):
-    """An entrant ended before its time; the message is the last line that it printed."""
+    """An entrant ended before its time; the message is the last line that it printed, or which signal ended it."""
 
 
 class _Child:
@@ -67,25 +69,33 @@ class _Child:
     def run(self) -> None:
         """Have the job done once more, and note what it took."""
         assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise Dropped(self.close()) from None
         facts = self._listen()
         self.result.seconds.append(facts["seconds"])
         if "value" in facts:
             self.result.values.append(facts["value"])
 
     def close(self) -> str:
-        """End it; the last line that it printed of its troubles."""
-        self._process.communicate()
-        with self._errors:
+        """End it; what is known of its troubles."""
+        with self._errors, self._process:
+            with contextlib.suppress(BrokenPipeError):  # it ended by itself
+                self._process.communicate()
+            code = self._process.wait()
             self._errors.seek(0)
-            return (self._errors.read().strip().splitlines() or [""])[-1]
+            last = (self._errors.read().strip().splitlines() or ["it said nothing"])[-1]
+        if code < 0:
+            last = f"ended by {signal.Signals(-code).name}" + ", as where memory runs out" * (-code == signal.SIGKILL)
+        return last
 
     def _listen(self) -> Mapping[str, float]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise Dropped(self.close() or "it said nothing")
+            raise Dropped(self.close())
         facts = json.loads(line)
         self.result.bytes, self.result.bytes_before = facts["bytes"], facts["bytes_before"]
         return facts
@@ -103,8 +113,12 @@ def race(
         except Dropped as reason:
             dropped[entrant.name] = str(reason)
     for _ in range(rounds):
-        for child in children.values():
-            child.run()
+        for name, child in list(children.items()):
+            try:
+                child.run()
+            except Dropped as reason:
+                dropped[name] = str(reason)
+                del children[name]
     for child in children.values():
         child.close()
     return {name: child.result for name, child in children.items()}, dropped

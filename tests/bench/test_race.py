@@ -49,6 +49,20 @@ def test_an_entrant_that_says_nothing_is_named(tmp_path, monkeypatch):
     assert dropped == {"mute": "it said nothing"}
 
 
+def test_an_entrant_that_is_killed_in_its_turn_drops_out_and_the_others_go_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(racing, "ROOT", tmp_path)
+    folder = tmp_path / "fcn_repro" / "bench"
+    folder.mkdir(parents=True)
+    answer = """import json; print(json.dumps({"seconds": 1, "bytes": 1, "bytes_before": 1}), flush=True)"""
+    (folder / "contender.py").write_text(
+        f"import os, sys\n{answer}\nfor _ in sys.stdin:\n"
+        f"    if sys.argv[1] == 'doomed': os.kill(os.getpid(), 9)\n    {answer}\n"
+    )
+    results, dropped = race("step", [Entrant("doomed"), Entrant("sound")], tmp_path, 2)
+    assert dropped == {"doomed": "ended by SIGKILL, as where memory runs out"}
+    assert results["sound"].seconds == [1, 1] and "doomed" not in results
+
+
 def test_ratios_are_taken_round_by_round():
     ours, theirs = Result([1.0, 2.0, 4.0]), Result([2.0, 6.0, 8.0])
     assert ours.times_as_fast(theirs) == (2.0, 2.0, 3.0)
