@@ -42,3 +42,9 @@ if TYPE_CHECKING:  # both engines have pycaffe's surface; ours has the types
     from fcn_repro import caffe
 else:
     caffe = _load(name)
+
+
+def save_memory(solver: caffe.SGDSolver) -> None:
+    """Let a solver forget gradients once they are used, as nobody is going to read them; real Caffe keeps them all."""
+    if name == "torch":
+        solver.save_memory()

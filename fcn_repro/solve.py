@@ -185,6 +185,7 @@ class Training:
             logger.info("%s goes on after iteration %d", self.folder.experiment, self.solver.iter)
         elif ranks.is_root():
             initialise(self.solver.net, self.recipe.init)
+        engine.save_memory(self.solver)
         self.align = ranks.tie(self.solver)
         if ranks.is_root():
             self._open_records(tensorboard)

@@ -24,10 +24,10 @@ class Pycaffe:
     """This project's engine or real Caffe, by ENGINE."""
 
     def __init__(self, place: Place) -> None:
-        from fcn_repro.engine import caffe
+        from fcn_repro import engine
 
-        self.caffe, self.place = caffe, place
-        caffe.set_mode_cpu()
+        self.engine, self.caffe, self.place = engine, engine.caffe, place
+        self.caffe.set_mode_cpu()
 
     def forward(self) -> Callable[[], np.ndarray]:
         """Label the image."""
@@ -40,8 +40,9 @@ class Pycaffe:
         return lambda: net.forward()["score"]
 
     def step(self) -> Callable[[], None]:
-        """Forward, backward and update."""
+        """Forward, backward and update, as `tools.solve` makes them."""
         solver = self.caffe.get_solver(str(self.place.solver))
+        self.engine.save_memory(solver)
         solver.net.copy_from(str(self.place.weights))
         self._feed(solver.net, data=self.place.image, label=self.place.label)
         return lambda: solver.step(1)

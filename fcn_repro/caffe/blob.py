@@ -191,6 +191,10 @@ class Blob:
         self._require_equal_count(other)
         self._diff = other._diff
 
+    def shares_gradient(self, other: Blob) -> bool:
+        """Whether both have one diff buffer."""
+        return self._diff is other._diff
+
     def _checked(self, tensor: Tensor) -> Tensor:
         if tensor.shape != self._dims or tensor.dtype != self._dtype:
             raise CaffeError(

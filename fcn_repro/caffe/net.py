@@ -40,6 +40,10 @@ class Net(NetByName):
         Net(network_file, phase, level=0, stages=None, weights=None)
         Net(network_file, weights, phase)          the old form
 
+    Attributes
+        keeps_gradients   True, as in Caffe: after a backward pass the diffs of all blobs can be read. False, to save
+                          memory: within the pass those of maps turn to zeros as soon as they have been used
+
     Raises   RuntimeError("Could not open file ...") for a missing file; CaffeError, naming the layer, for what makes
              Caffe abort while it builds a net.
     """
@@ -99,6 +103,7 @@ class Net(NetByName):
         if param.force_backward:
             self._force_backward()
         self._params.share()
+        self.keeps_gradients = True
         self._fitting = [0] * len(self.layers)  # elements of every layer's tops, up to which they were found to fit
         self._outputs = self._ids(available[name] for name in sorted(available, key=str.encode))
         self._stretches: dict[int, Stretch] = {}
@@ -246,7 +251,15 @@ class Net(NetByName):
             step = self._plan[index]
             if step.runs:
                 self.layers[index].backward(self._tops[index], step.propagate_down, self._bottoms[index])
+                if not self.keeps_gradients:
+                    self._let_gradients_go(index)
             self._call_back("after_backward", index)
+
+    def _let_gradients_go(self, index: int) -> None:
+        """Forget the gradients of a layer's tops: it was the last to need them, unless it hands their memory down."""
+        for blob, weight in zip(self._tops[index], self._loss_weights[index], strict=True):
+            if not weight and not any(blob.shares_gradient(below) for below in self._bottoms[index]):
+                blob.clear_gradient()
 
     def reshape(self) -> None:
         """Let sizes propagate from the inputs to every blob, without computing."""

@@ -61,6 +61,8 @@ class Solver:
         self._current_step = 0
         self._loss = SmoothedLoss(self.param.average_loss)
         self._callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
+        self._saves_memory = self._updates_by_layer = False
+        self._updated: set[int] = set()  # indices of the parameters that this iteration has updated already
 
     # -- what pycaffe offers -------------------------------------------------------------------------------------
 
@@ -83,7 +85,7 @@ class Solver:
                 self.test_all()
             for on_start, _ in self._callbacks:
                 on_start()
-            self._loss.add(sum(self._forward_backward() for _ in range(self.param.iter_size)) / self.param.iter_size)
+            self._loss.add(sum(map(self._forward_backward, range(self.param.iter_size))) / self.param.iter_size)
             if self._is_due(self.param.display):
                 shown = self._display(*shown)
             for _, on_gradients_ready in self._callbacks:
@@ -116,26 +118,26 @@ class Solver:
         if self._is_due(self.param.display):
             log.info("Iteration %d, lr = %g", self.iter, rate)
         self._clip()
-        params = self.net.learnable_params
-        for index, param in enumerate(params):
-            local_rate = float(np.float32(rate) * np.float32(param.lr_mult))
-            history = self.history[index :: len(params)]
-            if local_rate == 0 and self._rests(param, history):
-                continue
-            whole = [param.blob.gradient, param.blob.tensor, *(blob.tensor for blob in history)]
-            for gradient, weight, *past in in_pieces(whole):
-                if self.param.iter_size > 1:
-                    gradient.mul_(1 / self.param.iter_size)
-                self._regularize(gradient, weight, param.decay_mult)
-                update = self.update(gradient, local_rate, past)
-                if update is not gradient:
-                    gradient.copy_(update)
-                weight.sub_(gradient)
+        for index in range(len(self.net.learnable_params)):
+            if index not in self._updated:
+                self._update_param(index, rate)
+        self._updated.clear()
         self.iter += 1
 
     def update(self, gradient: Tensor, rate: float, history: list[Tensor]) -> Tensor:
         """The update to subtract, element by element; changes `history` in place, may change and return `gradient`."""
         raise NotImplementedError
+
+    def save_memory(self) -> None:
+        """From now on forget gradients as soon as they have been used; they then read as zeros.
+
+        Gradients of maps: see Net.keeps_gradients. Those of a layer's parameters become its update when the layer has
+        had its turn in an iteration's last backward pass, unless clipping, callbacks or snapshots want them all.
+        """
+        if not self._saves_memory:
+            self._saves_memory = True
+            self.net.keeps_gradients = False
+            self.net.after_backward(self._update_layer)
 
     def share_weights(self, net: Net) -> None:
         """Let `net` use the train net's weights."""
@@ -210,11 +212,44 @@ class Solver:
         """Whether it is time, at this iteration, for what the root solver does every `interval`; 0 is never."""
         return interval > 0 and self.iter % interval == 0 and parallel.is_root_solver()
 
-    def _forward_backward(self) -> float:
+    def _forward_backward(self, number: int) -> float:
         last = len(self.net.layers) - 1
         loss = self.net._forward(0, last)
+        self._updates_by_layer = self._saves_memory and number == self.param.iter_size - 1 and self._needs_no_diffs()
         self.net._backward(last, 0)
+        self._updates_by_layer = False
         return loss
+
+    def _needs_no_diffs(self) -> bool:
+        """Whether the parameters' gradients need not be there all at once."""
+        return self.param.clip_gradients < 0 and not self.param.snapshot_diff and not self._callbacks
+
+    def _update_layer(self, layer: int) -> None:
+        """After a layer's backward: update the parameters that it owns, as all that share them have had their turn."""
+        if self._updates_by_layer:
+            rate = self.lr
+            for index, param in enumerate(self.net.learnable_params):
+                if param.layer is self.net.layers[layer]:
+                    self._update_param(index, rate)
+                    self._updated.add(index)
+                    param.blob.clear_gradient()
+
+    def _update_param(self, index: int, rate: float) -> None:
+        """Turn a parameter's diff into its update, and subtract that."""
+        params = self.net.learnable_params
+        param, history = params[index], self.history[index :: len(params)]
+        local_rate = float(np.float32(rate) * np.float32(param.lr_mult))
+        if local_rate == 0 and self._rests(param, history):
+            return
+        whole = [param.blob.gradient, param.blob.tensor, *(blob.tensor for blob in history)]
+        for gradient, weight, *past in in_pieces(whole):
+            if self.param.iter_size > 1:
+                gradient.mul_(1 / self.param.iter_size)
+            self._regularize(gradient, weight, param.decay_mult)
+            update = self.update(gradient, local_rate, past)
+            if update is not gradient:
+                gradient.copy_(update)
+            weight.sub_(gradient)
 
     def _clip(self) -> None:
         bound = self.param.clip_gradients

@@ -6,13 +6,15 @@ float rounding), finds out by itself whether what it rests on holds, and lets th
 
     border           TEST: what padding and weights alone decide is kept for a size of picture   weights stay
     frozen_filters   TEST: filters are put into the order that multiplies fastest, once          weights stay
+    columns          TRAIN: filters that outweigh their maps have their gradients by matrices     on the CPU, in f32
     interpolation    a deconvolution that mixes no channels multiplies channel by channel        off-diagonal zeros
     pieces           an update passes over a parameter piece by piece, in the cache              on the CPU
     Layer.overwrite, overwrite_gradient   ReLU and Dropout change their blob where it lies       top is bottom
 
-Whether weights stay is told by stamps: SyncedMemory.stamp. Two more change no computing and have no switch: `pages`, by
-which memory that is freed stays with the process, and fcn_repro/caffe/backward_plan.py, by which gradients that nobody
-needs are not computed. border is made of reach, window_plan, ring and stretch.
+Whether weights stay is told by stamps: SyncedMemory.stamp. Three more change no computing and have no switch: `pages`,
+by which memory that is freed stays with the process; fcn_repro/caffe/backward_plan.py, by which gradients that nobody
+needs are not computed; and Solver.save_memory, by which `tools.solve` lets those go that have been used.
+border is made of reach, window_plan, ring and stretch.
 """
 
 from __future__ import annotations
