@@ -39,7 +39,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup bench test test-resume fuzz test-caffe test-install docs-test lint format nets draw explain experiments train plot report compare submit smoke-voc mini-seeds
+.PHONY: help setup bench test test-resume fuzz test-caffe test-install docs-test lint format nets draw explain profile experiments train plot report compare submit smoke-voc mini-seeds
 .PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
@@ -100,6 +100,10 @@ draw: $(NEEDS) ## draw EXPERIMENT=voc-fcn8s as SVG and PNG
 
 explain: $(NEEDS) ## show where EXPERIMENT=voc-fcn8s gets its sizes, offsets and receptive fields from
 	$(RUN) -m tools.explain $(EXPERIMENT)
+
+profile: $(NEEDS) ## show what EXPERIMENT=voc-fcn8s costs, layer by layer: FLOPs, memory, time (SIZES="100 500", BATCHES="1 2")
+	$(RUN) -m tools.profile $(EXPERIMENT) $(if $(PHASE),--phase $(PHASE)) $(if $(SIZES),--sizes $(SIZES)) \
+	  $(if $(BATCHES),--batches $(BATCHES)) $(if $(GPU),--gpu $(GPU))
 
 ## experiments
 experiments: $(NEEDS) ## list every run: the paper's row, data, start, cost, and how far it has come

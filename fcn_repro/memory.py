@@ -68,6 +68,12 @@ def peak() -> int:
     return most_held if sys.platform == "darwin" else 1024 * most_held
 
 
+def limit(count: int) -> None:
+    """Let this process have no more than so many bytes of data: asking for more then fails, and nobody is killed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (count if hard == resource.RLIM_INFINITY else min(count, hard), hard))
+
+
 def told(count: float) -> str:
     """A number of bytes for people: 8.6 GB, 12.3 MB."""
     return f"{count / GB:.1f} GB" if count >= GB / 10 else f"{count / 1e6:.1f} MB"

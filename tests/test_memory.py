@@ -1,6 +1,8 @@
 """What memory there is, told from Linux's own files, of either version of control groups; and by hand."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -82,6 +84,20 @@ def test_the_peak_stays_when_memory_is_given_back():
     assert before >= held.nbytes
     del held
     assert memory.peak() >= before - (1 << 20)  # Linux counts to some hundred kB
+
+
+def test_beyond_the_limit_nothing_more_is_given_and_the_process_lives():
+    script = """
+from fcn_repro import memory
+memory.limit(1 << 28)
+try:
+    bytearray(1 << 29)
+except MemoryError:
+    print("refused")
+bytearray(1 << 20)
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout == "refused\n", found.stderr
 
 
 @pytest.mark.parametrize("count, text", [(8.64e9, "8.6 GB"), (12_300_000, "12.3 MB"), (math.inf, "inf GB")])

@@ -8,8 +8,7 @@ All take --gpu N, --level N and --stage A,B. Without --gpu, training obeys the s
 gives, and everything else runs on the CPU. While training, Ctrl-C stops after a snapshot and SIGHUP takes a snapshot
 (--sigint_effect, --sighup_effect). GLOG_minloglevel=1 hides the log.
 
-Differs  one GPU only; `time` prints a table, and leaves out what the net does not run backward; with ENGINE=bvlc it
-         counts whole milliseconds, as pycaffe's Timer does on a CPU
+Differs  one GPU only; `time` prints a table, and leaves out what the net does not run backward
 Exit     0 done, or stopped as asked · 1 a fault in a prototxt or while running · 2 bad arguments · 3 a file is missing
 Source   caffe 9b89154 tools/caffe.cpp
 """
@@ -22,12 +21,12 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Callable, Sequence
+from typing import Sequence
 
 import numpy as np
 from google.protobuf import text_format
 
-from fcn_repro import device
+from fcn_repro import device, timing
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.solver_param import solver_of
@@ -138,26 +137,12 @@ def time(options: argparse.Namespace) -> None:
     count = len(net.layers)
     print(f"Initial loss: {net._forward(0, count - 1):g}")
     net._backward(count - 1, 0)
-    spent = np.zeros((count, 2))  # milliseconds forward, backward
-    for _ in range(options.iterations):
-        for index in range(count):
-            spent[index, 0] += _timed(net._forward, index)
-        for index in reversed(range(count)):
-            spent[index, 1] += _timed(net._backward, index)
-    spent /= options.iterations
+    spent = 1000 * sum(timing.by_layer(net) for _ in range(options.iterations)) / options.iterations
     rows = [*zip(net._layer_names, (layer.type for layer in net.layers)), ("total", "")]
     width = max(len(name) for name, _ in rows)
     print(f"{'layer':{width}}  {'type':20}  forward ms  backward ms")
     for (name, kind), (forward, backward) in zip(rows, [*spent, spent.sum(0)]):
         print(f"{name:{width}}  {kind:20}  {forward:10.3f}  {backward:11.3f}")
-
-
-def _timed(run: Callable[[int, int], object], index: int) -> float:
-    timer = caffe.Timer()
-    timer.start()
-    run(index, index)
-    timer.stop()
-    return timer.ms
 
 
 # -- arguments ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ Exit     0 explained · 1 the net cannot take that size · 2 bad arguments
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 from typing import Any, Sequence
@@ -92,15 +91,10 @@ def table(rows: Sequence[Sequence[str]]) -> Sequence[str]:
     return lines
 
 
-def size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not match or not all(int(side) for side in match.groups()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; expected HEIGHTxWIDTH, such as 375x500")
-    return int(match[1]), int(match[2])
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", choices=EXPERIMENTS, metavar="EXPERIMENT", help=", ".join(EXPERIMENTS))
-    parser.add_argument("--size", type=size, default=(500, 500), metavar="HEIGHTxWIDTH", help="default: 500x500")
+    parser.add_argument(
+        "--size", type=program.size, default=(500, 500), metavar="HEIGHTxWIDTH", help="default: 500x500"
+    )
     sys.exit(program.run(main, parser.parse_args()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import Callable
@@ -70,3 +71,11 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no count; expected 1, 2, ...")
     return int(text)
+
+
+def size(text: str) -> tuple[int, int]:
+    """The height and width of an image given on the command line."""
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not match or not all(int(side) for side in match.groups()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; expected HEIGHTxWIDTH, such as 375x500")
+    return int(match[1]), int(match[2])
