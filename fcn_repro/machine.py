@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -15,17 +16,29 @@ CPUINFO = Path("/proc/cpuinfo")  # Linux
 WIDEST_FIRST = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "avx")  # what arithmetic depends on most
 
 
+def processor() -> str:
+    """What the processor calls itself; the kind of machine where it does not tell."""
+    return _of_cpu("model name") or platform.processor() or platform.machine()
+
+
+def instructions() -> list[str]:
+    """Which of WIDEST_FIRST the processor has, the widest first; none where it does not tell."""
+    known = _of_cpu("flags").split()
+    return [name for name in WIDEST_FIRST if name in known]
+
+
+def cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def facts(device: str) -> dict[str, object]:
     """Processor, threads, engine and settings of this process, as JSON; `device` is what `device.choose` returned."""
-    text = CPUINFO.read_text(encoding="utf-8") if CPUINFO.is_file() else ""
-    model, flags = (re.search(rf"^{name}\s*: (.*)$", text, re.M) for name in ("model name", "flags"))
-    known = flags.group(1).split() if flags else []
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {
-        "processor": model.group(1) if model else platform.processor() or platform.machine(),
-        "instructions": next((name for name in WIDEST_FIRST if name in known), ""),
-        "cores": cores,
-        "threads": int(os.environ.get("OMP_NUM_THREADS") or cores),
+        "processor": processor(),
+        "instructions": next(iter(instructions()), ""),
+        "cores": cores(),
+        "threads": int(os.environ.get("OMP_NUM_THREADS") or cores()),
         "device": device,
         "engine": f"torch {metadata.version('torch')}" if engine.name == "torch" else f"Caffe {caffe.__version__}",
         "precision": engine.precision,
@@ -42,3 +55,10 @@ def told(found: dict[str, object]) -> str:
         f"{found['processor']}{instructions}, {found['threads']} threads on {found['cores']} cores; "
         f"{found['engine']}, {' '.join(settings)}, {found['device']}"
     )
+
+
+def _of_cpu(fact: str) -> str:
+    with contextlib.suppress(OSError):
+        found = re.search(rf"^{fact}\s*: (.*)$", CPUINFO.read_text(encoding="utf-8"), re.M)
+        return found.group(1) if found else ""
+    return ""

@@ -24,6 +24,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from fcn_repro import machine
 from fcn_repro.atomic import replacing
 from fcn_repro.bench.chart import bars
 from fcn_repro.bench.place import Place
@@ -50,7 +51,7 @@ JOBS = {
 }
 TITLES = {"forward": "forward, TEST", "step": "training step", "load": "weights loaded", "save": "weights saved"}
 TOLERANCE = 1e-5  # of the largest score; bfloat16 is left out
-BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # what processors that multiply it call that
+BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # instructions that multiply it
 
 
 def main(options: argparse.Namespace) -> None:
@@ -68,7 +69,7 @@ def main(options: argparse.Namespace) -> None:
         absent.update({f"{name} ({job})": reason for name, reason in dropped.items()})
     started = startup(entrants["ours"], place, rounds)
     out = BUILD / ("bench-quick.json" if options.quick else "bench.json")
-    facts = machine(name, size, rounds)
+    facts = conditions(name, size, rounds)
     differences = compare(place, results["forward"])
     report = {
         **facts,
@@ -106,7 +107,7 @@ def field() -> tuple[dict[str, Entrant], dict[str, str]]:
     entrants["ours-plain"] = Entrant("ours-plain", environment={**ours, "PLAIN": "1"})
     entrants["ours-bf16"] = Entrant("ours-bf16", environment={**ours, "PRECISION": "bf16"})
     absent: dict[str, str] = {}
-    if not BFLOAT16 & set(processor("flags").split()):
+    if not BFLOAT16 & set(machine.instructions()):
         absent = dict.fromkeys(("ours-bf16", "openvino-bf16"), "this processor does not multiply bfloat16")
     try:
         python = real_caffe.interpreter()
@@ -140,28 +141,19 @@ def check(differences: Mapping[str, float]) -> None:
         raise ValueError(f"scores differ by more than {TOLERANCE:g} of the largest: {far}")
 
 
-def machine(name: str, size: Sequence[int], rounds: int) -> dict[str, Any]:
+def conditions(name: str, size: Sequence[int], rounds: int) -> dict[str, Any]:
     """Where and what was measured."""
     return {
         "net": name,
         "size": list(size),
         "rounds": rounds,
         "threads": THREADS,
-        "cores": os.cpu_count(),
-        "cpu": processor("model name") or "unknown",
-        "vectors": sorted(set(processor("flags").split()) & {"avx2", "avx512f", *BFLOAT16}),
+        "cores": machine.cores(),
+        "cpu": machine.processor(),
+        "vectors": machine.instructions(),
         "python": platform.python_version(),
         "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE"),
     }
-
-
-def processor(fact: str) -> str:
-    """What Linux says of the processor; nothing elsewhere."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next((line.partition(":")[2].strip() for line in file if line.startswith(fact)), "")
-    except OSError:
-        return ""
 
 
 def medians(results: Mapping[str, Result]) -> dict[str, float]:

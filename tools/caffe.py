@@ -26,7 +26,8 @@ from typing import Sequence
 import numpy as np
 from google.protobuf import text_format
 
-from fcn_repro import device, timing
+from fcn_repro import device
+from fcn_repro.cost import timing
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.solver_param import solver_of

@@ -32,13 +32,14 @@ import statistics
 import sys
 from typing import Any, Iterator, Mapping, Sequence
 
-from fcn_repro import cost_record, cost_table, device, machine
+from fcn_repro import device, machine
 from fcn_repro.atomic import replacing
-from fcn_repro.cost_curves import cost_charts
-from fcn_repro.cost_record import Record
+from fcn_repro.cost import layer_table, ledger
+from fcn_repro.cost.curves import cost_charts
+from fcn_repro.cost.ledger import Record
+from fcn_repro.cost.measurement import DidNotFit, Job, all_passes, measured
 from fcn_repro.diagram.chart import charts
 from fcn_repro.diagram.svg import svg
-from fcn_repro.measurement import DidNotFit, Job, all_passes, measured
 from solvers.experiments import EXPERIMENTS
 from tools import program
 from tools.explain import table
@@ -72,7 +73,7 @@ def main(options: argparse.Namespace) -> None:
 def records(nets: Sequence[SizedNet], facts: Mapping[str, object], options: argparse.Namespace) -> Iterator[Record]:
     """What was measured of each net, now or before; of one that did not fit, `trouble` tells."""
     anew = options.again or not (options.sizes or options.batches)
-    kept = [None if anew else cost_record.known(net.point.path, facts, options.passes) for net in nets]
+    kept = [None if anew else ledger.known(net.point.path, facts, options.passes) for net in nets]
     passes = all_passes(options.phase == "train", options.passes)
     work = [0 if record else passes * net.giga for net, record in zip(nets, kept)]
     for i, (net, record) in enumerate(zip(nets, kept)):
@@ -86,7 +87,7 @@ def records(nets: Sequence[SizedNet], facts: Mapping[str, object], options: argp
             except DidNotFit as trouble:
                 record = {"trouble": f"did not fit into memory: {trouble}"}
             else:
-                cost_record.write(net.point.path, net.costs, record)
+                ledger.write(net.point.path, net.costs, record)
         yield record
 
 
@@ -94,11 +95,11 @@ def print_costs(net: SizedNet, record: Record | None) -> None:
     """The table of a net's layers, their sums, and the net beside the paper's."""
     point = net.point
     print(f"{point}\n")
-    print("\n".join(table(cost_table.rows(net.costs, record))), end="\n\n")
-    print("\n".join(cost_table.sums(net.costs, net.summary, record)))
+    print("\n".join(table(layer_table.rows(net.costs, record))), end="\n\n")
+    print("\n".join(layer_table.sums(net.costs, net.summary, record)))
     at_papers_size = record and (point.phase, point.size, point.batch) == ("deploy", FCN_SIZE, 1)
     forward_s = statistics.median(record["forward_s"]) if record and at_papers_size else None
-    beside = list(cost_table.beside_the_paper(point.experiment, net.summary, forward_s))
+    beside = list(layer_table.beside_the_paper(point.experiment, net.summary, forward_s))
     if beside:
         print("", *table(beside), "", sep="\n")
 
@@ -119,7 +120,7 @@ def sweep(nets: Sequence[SizedNet], facts: Mapping[str, object], options: argpar
     if not rows:
         raise RuntimeError("nothing fitted into memory")
     stem = PROFILE / options.experiment / options.phase
-    cost_record.write_csv(stem.with_suffix(".csv"), rows)
+    ledger.write_csv(stem.with_suffix(".csv"), rows)
     with replacing(stem.with_suffix(".svg")) as file:
         file.write(svg(charts(cost_charts(rows), WIDTH, HEIGHT)))
     print(f"{stem}.csv {stem}.svg")

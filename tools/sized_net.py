@@ -8,7 +8,7 @@ from pathlib import Path
 from google.protobuf import text_format
 
 from fcn_repro.atomic import replacing
-from fcn_repro.costs import costs, fed, summary
+from fcn_repro.cost.costs import costs, fed, summary
 from fcn_repro.datasets import DATASETS
 from fcn_repro.engine import caffe
 from fcn_repro.folder import BUILD

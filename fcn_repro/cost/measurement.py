@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn_repro import device, memory, surgery, timing
+from fcn_repro import device, memory, surgery
+from fcn_repro.cost import timing
 from fcn_repro.engine import caffe
 from fcn_repro.progress import Progress
 
@@ -26,7 +27,7 @@ class DidNotFit(Exception):
 class Job:
     """What is to be measured.
 
-    net        a prototxt whose inputs are Input layers: `fcn_repro.costs.fed`
+    net        a prototxt whose inputs are Input layers: `fcn_repro.cost.costs.fed`
     learning   in TRAIN phase, with backward passes; else in TEST phase
     passes     of each kind that count
     gpu        as `fcn_repro.device.choose` takes it

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
-from fcn_repro.costs import Cost, costs, fed, summary
+from fcn_repro.cost.costs import Cost, costs, fed, summary
 from fcn_repro.engine import caffe
 from fcn_repro.geometry import Grid
 from fcn_repro.paper import tables

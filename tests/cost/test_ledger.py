@@ -1,7 +1,7 @@
 import csv
 
-from fcn_repro import cost_record
-from fcn_repro.costs import Cost
+from fcn_repro.cost import ledger
+from fcn_repro.cost.costs import Cost
 from fcn_repro.geometry import Grid
 
 COSTS = [
@@ -16,23 +16,23 @@ RECORD = {
 
 
 def test_what_is_written_is_known_on_the_same_machine(tmp_path):
-    cost_record.write(tmp_path / "point", COSTS, RECORD)
-    assert cost_record.known(tmp_path / "point", FACTS, 3) == RECORD
-    assert cost_record.known(tmp_path / "point", FACTS, 2) == RECORD
+    ledger.write(tmp_path / "point", COSTS, RECORD)
+    assert ledger.known(tmp_path / "point", FACTS, 3) == RECORD
+    assert ledger.known(tmp_path / "point", FACTS, 2) == RECORD
 
 
 def test_other_machines_more_passes_and_other_files_are_measured_anew(tmp_path):
-    cost_record.write(tmp_path / "point", COSTS, RECORD)
-    assert cost_record.known(tmp_path / "point", {**FACTS, "threads": 1}, 3) is None
-    assert cost_record.known(tmp_path / "point", FACTS, 4) is None
-    assert cost_record.known(tmp_path / "missing", FACTS, 1) is None
+    ledger.write(tmp_path / "point", COSTS, RECORD)
+    assert ledger.known(tmp_path / "point", {**FACTS, "threads": 1}, 3) is None
+    assert ledger.known(tmp_path / "point", FACTS, 4) is None
+    assert ledger.known(tmp_path / "missing", FACTS, 1) is None
     for text in ("{", "{}", "[]"):
         (tmp_path / "other.json").write_text(text)
-        assert cost_record.known(tmp_path / "other", FACTS, 1) is None
+        assert ledger.known(tmp_path / "other", FACTS, 1) is None
 
 
 def test_layers_are_rows_for_other_programs(tmp_path):
-    cost_record.write(tmp_path / "point", COSTS, RECORD)
+    ledger.write(tmp_path / "point", COSTS, RECORD)
     with open(tmp_path / "point.csv", newline="") as file:
         conv, loss = csv.DictReader(file)
     assert (conv["layer"], conv["top"], conv["every_px"], conv["sees_px"]) == ("conv", "1x8x5x6", "2", "3")

@@ -1,4 +1,4 @@
-from fcn_repro.cost_curves import cost_charts
+from fcn_repro.cost.curves import cost_charts
 
 
 def row(side, batch, forward, backward=0.0, peak=1.0):

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from fcn_repro.atomic import replacing
-from fcn_repro.costs import Cost
+from fcn_repro.cost.costs import Cost
 
 MS = 1e3
 
-Record = Mapping[str, Any]  # passes, machine, and what `fcn_repro.measurement.Measurement` has
+Record = Mapping[str, Any]  # passes, machine, and what `fcn_repro.cost.measurement.Measurement` has
 
 
 def write(stem: Path, costs: Sequence[Cost], record: Record) -> None:

@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from fcn_repro import timing
+from fcn_repro.cost import timing
 from fcn_repro.engine import caffe
 from tests.caffe.small_net import TRAINABLE, write
 

@@ -2,13 +2,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from fcn_repro import measurement, memory
-from fcn_repro.costs import fed
-from fcn_repro.engine import caffe
-from fcn_repro.measurement import DidNotFit, Job, all_passes, measure, measured
-from nets import build
 from tests.test_costs import DATA
+
+from fcn_repro import memory
+from fcn_repro.cost import measurement
+from fcn_repro.cost.costs import fed
+from fcn_repro.cost.measurement import DidNotFit, Job, all_passes, measure, measured
+from fcn_repro.engine import caffe
+from nets import build
 
 
 def job(folder: Path, phase: str, passes: int = 2, side: int = 40) -> Job:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import statistics
 from typing import Iterator, Mapping, Sequence
 
-from fcn_repro.cost_record import Record
-from fcn_repro.costs import FLOAT, Cost, Summary
+from fcn_repro.cost.costs import Cost, Summary
+from fcn_repro.cost.ledger import Record
+from fcn_repro.memory import VALUE_BYTES
 from fcn_repro.paper import Cell, tables
 
 STATIC = ("layer", "type", "top", "every", "sees", "parameters", "MB", "GFLOP")
@@ -42,7 +43,7 @@ def sums(costs: Sequence[Cost], net: Summary, record: Record | None) -> Iterator
         f", {backward / GFLOP:,.1f} backward" if learning else ""
     )
     yield (
-        f"parameters         {parameters:,} ({FLOAT * parameters / MB:,.0f} MB), of which {net.learnt:,} learn; "
+        f"parameters         {parameters:,} ({VALUE_BYTES * parameters / MB:,.0f} MB), of which {net.learnt:,} learn; "
         "the others interpolate or scale"
     )
     made, diffs = (sum(getattr(cost, name) for cost in costs) / MB for name in ("activations", "gradients"))
