@@ -51,6 +51,7 @@ JOBS = {
     "data": ("ours",),
     "score": ("ours",),
 }
+WARM_UP = {"forward": 2}  # rounds beside the first: the engine keeps what pictures of a size share from the third on
 TITLES = {"forward": "forward, TEST", "step": "training step", "load": "weights loaded", "save": "weights saved"}
 TOLERANCE = 1e-5  # of the largest score; bfloat16 is left out
 BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # instructions that multiply it
@@ -68,7 +69,7 @@ def main(options: argparse.Namespace) -> None:
     for job, names in JOBS.items():
         print(f"{job}: {', '.join(n for n in names if n not in absent)}", file=sys.stderr)
         here = [entrants[n] for n in names if n not in absent]
-        results[job], dropped = race(job, here, place.path, rounds, THREADS)
+        results[job], dropped = race(job, here, place.path, rounds, THREADS, WARM_UP.get(job, 0))
         absent.update({f"{name} ({job})": reason for name, reason in dropped.items()})
     started = startup(entrants["ours"], place, rounds)
     out = BUILD / ("bench-quick.json" if options.quick else "bench.json")

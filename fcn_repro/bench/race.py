@@ -66,8 +66,8 @@ class _Child:
         self._listen()
         self.result.ready = time.perf_counter() - began
 
-    def run(self) -> None:
-        """Have the job done once more, and note what it took."""
+    def run(self, counts: bool) -> None:
+        """Have the job done once more, and note what it took if it counts."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write("\n")
@@ -75,8 +75,9 @@ class _Child:
         except BrokenPipeError:
             raise Dropped(self.close()) from None
         facts = self._listen()
-        self.result.seconds.append(facts["seconds"])
-        if "value" in facts:
+        if counts:
+            self.result.seconds.append(facts["seconds"])
+        if counts and "value" in facts:
             self.result.values.append(facts["value"])
 
     def close(self) -> str:
@@ -102,9 +103,9 @@ class _Child:
 
 
 def race(
-    job: str, entrants: Sequence[Entrant], folder: Path, rounds: int, threads: int = 2
+    job: str, entrants: Sequence[Entrant], folder: Path, rounds: int, threads: int = 2, warm_up: int = 0
 ) -> tuple[dict[str, Result], dict[str, str]]:
-    """Each entrant's times over some rounds after a first, which does not count; and why others dropped out."""
+    """Each entrant's times over some rounds; and why others dropped out. A first round and `warm_up` do not count."""
     children: dict[str, _Child] = {}
     dropped: dict[str, str] = {}
     for entrant in entrants:
@@ -112,10 +113,10 @@ def race(
             children[entrant.name] = _Child(entrant, job, folder, threads)
         except Dropped as reason:
             dropped[entrant.name] = str(reason)
-    for _ in range(rounds):
+    for number in range(-warm_up, rounds):
         for name, child in list(children.items()):
             try:
-                child.run()
+                child.run(counts=number >= 0)
             except Dropped as reason:
                 dropped[name] = str(reason)
                 del children[name]

@@ -33,6 +33,11 @@ def test_a_plain_module_scores_what_the_engine_scores_and_each_round_is_timed(pl
     np.testing.assert_allclose(scores["pytorch"], scores["ours"], rtol=0, atol=1e-5 * abs(scores["ours"]).max())
 
 
+def test_rounds_that_warm_up_do_not_count(place):
+    results, _ = race("load", [OURS], place.path, 2, warm_up=3)
+    assert len(results["ours"].seconds) == 2
+
+
 def test_the_seconds_that_a_job_tells_of_are_kept(place):
     results, dropped = race("data", [OURS], place.path, 2)
     assert not dropped

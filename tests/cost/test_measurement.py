@@ -2,7 +2,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.test_costs import DATA
 
 from fcn_repro import memory
 from fcn_repro.cost import measurement
@@ -10,6 +9,7 @@ from fcn_repro.cost.costs import fed
 from fcn_repro.cost.measurement import DidNotFit, Job, all_passes, measure, measured
 from fcn_repro.engine import caffe
 from nets import build
+from tests.cost.test_costs import DATA
 
 
 def job(folder: Path, phase: str, passes: int = 2, side: int = 40) -> Job:

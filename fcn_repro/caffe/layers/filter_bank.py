@@ -83,9 +83,9 @@ class FilterBank(Layer):
             made = self._gradients(self._batched(x), self._batched(dy), weight, group, [want, *learned])
             dx, *d_params = (None if tensor is None else tensor.to(x.dtype) for tensor in made)
             for index, (gradient, learn) in enumerate(zip(d_params, learned, strict=True)):
-                if learn:
+                if learn and gradient is not None:
                     self.accumulate(index, gradient)
-            found.append(dx.view(x.shape) if want else None)
+            found.append(None if dx is None else dx.view(x.shape))
         return found
 
     def _filtered(self, x: Tensor) -> Tensor:
