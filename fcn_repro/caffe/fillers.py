@@ -8,6 +8,7 @@ Source   caffe 9b89154 filler.hpp
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fcn_repro.caffe.proto.caffe_pb2 import FillerParameter
 
 NOT_SPARSE = -1
+LARGE = 1 << 20  # numbers
 
 
 def fill(param: FillerParameter, shape: Shape) -> Tensor:
@@ -42,8 +44,20 @@ def fill(param: FillerParameter, shape: Shape) -> Tensor:
 def constant(param: FillerParameter, shape: Shape) -> np.ndarray:
     """`value` everywhere; draws nothing."""
     if param.value == 0:
-        return np.zeros(shape, np.float32)  # not yet touched, so half a gigabyte of them costs neither time nor memory
+        return _zeros(shape)
     return np.full(shape, param.value, np.float32)
+
+
+def _zeros(shape: Shape) -> np.ndarray:
+    """Zeros that take memory only once something is written there; many are replaced by weights, or never used.
+
+    Large ones get pages of their own, as the heap (fast/pages.py) would have to clear its pages now.
+    """
+    count = math.prod(shape)
+    if count < LARGE or not hasattr(mmap, "MAP_ANONYMOUS"):
+        return np.zeros(shape, np.float32)
+    pages = mmap.mmap(-1, 4 * count, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, np.float32).reshape(shape)
 
 
 def uniform(param: FillerParameter, shape: Shape) -> np.ndarray:

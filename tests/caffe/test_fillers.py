@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from fcn_repro import memory
 from fcn_repro.caffe import fillers, rng
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2
@@ -19,6 +20,14 @@ def test_fills_with_a_constant_zero_unless_told_otherwise():
 
 
 # Values of real Caffe (BVLC master 9b89154, CPU) with random seed 1701.
+def test_large_zeros_are_zeros_that_take_memory_only_where_they_are_written():
+    before = memory.held()
+    values = fillers.fill(caffe_pb2.FillerParameter(), (64, 1 << 20))  # 256 MB
+    assert memory.held() - before < 1 << 26
+    values[1] += 3
+    assert float(values[:3].sum()) == 3 << 20
+
+
 @pytest.mark.parametrize(
     ("param", "expected"),
     [
