@@ -60,10 +60,39 @@ def picture(source: str | Path | IO[bytes], max_pixels: int = MAX_PIXELS) -> Ite
     # Pillow's own limit warns at half its size and cannot be told per picture.
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
+        _require_few(_webp_size(_head(source)), max_pixels)
         with Image.open(str(source) if isinstance(source, Path) else source, formats=FORMATS) as image:
-            if image.width * image.height > max_pixels:
-                found = f"{image.width} x {image.height} pixels"
-                raise Image.DecompressionBombError(f"{found}; expected at most {max_pixels}")
+            _require_few(image.size, max_pixels)
             yield image
     finally:
         Image.MAX_IMAGE_PIXELS = before
+
+
+def _require_few(size: tuple[int, int], max_pixels: int) -> None:
+    if size[0] * size[1] > max_pixels:
+        raise Image.DecompressionBombError(f"{size[0]} x {size[1]} pixels; expected at most {max_pixels}")
+
+
+def _head(source: str | Path | IO[bytes]) -> bytes:
+    if isinstance(source, (str, Path)):
+        with open(str(source), "rb") as file:
+            return file.read(30)
+    head = source.read(30)
+    source.seek(0)
+    return head
+
+
+def _webp_size(head: bytes) -> tuple[int, int]:
+    """Width and height by the first 30 bytes of a WEBP file, as its decoder takes memory for them once it is opened.
+
+    (0, 0) for all other files. Source   RFC 9649, sections 2.5 to 2.7
+    """
+    kind = head[12:16] if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else b""
+    if kind == b"VP8X":
+        return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
+    if kind == b"VP8 ":
+        return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
+    if kind == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return 0, 0

@@ -160,6 +160,8 @@ def _zip_members(raw: IO[bytes]) -> Iterator[Member]:
     with zipfile.ZipFile(raw) as archive:
         end = 0
         for info in archive.infolist():
+            if info.header_offset < 0:
+                raise zipfile.BadZipFile(f"{info.filename} begins before the archive")
             end += info.compress_size
             unix_type = info.external_attr >> 28  # the top bits of st_mode: 8 is a plain file, 0 was not noted
             kind = "folder" if info.is_dir() else "file" if unix_type in (0, 8) else "other"

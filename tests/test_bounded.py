@@ -1,3 +1,4 @@
+import io
 import os
 import struct
 import zlib
@@ -37,6 +38,22 @@ def test_a_picture_of_too_many_pixels_is_refused_and_not_only_warned_of(tmp_path
     with pytest.raises(Image.DecompressionBombError, match=f"{side} x {side} pixels; expected at most"):
         with bounded.picture(bomb(tmp_path / "a.png", side)):
             pass
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"lossless": True}, {"save_all": True, "append_images": [Image.new("RGB", (300, 200))]}],
+    ids=["VP8", "VP8L", "VP8X"],
+)  # fmt: skip
+def test_a_webp_of_too_many_pixels_is_refused_before_its_decoder_takes_memory_for_them(tmp_path, monkeypatch, options):
+    path = tmp_path / "a.webp"
+    Image.new("RGB", (300, 200), (255, 0, 0)).save(path, **options)
+    with bounded.picture(path, max_pixels=300 * 200) as image:
+        assert image.size == (300, 200)
+    monkeypatch.setattr(Image, "open", lambda *args, **named: pytest.fail("opened"))
+    for source in (path, io.BytesIO(path.read_bytes())):
+        with pytest.raises(Image.DecompressionBombError, match="300 x 200 pixels; expected at most 59999"):
+            with bounded.picture(source, max_pixels=300 * 200 - 1):
+                pass
 
 
 def test_a_limit_can_be_raised_for_one_picture(tmp_path):
