@@ -26,6 +26,7 @@ LIMIT_HEADER = MB  # of what comes before a member: a long name, extended attrib
 DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError),
     *(ValueError, LookupError, OverflowError, MemoryError, struct.error),
+    TypeError,  # over a gzip header that is cut short
 )
 
 Opener = Callable[[], IO[bytes]]
