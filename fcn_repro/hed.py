@@ -13,7 +13,7 @@ import numpy as np
 
 from fcn_repro.engine import caffe
 from fcn_repro.fetch import member
-from fcn_repro.surgery import save
+from fcn_repro.surgery import interp, save, upsampling_layers
 
 STAGES = (2, 2, 3, 3, 3)  # convolutions in each
 SEED = 1337
@@ -23,7 +23,8 @@ def write_hed_vgg16(prototxt: Path, out: Path) -> None:
     """Write the caffemodel of a net with VGG-16's layers: conv1_1 to conv5_3 from the package, fc6 and fc7 at random.
 
     The random layers keep the variance of what they read (He et al., 2015), and each of their filters sums to zero:
-    what they read is never negative, and all filters would answer mostly to how bright it is. Score layers are zero.
+    what they read is never negative, and all filters would answer mostly to how bright it is. Score layers are zero,
+    upsampling is bilinear.
 
     Raises   DataError when the package cannot be had
     """
@@ -40,4 +41,5 @@ def write_hed_vgg16(prototxt: Path, out: Path) -> None:
         weights = net.params[name][0].data
         weights[...] = random.standard_normal(weights.shape, np.float32) * np.sqrt(2 / weights[0].size)
         weights -= weights.mean(axis=(1, 2, 3), keepdims=True)
+    interp(net, upsampling_layers(net))
     save(net, out)

@@ -2,10 +2,12 @@
 
 import argparse
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
 
+from fcn_repro import hed
 from fcn_repro.datasets import smoke as photographs
 from fcn_repro.datasets.voc import voc_files
 from fcn_repro.engine import caffe
@@ -32,12 +34,18 @@ def write_photographs():
         (lists / f"{split}.txt").write_text("".join(f"{item}\n" for item in items))
 
 
-def write_random_weights(prototxt, out):
+def write_from_stand_in(prototxt, out):
+    """Let the program's own function read a package of random weights, as narrow as the net."""
     net = caffe.Net(str(prototxt), caffe.TEST)
-    for name in net.params:
-        weights = net.params[name][0].data
-        weights[...] = np.random.default_rng(0).normal(size=weights.shape) * np.sqrt(2 / weights[0].size)
-    net.save(str(out))
+    random = np.random.default_rng(0)
+    with h5py.File("package.h5", "w") as file:
+        for name in (name for name in net.params if name.startswith("conv")):
+            stage, i = name[len("conv") :].split("_")
+            layer = f"block{stage}/layers/conv2d{f'_{int(i) - 1}' if i != '1' else ''}/vars"
+            weights, bias = (blob.data for blob in net.params[name])
+            file[f"{layer}/0"] = random.normal(size=weights.shape[2:] + weights.shape[1::-1]) / weights[0].size ** 0.5
+            file[f"{layer}/1"] = np.zeros(bias.shape)
+    hed.write_hed_vgg16(prototxt, out)
 
 
 @pytest.fixture
@@ -45,7 +53,8 @@ def printed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(smoke, "STAGES", STAGES)
     monkeypatch.setattr(smoke, "PREPARE", {"smoke": write_photographs})
-    monkeypatch.setattr(smoke, "write_hed_vgg16", write_random_weights)
+    monkeypatch.setattr(hed, "member", lambda package, path: "package.h5")
+    monkeypatch.setattr(smoke, "write_hed_vgg16", write_from_stand_in)
     smoke.main(argparse.Namespace(iterations=None, gpu=-1))
     return capsys.readouterr().out
 
