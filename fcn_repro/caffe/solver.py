@@ -132,7 +132,8 @@ class Solver:
         """From now on forget gradients as soon as they have been used; they then read as zeros.
 
         Gradients of maps: see Net.keeps_gradients. Those of a layer's parameters become its update when the layer has
-        had its turn in an iteration's last backward pass, unless clipping, callbacks or snapshots want them all.
+        had its turn in an iteration's last backward pass, unless clipping, callbacks or snapshots want them all; so an
+        error within that pass leaves some layers updated.
         """
         if not self._saves_memory:
             self._saves_memory = True
@@ -216,8 +217,10 @@ class Solver:
         last = len(self.net.layers) - 1
         loss = self.net._forward(0, last)
         self._updates_by_layer = self._saves_memory and number == self.param.iter_size - 1 and self._needs_no_diffs()
-        self.net._backward(last, 0)
-        self._updates_by_layer = False
+        try:
+            self.net._backward(last, 0)
+        finally:
+            self._updates_by_layer = False  # also after an error: a backward pass by hand is no update
         return loss
 
     def _needs_no_diffs(self) -> bool:
@@ -227,10 +230,9 @@ class Solver:
     def _update_layer(self, layer: int) -> None:
         """After a layer's backward: update the parameters that it owns, as all that share them have had their turn."""
         if self._updates_by_layer:
-            rate = self.lr
             for index, param in enumerate(self.net.learnable_params):
                 if param.layer is self.net.layers[layer]:
-                    self._update_param(index, rate)
+                    self._update_param(index, self.lr)
                     self._updated.add(index)
                     param.blob.clear_gradient()
 

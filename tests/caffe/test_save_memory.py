@@ -76,3 +76,21 @@ def test_callbacks_meet_all_gradients(tmp_path):
     solver.add_callback(lambda: None, lambda: met.append(shown(solver)[1]))
     solver.step(1)
     assert {"conv1_1", "fc7", "score_fr"} <= met[0]
+
+
+def test_after_an_error_in_an_update_a_backward_pass_by_hand_updates_nothing(tmp_path):
+    solver = trained(tmp_path, FCN8S, True, options="")
+    fails = [True]
+
+    def fail(layer: int) -> None:
+        if layer == 0 and fails.pop():
+            raise RuntimeError("out of memory")
+
+    solver.net.after_backward(fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        solver.step(1)
+    fails.append(False)
+    before = {name: blobs[0].data.copy() for name, blobs in solver.net.params.items()}
+    solver.net.backward()
+    for name, blobs in solver.net.params.items():
+        np.testing.assert_array_equal(blobs[0].data, before[name])
