@@ -31,7 +31,9 @@ using trained nets
     heatmap     shows where a classifier sees a class; synsets are the concepts above its classes
 arithmetic
     geometry    where the cells of blobs lie on the image; sliding, interpolation and prediction are small parts
-    costs       what nets cost, by layer; bench/ measures the engine beside others
+what it costs
+    cost/       what nets cost, by layer: counted and measured; bench/ measures the engine beside others; machine
+                says on what
 """
 
 __version__ = "0.1.0"

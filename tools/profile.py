@@ -40,6 +40,7 @@ from fcn_repro.cost.ledger import Record
 from fcn_repro.cost.measurement import DidNotFit, Job, all_passes, measured
 from fcn_repro.diagram.chart import charts
 from fcn_repro.diagram.svg import svg
+from fcn_repro.memory import GB
 from solvers.experiments import EXPERIMENTS
 from tools import program
 from tools.explain import table
@@ -131,7 +132,7 @@ def row(net: SizedNet, record: Record) -> dict[str, Any]:
     layers = [sum(record[f"layers_{way}_s"]) for way in ("forward", "backward")]
     values = (
         *(*net.point.size, net.point.batch, net.work / GIGA, sum(layers), statistics.median(record["forward_s"])),
-        *(statistics.median(record["backward_s"] or [0.0]), record["peak_bytes"] / GIGA),
+        *(statistics.median(record["backward_s"] or [0.0]), record["peak_bytes"] / GB),
     )
     return dict(zip(COLUMNS, values))
 

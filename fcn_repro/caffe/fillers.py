@@ -19,6 +19,7 @@ from torch import Tensor
 from fcn_repro.caffe import rng
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.synced_memory import Shape
+from fcn_repro.memory import VALUE_BYTES
 
 if TYPE_CHECKING:
     from fcn_repro.caffe.proto.caffe_pb2 import FillerParameter
@@ -56,7 +57,7 @@ def _zeros(shape: Shape) -> np.ndarray:
     count = math.prod(shape)
     if count < LARGE or not hasattr(mmap, "MAP_ANONYMOUS"):
         return np.zeros(shape, np.float32)
-    pages = mmap.mmap(-1, 4 * count, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    pages = mmap.mmap(-1, VALUE_BYTES * count, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     return np.frombuffer(pages, np.float32).reshape(shape)
 
 

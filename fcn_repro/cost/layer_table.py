@@ -7,12 +7,12 @@ from typing import Iterator, Mapping, Sequence
 
 from fcn_repro.cost.costs import Cost, Summary
 from fcn_repro.cost.ledger import Record
-from fcn_repro.memory import VALUE_BYTES
+from fcn_repro.memory import GB, VALUE_BYTES
 from fcn_repro.paper import Cell, tables
 
 STATIC = ("layer", "type", "top", "every", "sees", "parameters", "MB", "GFLOP")
 MEASURED = ("ms", "backward ms", "GFLOP/s")
-MS, MB, GB, GFLOP = 1e3, 1e6, 1e9, 1e9
+MS, MB, GFLOP = 1e3, 1e6, 1e9
 
 
 def rows(costs: Sequence[Cost], record: Record | None) -> list[Sequence[str]]:
