@@ -57,7 +57,7 @@ def required(net: Any, prototxt: Any, size: Sequence[int]) -> float:
     """Bytes that a net takes for an image of (H, W), by the shapes of its blobs; inf where one would be too large.
 
     While a layer is computed, its bottoms, tops and filters are there once more, in the order in which they are
-    multiplied; and from the third image on all filters are kept in such an order, too.
+    multiplied. That filters are kept so is not counted: the engine does it where there is room.
     """
     rows, columns = (min(length, MEASURED) for length in size)
     net.blobs[net.inputs[0]].reshape(1, 3, rows, columns)
@@ -71,4 +71,4 @@ def required(net: Any, prototxt: Any, size: Sequence[int]) -> float:
         filters.get(layer.name, 0) + sum(counts[blob] for blob in {*layer.bottom, *layer.top})
         for layer in prototxt.layer
     )
-    return VALUE_BYTES * (sum(counts.values()) + 2 * sum(filters.values()) + max(once_more))
+    return VALUE_BYTES * (sum(counts.values()) + sum(filters.values()) + max(once_more))

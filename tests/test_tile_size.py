@@ -20,7 +20,7 @@ layer { name: "score" type: "Convolution" bottom: "c" top: "score"
         convolution_param { num_output: 2 kernel_size: 1 } }
 """
 BYTES = 4 * (3 + 5 + 2 + 3 + 5)  # a pixel: all blobs, and bottom and top of c once more
-FILTERS = 4 * (2 * (5 * 3 * 81 + 5 + 2 * 5 + 2) + 5 * 3 * 81 + 5)  # twice, and c's once more
+FILTERS = 4 * ((5 * 3 * 81 + 5 + 2 * 5 + 2) + 5 * 3 * 81 + 5)  # and c's once more
 PIXEL = BYTES + tile_size.PICTURE_BYTES
 
 

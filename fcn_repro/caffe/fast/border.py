@@ -6,7 +6,8 @@ weights, so the border of a size is kept when its second picture comes; from the
 window of the map, inside the kept ring.
 
 Holds    in TEST phase; while weights stay; while no numpy view of them or of a map is held; in passes without
-         callbacks over a whole stretch; from the third picture of a size on, of the SIZES sizes seen last
+         callbacks over a whole stretch; from the third picture of a size on, of the SIZES sizes seen last; where there
+         is room for a copy of the filters
 Reading  the maps inside a stretch are not whole. Whoever reads one, or runs backward, has the stretch computed again,
          from copies of picture and weights; from then on that net computes it whole.
 """
@@ -29,7 +30,7 @@ from fcn_repro.memory import VALUE_BYTES
 
 SIZES = 32  # some 15 MB each, for VGG-16 at 500x500
 
-Frozen = list[Callable[[Tensor, bool], Tensor]]  # Step.frozen() of every step
+Frozen = list[Callable[[Tensor, bool], Tensor]]  # Step.frozen() of the first steps, up to the last that was needed
 
 
 class Stretch:
@@ -41,6 +42,7 @@ class Stretch:
         self._plans: OrderedDict[Shape, WindowPlan | None] = OrderedDict()
         self._stamps: list[tuple[int, ...] | None] = []
         self._frozen: Frozen = []
+        self._has_room: bool | None = None  # for these; None before it was looked at
         self._unsettled: Unsettled | None = None
         self._is_looked_into = False
 
@@ -55,7 +57,7 @@ class Stretch:
         if plan is None or self._last(plan) > end:
             return None
         plan.pictures += 1
-        if plan.pictures == 1:
+        if plan.pictures == 1 or not self._is_roomy():
             return None
         if plan.rings:
             self._run_windows(plan)
@@ -75,9 +77,15 @@ class Stretch:
         """Whether the weights are certain to be the same as in the last pass; if not, forget what was made of them."""
         stamps = [blob.stamp for step in self._steps for blob in step.layer.blobs]
         if stamps != self._stamps or None in stamps:
-            self._stamps, self._frozen = stamps, []
+            self._stamps, self._frozen, self._has_room = stamps, [], None
             self._plans.clear()
         return None not in stamps
+
+    def _is_roomy(self) -> bool:
+        """Whether this process may have the memory for a copy of all filters."""
+        if self._has_room is None:
+            self._has_room = make_room(_copies(self._steps))
+        return self._has_room
 
     def _plan(self, shape: Shape) -> WindowPlan | None:
         if shape not in self._plans:
@@ -100,9 +108,10 @@ class Stretch:
             plan.rings.append((window.needed.cut(step.bottom.tensor, step.beyond), whole))
 
     def _run_windows(self, plan: WindowPlan) -> None:
-        if not self._frozen:
-            make_room(VALUE_BYTES * 2 * sum(blob.count for step in self._steps for blob in step.layer.blobs))
-            self._frozen = [step.frozen() for step in self._steps]
+        missing = self._steps[len(self._frozen) : len(plan.windows)]
+        if missing:
+            make_room(_copies(missing))
+            self._frozen += [step.frozen() for step in missing]
         for layer, bottom, top in self._placed[self.first : self._last(plan) + 1]:
             layer.reshape(bottom, top)
         picture = self._steps[0].bottom.tensor
@@ -110,7 +119,8 @@ class Stretch:
         part, at = picture, (Span(0, picture.shape[2]), Span(0, picture.shape[3]))
         for step, window, rings, frozen in zip(self._steps, plan.windows, plan.rings, self._frozen, strict=False):
             step.layer.make_room([step.bottom], [step.top])
-            padded = window.needed.filled(part, at, rings[0], _layout(picture))
+            layout = step.layout(part, window.needed.size)
+            padded = window.needed.filled(part, at, rings[0], layout)
             part, at = frozen(padded, True), window.whole.inside
             if self._is_shared(step, plan):
                 step.top.store(window.whole.filled(part, at, rings[1], torch.contiguous_format))
@@ -160,6 +170,7 @@ def stretches(placed: Sequence[Placed], loss_weights: Sequence[Sequence[float]])
     return found
 
 
-def _layout(x: Tensor) -> torch.memory_format:
-    """In which order of its axes a map is filtered fastest; without tensor cores GPUs prefer whole channels."""
-    return torch.contiguous_format if x.is_cuda else torch.channels_last
+def _copies(steps: Sequence[Step]) -> int:
+    """Bytes that it takes to copy the filters of some steps: on the way, those of one step are there once more."""
+    counts = [sum(blob.count for blob in step.layer.blobs) for step in steps]
+    return VALUE_BYTES * (sum(counts) + max(counts))

@@ -12,29 +12,33 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fcn_repro.caffe.fast import winograd
+from fcn_repro.caffe.layers.geometry import Window
 from fcn_repro.caffe.precision import factor
-
-Pair = Sequence[int]  # along rows and columns
 
 
 class FrozenFilters:
     """A two-dimensional convolution (N, C, H, W) -> (N, K, OH, OW) by fixed filters, optionally rectified."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, stride: Pair, dilation: Pair, group: int) -> None:
-        self._stride, self._dilation, self._group = stride, dilation, group
+    def __init__(self, weight: Tensor, bias: Tensor | None, window: Window, group: int) -> None:
+        self._window, self._group = window, group
+        self._suits_winograd = winograd.suits(weight, window, group)  # which takes them as they are
         own = factor(weight)
-        self._is_packed = _is_packable(own)
-        self._weight = _packed(own, stride, dilation, group) if self._is_packed else own.clone()
+        self._is_packed = _is_packable(own) and not self._suits_winograd
+        self._weight = _packed(own, window, group) if self._is_packed else own.clone()
         self._bias = None if bias is None else factor(bias).clone()
 
-    def __call__(self, x: Tensor, pad: Pair, rectify: bool) -> Tensor:
+    def __call__(self, x: Tensor, pad: Sequence[int], rectify: bool) -> Tensor:
         """The top for a bottom; channels come last in its memory where they do in the bottom's."""
-        if self._is_packed:
+        window = self._window
+        if self._suits_winograd and winograd.pays(x.shape[2:], pad):
+            y = winograd.filtered(x, self._weight, self._bias, pad)
+        elif self._is_packed:
             y = torch.ops.mkldnn._convolution_pointwise(
-                factor(x), self._weight, self._bias, pad, self._stride, self._dilation, self._group, "none", [], "",
+                factor(x), self._weight, self._bias, pad, window.stride, window.dilation, self._group, "none", [], "",
             )  # fmt: skip
         else:
-            y = F.conv2d(factor(x), self._weight, self._bias, self._stride, pad, self._dilation, self._group)
+            y = F.conv2d(factor(x), self._weight, self._bias, window.stride, pad, window.dilation, self._group)
         return (y.clamp_(min=0) if rectify else y).to(x.dtype)  # oneDNN's own ReLU would turn NaN into 0
 
 
@@ -48,6 +52,6 @@ def _is_packable(weight: Tensor) -> bool:
     return known and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
-def _packed(weight: Tensor, stride: Pair, dilation: Pair, group: int) -> Tensor:
+def _packed(weight: Tensor, window: Window, group: int) -> Tensor:
     weight = weight.contiguous().to_mkldnn()
-    return torch._C._nn.mkldnn_reorder_conv2d_weight(weight, [0, 0], list(stride), list(dilation), group)
+    return torch._C._nn.mkldnn_reorder_conv2d_weight(weight, [0, 0], list(window.stride), list(window.dilation), group)

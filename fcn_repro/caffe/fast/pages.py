@@ -19,6 +19,7 @@ from fcn_repro.caffe import mode
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 LEAST_FREE = 1 << 30  # bytes: holes of less are kept between passes
+FEWEST_FREE = 1 << 28  # and of less than this where memory matters more than time
 LEAST_NEEDED = 1 << 26  # bytes: for less nobody looks whether they are there
 
 
@@ -39,9 +40,10 @@ def keep_pages() -> None:
         mallopt(_M_TRIM_THRESHOLD, -1)
 
 
-def give_back_holes() -> None:
+def give_back_holes(saving: bool = False) -> None:
     """Give what is held and free back to the kernel if it is more than LEAST_FREE, and than half of what is used.
 
+    saving   if it is more than FEWEST_FREE
     No-op where there is no glibc of 2.33 or later.
     """
     libc = _libc()
@@ -50,20 +52,27 @@ def give_back_holes() -> None:
         return
     mallinfo2.restype = _Heap
     heap = mallinfo2()
-    if min(heap.free, memory.held() - heap.used) > max(LEAST_FREE, heap.used // 2):
+    least = FEWEST_FREE if saving else max(LEAST_FREE, heap.used // 2)
+    if min(heap.free, memory.held() - heap.used) > least:
         libc.malloc_trim(0)
 
 
-def make_room(needed: int) -> None:
+def make_room(needed: int) -> bool:
     """Give all that is free back to the kernel if `needed` bytes on the CPU could be more than this process may have.
 
-    They may fit into holes, but then the kernel only has to find them again; no-op where there is no glibc.
+    They may fit into holes, but then the kernel only has to find them again. Returns whether they are less now; nothing
+    is looked at, or given, where memory is a GPU's or what is needed is little.
     """
+    if needed < LEAST_NEEDED or mode.device().type != "cpu" or _fits(needed):
+        return True
     trim = getattr(_libc(), "malloc_trim", None)
-    if trim is None or needed < LEAST_NEEDED or mode.device().type != "cpu":
-        return
-    if memory.held() + needed > memory.for_this_process():
+    if trim is not None:
         trim(0)
+    return _fits(needed)
+
+
+def _fits(needed: int) -> bool:
+    return memory.held() + needed <= memory.for_this_process()
 
 
 @cache

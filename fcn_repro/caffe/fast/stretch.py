@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fcn_repro.caffe.blob import Blob
+from fcn_repro.caffe.fast import winograd
 from fcn_repro.caffe.fast.frozen_filters import FrozenFilters
 from fcn_repro.caffe.fast.reach import Slide
 from fcn_repro.caffe.layers.base import Layer
@@ -54,6 +55,10 @@ class Step:
         """Whether windows over a part of a bottom of that shape give what they give over the whole."""
         return True
 
+    def layout(self, x: Tensor, size: Sequence[int]) -> torch.memory_format:
+        """In which order of its axes a bottom like `x`, of (H, W) with its padding, is computed with fastest."""
+        return torch.contiguous_format if x.is_cuda else torch.channels_last  # GPUs: unless they have tensor cores
+
     def frozen(self) -> Callable[[Tensor, bool], Tensor]:
         """A function of a bottom that gives the top by the weights of now; `padded`: the bottom has its padding."""
         raise NotImplementedError
@@ -75,10 +80,15 @@ class Filtering(Step):
         """Zeros."""
         return 0.0
 
+    def layout(self, x: Tensor, size: Sequence[int]) -> torch.memory_format:
+        """See Step."""
+        suits = winograd.suits(self.layer.blobs[0].tensor, self.layer.window, self.layer.group)
+        return torch.contiguous_format if suits and winograd.pays(size, (0, 0)) else super().layout(x, size)
+
     def frozen(self) -> Callable[[Tensor, bool], Tensor]:
         """See Step."""
         window, (weight, *bias) = self.layer.window, [blob.tensor for blob in self.layer.blobs]
-        filters = FrozenFilters(weight, bias[0] if bias else None, window.stride, window.dilation, self.layer.group)
+        filters = FrozenFilters(weight, bias[0] if bias else None, window, self.layer.group)
         return lambda x, padded: filters(x, (0, 0) if padded else window.pad, self.rectified)
 
 

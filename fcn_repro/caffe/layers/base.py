@@ -12,7 +12,7 @@ from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.fast.pages import make_room
 from fcn_repro.caffe.memory_required import MemoryRequired
-from fcn_repro.caffe.proto import caffe_pb2, stored_blob
+from fcn_repro.caffe.proto import stored_blob
 from fcn_repro.caffe.synced_memory import Shape
 from fcn_repro.memory import VALUE_BYTES
 
@@ -100,7 +100,7 @@ class Layer:
         if self.is_in_place and fast.on() and self.overwrite(bottom[0].tensor):
             return
         inputs = tuple(blob.tensor for blob in bottom)
-        if self.phase == caffe_pb2.TEST and fast.on() and not self.is_in_place:
+        if fast.on() and not self.is_in_place:
             self.make_room(bottom, top)
         for blob, result in zip(top, _as_tuple(self.compute(*inputs)), strict=True):
             in_place = any(blob is source for source in bottom)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from fcn_repro.caffe.fast import columns
+from fcn_repro.caffe.fast import columns, winograd
 from fcn_repro.caffe.layers.filter_bank import FilterBank
 from fcn_repro.caffe.synced_memory import Shape
 
@@ -30,10 +30,23 @@ class Convolution(FilterBank):
         """Rounded down."""
         return self.window.convolved(size)
 
+    def _slid(self, x: Tensor, weight: Tensor, bias: Tensor | None, group: int) -> Tensor:
+        """See FilterBank."""
+        if self._is_spared(x, weight, group):
+            return winograd.filtered(x, weight, bias, self.window.pad)
+        return super()._slid(x, weight, bias, group)
+
     def _gradients(
         self, x: Tensor, dy: Tensor, weight: Tensor, group: int, wanted: list[bool]
     ) -> Sequence[Tensor | None]:
         """See FilterBank."""
         if columns.pay(x, dy, weight, group):
             return columns.gradients(x, dy, weight, self.window, wanted)
+        if wanted[0] and self._is_spared(x, weight, group):
+            _, *others = super()._gradients(x, dy, weight, group, [False, *wanted[1:]])
+            return winograd.bottom_gradient(dy, weight, self.window.pad), *others
         return super()._gradients(x, dy, weight, group, wanted)
+
+    def _is_spared(self, x: Tensor, weight: Tensor, group: int) -> bool:
+        """Whether Winograd's filtering spares multiplications."""
+        return winograd.suits(weight, self.window, group) and winograd.pays(x.shape[2:], self.window.pad)

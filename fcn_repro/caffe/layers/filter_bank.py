@@ -93,9 +93,13 @@ class FilterBank(Layer):
         bias = self.blobs[1].tensor if len(self.blobs) > 1 else None
         if not self.window.kernel:
             return self._pointwise(self._batched(x), weight, bias).view(*x.shape[: self.axis], self.num_output)
-        bias = None if bias is None else factor(bias)
-        y = torch.convolution(factor(self._batched(x)), factor(weight), bias, *self._geometry(group)).to(x.dtype)
+        y = self._slid(self._batched(x), weight, bias, group)
         return y if self.axis == 1 else y.view(*x.shape[: self.axis], *y.shape[1:])
+
+    def _slid(self, x: Tensor, weight: Tensor, bias: Tensor | None, group: int) -> Tensor:
+        """The top of one bottom, which has one axis before the channels."""
+        bias = None if bias is None else factor(bias)
+        return torch.convolution(factor(x), factor(weight), bias, *self._geometry(group)).to(x.dtype)
 
     def _gradients(
         self, x: Tensor, dy: Tensor, weight: Tensor, group: int, wanted: list[bool]

@@ -1,5 +1,6 @@
 """The border of a size is computed once; what is shown is what computing everything gives."""
 
+import itertools
 from unittest.mock import Mock
 
 import numpy as np
@@ -147,13 +148,25 @@ def test_every_layer_asks_for_room_before_it_computes_the_whole_or_a_window(tmp_
     heap = Mock(spec=["malloc_trim"])
     monkeypatch.setattr(pages, "_libc", lambda: heap)
     monkeypatch.setattr(pages, "LEAST_NEEDED", 0)
-    monkeypatch.setattr(pages.memory, "for_this_process", lambda: 0)
+    fits = itertools.cycle([False, True])  # before what is free is given back, and after
+    monkeypatch.setattr(pages, "_fits", lambda needed: next(fits))
     net, asked = make_net(tmp_path), []
     for _ in range(4):
         show(net)
         asked.append(heap.malloc_trim.call_count - sum(asked))
     making = sum(not layer.is_in_place and layer.type not in ("Input", "Split") for layer in net.layers)
-    assert asked == [making, making, making + 1, making]  # once for the filters
+    assert asked == [making, making + 1, making + 1, making]  # for the filters: whether they may be copied, and then
+
+
+def test_where_copies_of_filters_have_no_room_every_layer_computes_the_whole(tmp_path, monkeypatch, layers_run):
+    net = make_net(tmp_path)
+    monkeypatch.setattr(pages, "LEAST_NEEDED", 0)
+    monkeypatch.setattr(pages.memory, "for_this_process", lambda: 0)
+    run_in(net)
+    layers_run.clear()
+    picture = show(net)
+    assert len(layers_run) == sum(layer.type == "Convolution" for layer in net.layers)
+    scores_agree(net, picture)
 
 
 def test_sizes_may_alternate_and_only_some_are_kept(tmp_path, monkeypatch):

@@ -1,0 +1,102 @@
+"""Winograd's filtering gives what torch's convolution gives, whole or in bands; it is chosen for large maps alone."""
+
+import numpy as np
+import pytest
+import torch
+
+from fcn_repro import caffe
+from fcn_repro.caffe import fast
+from fcn_repro.caffe.fast import winograd
+from fcn_repro.caffe.layers.geometry import Window
+from tests.caffe.small_net import write
+
+needs_nnpack = pytest.mark.skipif(not winograd._is_available(), reason="this torch or processor has no NNPACK")
+
+SLIDE = Window((3, 3), (1, 1), (1, 1), (1, 1))
+SUITED = torch.empty(128, 128, 3, 3)
+NET = """
+force_backward: true
+layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 128 dim: 50 dim: 61 } } }
+layer { name: "x" type: "Convolution" bottom: "data" top: "x" loss_weight: 1
+        convolution_param { num_output: 130 kernel_size: 3 pad_h: 2 pad_w: 1 bias_term: %s
+                            weight_filler { type: "msra" } bias_filler { type: "uniform" } } }
+"""
+
+
+def drawn(*shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def agree(found, exact):
+    torch.testing.assert_close(found.double(), exact, rtol=0, atol=2e-5 * float(exact.abs().max()))
+
+
+@needs_nnpack
+@pytest.mark.parametrize("workspace", [1, 1 << 20, winograd.WORKSPACE])
+@pytest.mark.parametrize("n, size, pad", [(1, (13, 20), (1, 1)), (2, (31, 9), (0, 2)), (1, (6, 5), (2, 0))])
+def test_tops_and_gradients_are_those_of_a_convolution(monkeypatch, workspace, n, size, pad):
+    monkeypatch.setattr(winograd, "WORKSPACE", workspace)
+    x, weight, bias = drawn(n, 16, *size), drawn(8, 16, 3, 3), drawn(8)
+    leaf = x.double().requires_grad_()
+    exact = torch.nn.functional.conv2d(leaf, weight.double(), bias.double(), padding=pad)
+    dy = drawn(*exact.shape)
+    exact.backward(dy.double())
+    agree(winograd.filtered(x, weight, bias, pad), exact.detach())
+    agree(winograd.bottom_gradient(dy, weight, pad), leaf.grad)
+
+
+@needs_nnpack
+@pytest.mark.parametrize("has_bias", ["true", "false"])
+def test_a_layer_that_uses_it_has_the_numbers_of_the_plain_one(tmp_path, monkeypatch, has_bias):
+    used = []
+    slide = winograd._images
+    monkeypatch.setattr(winograd, "_images", lambda *given: (used.append(1), slide(*given))[1])
+
+    def passed():
+        caffe.set_random_seed(3)
+        net = caffe.Net(write(tmp_path, NET % has_bias), caffe.TRAIN)
+        net.blobs["data"].data[...] = drawn(*net.blobs["data"].shape)
+        net.forward()
+        net.blobs["x"].diff[...] = drawn(*net.blobs["x"].shape)
+        net.backward()
+        return [net.blobs["x"].data, net.blobs["data"].diff, *(blob.diff for blob in net.params["x"])]
+
+    found = passed()
+    assert len(used) == 2  # forward, and for the bottom's gradient
+    with fast.off():
+        expected = passed()
+    assert len(used) == 2
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=3e-5 * np.abs(other).max())
+
+
+@pytest.mark.parametrize(
+    "weight, window, group, suits",
+    [
+        (SUITED, SLIDE, 1, True),
+        (SUITED[:127], SLIDE, 1, False),
+        (SUITED[:, :127], SLIDE, 1, False),
+        (SUITED.double(), SLIDE, 1, False),
+        (SUITED.to("meta"), SLIDE, 1, False),
+        (SUITED, SLIDE, 2, False),
+        (SUITED, Window((3, 3), (1, 2), (1, 1), (1, 1)), 1, False),
+        (SUITED, Window((3, 3), (1, 1), (1, 1), (2, 1)), 1, False),
+        (SUITED, Window((3, 3), (1, 1), (100, 100), (1, 1)), 1, False),
+        (SUITED, Window((5, 3), (1, 1), (1, 1), (1, 1)), 1, False),
+    ],
+)
+def test_it_suits_filters_of_3x3_between_many_channels(weight, window, group, suits):
+    assert winograd.suits(weight, window, group) is suits
+
+
+def test_it_suits_no_precision_but_that_of_caffe(monkeypatch):
+    monkeypatch.setenv("PRECISION", "bf16")
+    assert not winograd.suits(SUITED, SLIDE, 1)
+
+
+@needs_nnpack
+def test_it_pays_from_so_many_tiles_on_unless_optimisations_are_off():
+    assert winograd.pays((48, 43), (1, 1)) and winograd.pays((50, 45), (0, 0))
+    assert not winograd.pays((48, 42), (1, 1))  # 8 x 7 tiles
+    with fast.off():
+        assert not winograd.pays((500, 500), (1, 1))
