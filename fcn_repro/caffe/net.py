@@ -240,8 +240,6 @@ class Net(NetByName):
             self._call_back("after_forward", index)
         if self._phase == caffe_pb2.TEST:  # a backward pass would be to use what is free
             give_back_holes()
-        elif not self.keeps_gradients:
-            give_back_holes(saving=True)
         return loss
 
     def _backward(self, start: int, end: int) -> None:

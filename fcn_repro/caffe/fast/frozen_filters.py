@@ -31,7 +31,7 @@ class FrozenFilters:
     def __call__(self, x: Tensor, pad: Sequence[int], rectify: bool) -> Tensor:
         """The top for a bottom; channels come last in its memory where they do in the bottom's."""
         window = self._window
-        if self._suits_winograd and winograd.pays(x.shape[2:], pad):
+        if self._suits_winograd and winograd.pays(x.shape[2:], self._weight, pad):
             y = winograd.filtered(x, self._weight, self._bias, pad)
         elif self._is_packed:
             y = torch.ops.mkldnn._convolution_pointwise(

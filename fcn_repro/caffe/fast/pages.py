@@ -19,7 +19,6 @@ from fcn_repro.caffe import mode
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 LEAST_FREE = 1 << 30  # bytes: holes of less are kept between passes
-FEWEST_FREE = 1 << 28  # and of less than this where memory matters more than time
 LEAST_NEEDED = 1 << 26  # bytes: for less nobody looks whether they are there
 
 
@@ -40,10 +39,9 @@ def keep_pages() -> None:
         mallopt(_M_TRIM_THRESHOLD, -1)
 
 
-def give_back_holes(saving: bool = False) -> None:
+def give_back_holes() -> None:
     """Give what is held and free back to the kernel if it is more than LEAST_FREE, and than half of what is used.
 
-    saving   if it is more than FEWEST_FREE
     No-op where there is no glibc of 2.33 or later.
     """
     libc = _libc()
@@ -52,8 +50,7 @@ def give_back_holes(saving: bool = False) -> None:
         return
     mallinfo2.restype = _Heap
     heap = mallinfo2()
-    least = FEWEST_FREE if saving else max(LEAST_FREE, heap.used // 2)
-    if min(heap.free, memory.held() - heap.used) > least:
+    if min(heap.free, memory.held() - heap.used) > max(LEAST_FREE, heap.used // 2):
         libc.malloc_trim(0)
 
 

@@ -82,8 +82,10 @@ class Filtering(Step):
 
     def layout(self, x: Tensor, size: Sequence[int]) -> torch.memory_format:
         """See Step."""
-        suits = winograd.suits(self.layer.blobs[0].tensor, self.layer.window, self.layer.group)
-        return torch.contiguous_format if suits and winograd.pays(size, (0, 0)) else super().layout(x, size)
+        weight = self.layer.blobs[0].tensor
+        if winograd.suits(weight, self.layer.window, self.layer.group) and winograd.pays(size, weight, (0, 0)):
+            return torch.contiguous_format
+        return super().layout(x, size)
 
     def frozen(self) -> Callable[[Tensor, bool], Tensor]:
         """See Step."""

@@ -4,8 +4,8 @@ A tile of 6x6 cells of a top is made of 9 products a cell, 324 for each pair of 
 of the bottom and sums of the filter, 64 are enough, and their sums give the tile. Sums cost little where they serve
 many channels. NNPACK, a library that torch brings along, does so, and takes a third to two thirds of oneDNN's time.
 
-Holds    on the CPU, in float32; stride and dilation 1, one group, at least CHANNELS channels on both sides and TILES
-         tiles of each image; where torch was built with NNPACK and the processor has what that needs
+Holds    on the CPU, in float32; stride and dilation 1, one group, of so many channels on both sides and tiles of an
+         image as PAYS says; where torch was built with NNPACK and the processor has what that needs
 Differs  by rounding: a top by 1.5e-5 of its largest number, at most, and scores of VGG-16 no more than by oneDNN,
          4e-6 from exact ones. What is no number spreads over its tile, and not only as far as filters reach
 Memory   tiles are sums apart until all are there: a map is filtered in bands of rows that take WORKSPACE bytes at most.
@@ -28,7 +28,7 @@ from fcn_repro.caffe.precision import precision
 from fcn_repro.memory import VALUE_BYTES
 
 TILE, SUMS = 6, 64  # cells to a side of a tile of the top; numbers that its part of the bottom is turned into
-CHANNELS, TILES = 128, 64  # from so many on it was the faster on the machine that docs/performance.md tells of
+PAYS = {128: 64, 64: 512}  # from so many channels and tiles on it was faster, on the machine of docs/performance.md
 WORKSPACE = 1 << 27  # bytes
 
 
@@ -37,16 +37,17 @@ def suits(weight: Tensor, window: Window, group: int) -> bool:
     return (
         (window.kernel, window.stride, window.dilation, group) == ((3, 3), (1, 1), (1, 1), 1)
         and max(window.pad) <= 2  # of more, NNPACK wants nothing, and the gradient would have less than none
-        and min(weight.shape[:2]) >= CHANNELS
+        and min(weight.shape[:2]) >= min(PAYS)
         and (weight.device.type, weight.dtype) == ("cpu", torch.float32)
         and precision() != "bf16"
     )
 
 
-def pays(size: Sequence[int], pad: Sequence[int]) -> bool:
+def pays(size: Sequence[int], weight: Tensor, pad: Sequence[int]) -> bool:
     """Whether filters that suit are better multiplied so on maps of (H, W), padded by (rows, columns)."""
-    tiles = [-(-(length + 2 * beyond - 2) // TILE) for length, beyond in zip(size, pad, strict=True)]
-    return fast.on() and tiles[0] * tiles[1] >= TILES and _is_available()
+    rows, columns = (-(-(length + 2 * beyond - 2) // TILE) for length, beyond in zip(size, pad, strict=True))
+    least = next(tiles for channels, tiles in PAYS.items() if min(weight.shape[:2]) >= channels)
+    return fast.on() and rows * columns >= least and _is_available()
 
 
 def filtered(x: Tensor, weight: Tensor, bias: Tensor | None, pad: Sequence[int]) -> Tensor:
@@ -70,9 +71,11 @@ def bottom_gradient(dy: Tensor, weight: Tensor, pad: Sequence[int]) -> Tensor:
 
 
 def _rows(x: Tensor, first: int, end: int) -> Tensor:
-    """Rows of a map, of which some may lie beyond it and are zero."""
-    height = x.shape[2]
-    return F.pad(x[:, :, max(first, 0) : min(end, height)], (0, 0, max(-first, 0), max(end - height, 0)))
+    """Rows of a map (N, C, H, W), from `first` to before `end`; those that lie beyond it are zero."""
+    inside = slice(min(max(first, 0), x.shape[2]), max(min(end, x.shape[2]), 0))
+    above = max(min(end, 0) - first, 0)
+    below = end - first - above - max(inside.stop - inside.start, 0)
+    return F.pad(x[:, :, inside], (0, 0, above, below))
 
 
 def _images(x: Tensor, weight: Tensor, bias: Tensor | None, pad: Sequence[int]) -> Tensor:

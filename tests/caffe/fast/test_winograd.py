@@ -45,6 +45,13 @@ def test_tops_and_gradients_are_those_of_a_convolution(monkeypatch, workspace, n
     agree(winograd.bottom_gradient(dy, weight, pad), leaf.grad)
 
 
+@pytest.mark.parametrize("first, end", [(-3, 0), (-3, -1), (-1, 2), (1, 3), (2, 6), (4, 6), (7, 9), (-2, 7)])
+def test_rows_beyond_a_map_are_zero(first, end):
+    x = drawn(1, 2, 4, 3)
+    rows = [x[:, :, row] if 0 <= row < 4 else torch.zeros(1, 2, 3) for row in range(first, end)]
+    assert torch.equal(winograd._rows(x, first, end), torch.stack(rows, 2))
+
+
 @needs_nnpack
 @pytest.mark.parametrize("has_bias", ["true", "false"])
 def test_a_layer_that_uses_it_has_the_numbers_of_the_plain_one(tmp_path, monkeypatch, has_bias):
@@ -74,8 +81,8 @@ def test_a_layer_that_uses_it_has_the_numbers_of_the_plain_one(tmp_path, monkeyp
     "weight, window, group, suits",
     [
         (SUITED, SLIDE, 1, True),
-        (SUITED[:127], SLIDE, 1, False),
-        (SUITED[:, :127], SLIDE, 1, False),
+        (SUITED[:63], SLIDE, 1, False),
+        (SUITED[:, :63], SLIDE, 1, False),
         (SUITED.double(), SLIDE, 1, False),
         (SUITED.to("meta"), SLIDE, 1, False),
         (SUITED, SLIDE, 2, False),
@@ -96,7 +103,9 @@ def test_it_suits_no_precision_but_that_of_caffe(monkeypatch):
 
 @needs_nnpack
 def test_it_pays_from_so_many_tiles_on_unless_optimisations_are_off():
-    assert winograd.pays((48, 43), (1, 1)) and winograd.pays((50, 45), (0, 0))
-    assert not winograd.pays((48, 42), (1, 1))  # 8 x 7 tiles
+    assert winograd.pays((48, 43), SUITED, (1, 1)) and winograd.pays((50, 45), SUITED, (0, 0))
+    assert not winograd.pays((48, 42), SUITED, (1, 1))  # 8 x 7 tiles
+    assert not winograd.pays((48, 43), SUITED[:127], (1, 1))
+    assert winograd.pays((96, 192), SUITED[:, :64], (1, 1))  # 16 x 32 tiles
     with fast.off():
-        assert not winograd.pays((500, 500), (1, 1))
+        assert not winograd.pays((500, 500), SUITED, (1, 1))
