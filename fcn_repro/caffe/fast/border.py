@@ -42,7 +42,7 @@ class Stretch:
         self._plans: OrderedDict[Shape, WindowPlan | None] = OrderedDict()
         self._stamps: list[tuple[int, ...] | None] = []
         self._frozen: Frozen = []
-        self._has_room: bool | None = None  # for these; None before it was looked at
+        self._has_room = True  # for copies of filters, as far as was seen
         self._unsettled: Unsettled | None = None
         self._is_looked_into = False
 
@@ -57,12 +57,14 @@ class Stretch:
         if plan is None or self._last(plan) > end:
             return None
         plan.pictures += 1
-        if plan.pictures == 1 or not self._is_roomy():
+        if plan.pictures == 1:
             return None
-        if plan.rings:
+        if not plan.rings:
+            self._run_whole(plan)
+        elif self._are_copied(plan):
             self._run_windows(plan)
         else:
-            self._run_whole(plan)
+            return None
         return self._last(plan)
 
     def settle(self) -> None:
@@ -77,15 +79,18 @@ class Stretch:
         """Whether the weights are certain to be the same as in the last pass; if not, forget what was made of them."""
         stamps = [blob.stamp for step in self._steps for blob in step.layer.blobs]
         if stamps != self._stamps or None in stamps:
-            self._stamps, self._frozen, self._has_room = stamps, [], None
+            self._stamps, self._frozen, self._has_room = stamps, [], True
             self._plans.clear()
         return None not in stamps
 
-    def _is_roomy(self) -> bool:
-        """Whether this process may have the memory for a copy of all filters."""
-        if self._has_room is None:
-            self._has_room = make_room(_copies(self._steps))
-        return self._has_room
+    def _are_copied(self, plan: WindowPlan) -> bool:
+        """Copy the filters that the plan needs, unless they are, or this process may not have the memory."""
+        missing = self._steps[len(self._frozen) : len(plan.windows)]
+        if missing and self._has_room:
+            self._has_room = make_room(_copies(missing))
+            if self._has_room:
+                self._frozen += [step.frozen() for step in missing]
+        return len(self._frozen) >= len(plan.windows)
 
     def _plan(self, shape: Shape) -> WindowPlan | None:
         if shape not in self._plans:
@@ -108,10 +113,6 @@ class Stretch:
             plan.rings.append((window.needed.cut(step.bottom.tensor, step.beyond), whole))
 
     def _run_windows(self, plan: WindowPlan) -> None:
-        missing = self._steps[len(self._frozen) : len(plan.windows)]
-        if missing:
-            make_room(_copies(missing))
-            self._frozen += [step.frozen() for step in missing]
         for layer, bottom, top in self._placed[self.first : self._last(plan) + 1]:
             layer.reshape(bottom, top)
         picture = self._steps[0].bottom.tensor
@@ -123,7 +124,8 @@ class Stretch:
             padded = window.needed.filled(part, at, rings[0], layout)
             part, at = frozen(padded, True), window.whole.inside
             if self._is_shared(step, plan):
-                step.top.store(window.whole.filled(part, at, rings[1], torch.contiguous_format))
+                whole = part.to(picture.dtype)
+                step.top.store(window.whole.filled(whole, at, rings[1], torch.contiguous_format))
                 unsettled.memories.append(None)
             else:
                 unsettled.memories.append(step.top.memory)
@@ -154,7 +156,7 @@ class Unsettled:
         for frozen, memory in zip(self._frozen, self.memories, strict=False):
             x = frozen(x, False)
             if memory is not None and memory.is_promised_by(self.settle):
-                memory.write(x)
+                memory.write(x.to(self._picture.dtype))
         self._is_settled = True
 
 

@@ -5,7 +5,7 @@ fc6 it moves 411 MB twice, and holds them twice, to meet a map of 1 MB. Caffe's 
 place sees becomes a column (im2col), and the filters, one in a row, are multiplied where they lie. On an image of
 500x500 that takes four fifths of the time; forward it would take a quarter more, so there the library stays.
 
-Holds    on the CPU, in float32; over two axes, of one group; where filters are LARGE and outweigh the columns by RATIO
+Holds    on the CPU; over two axes, of one group; where filters are LARGE and outweigh the columns by RATIO
 Shapes   columns (N, C * kernel, P): N maps of C channels, P places that a filter is put at, the top's cells
 """
 
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from fcn_repro.caffe import fast
 from fcn_repro.caffe.layers.geometry import Window
-from fcn_repro.caffe.precision import precision
+from fcn_repro.caffe.precision import factor
 
 LARGE = 1 << 24  # numbers, 64 MB: more than caches hold
 RATIO = 4  # numbers in the filters for one in the columns
@@ -27,7 +27,7 @@ RATIO = 4  # numbers in the filters for one in the columns
 
 def pay(x: Tensor, dy: Tensor, weight: Tensor, group: int) -> bool:
     """Whether gradients are better made so: x is a bottom (N, C, H, W), dy its top's gradient, weight (K, C, ...)."""
-    if not fast.on() or group != 1 or x.dim() != 4 or x.is_cuda or precision() == "bf16":
+    if not fast.on() or group != 1 or x.dim() != 4 or x.is_cuda:
         return False
     places = dy.numel() // len(weight)
     return weight.numel() >= LARGE and len(weight) >= RATIO * places
@@ -38,20 +38,17 @@ def gradients(
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Of the bottom, the filters and the bias, those that are wanted; `dy` is the top's."""
     dx, d_weight, d_bias = wanted
-    matrix, flat = weight.flatten(1), dy.flatten(2)
+    matrix, flat = factor(weight).flatten(1), factor(dy).flatten(2)
     return (
-        _added(torch.stack([matrix.t() @ each for each in flat]), x, window) if dx else None,
-        _product(flat, _columns(x, window)).view(weight.shape) if d_weight else None,
-        flat.sum((0, 2)) if d_bias else None,
+        _added(torch.stack([matrix.t() @ each for each in flat]).to(x.dtype), x, window) if dx else None,
+        _product(flat, factor(_columns(x, window))).view(weight.shape) if d_weight else None,
+        dy.sum((0, 2, 3)) if d_bias else None,
     )
 
 
 def _product(flat: Tensor, columns: Tensor) -> Tensor:
     """The sum over the maps of dy (K, P) times what the places saw (P, C * kernel)."""
-    total = flat[0] @ columns[0].t()
-    for each, seen in zip(flat[1:], columns[1:], strict=True):
-        total.addmm_(each, seen.t())
-    return total
+    return flat.transpose(0, 1).flatten(1) @ columns.transpose(1, 2).flatten(0, 1)
 
 
 def _columns(x: Tensor, window: Window) -> Tensor:

@@ -82,8 +82,8 @@ class Filtering(Step):
 
     def layout(self, x: Tensor, size: Sequence[int]) -> torch.memory_format:
         """See Step."""
-        weight = self.layer.blobs[0].tensor
-        if winograd.suits(weight, self.layer.window, self.layer.group) and winograd.pays(size, weight, (0, 0)):
+        layer = self.layer
+        if winograd.pays(size, (0, 0), layer.blobs[0].tensor, layer.window, layer.group):
             return torch.contiguous_format
         return super().layout(x, size)
 

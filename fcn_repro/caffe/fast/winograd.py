@@ -33,21 +33,24 @@ WORKSPACE = 1 << 27  # bytes
 
 
 def suits(weight: Tensor, window: Window, group: int) -> bool:
-    """Whether filters (K, C, ...) could be multiplied so, on maps that are large enough."""
+    """Whether filters (K, C, ...) can be multiplied so here, on maps that are large enough."""
     return (
         (window.kernel, window.stride, window.dilation, group) == ((3, 3), (1, 1), (1, 1), 1)
         and max(window.pad) <= 2  # of more, NNPACK wants nothing, and the gradient would have less than none
         and min(weight.shape[:2]) >= min(PAYS)
         and (weight.device.type, weight.dtype) == ("cpu", torch.float32)
         and precision() != "bf16"
+        and _is_available()
     )
 
 
-def pays(size: Sequence[int], weight: Tensor, pad: Sequence[int]) -> bool:
-    """Whether filters that suit are better multiplied so on maps of (H, W), padded by (rows, columns)."""
+def pays(size: Sequence[int], pad: Sequence[int], weight: Tensor, window: Window, group: int) -> bool:
+    """Whether filters are better multiplied so on maps of (H, W), padded by (rows, columns)."""
+    if not fast.on() or not suits(weight, window, group):
+        return False
     rows, columns = (-(-(length + 2 * beyond - 2) // TILE) for length, beyond in zip(size, pad, strict=True))
     least = next(tiles for channels, tiles in PAYS.items() if min(weight.shape[:2]) >= channels)
-    return fast.on() and rows * columns >= least and _is_available()
+    return rows * columns >= least
 
 
 def filtered(x: Tensor, weight: Tensor, bias: Tensor | None, pad: Sequence[int]) -> Tensor:

@@ -49,4 +49,4 @@ class Convolution(FilterBank):
 
     def _is_spared(self, x: Tensor, weight: Tensor, group: int) -> bool:
         """Whether Winograd's filtering spares multiplications."""
-        return winograd.suits(weight, self.window, group) and winograd.pays(x.shape[2:], weight, self.window.pad)
+        return winograd.pays(x.shape[2:], self.window.pad, weight, self.window, group)

@@ -155,7 +155,7 @@ def test_every_layer_asks_for_room_before_it_computes_the_whole_or_a_window(tmp_
         show(net)
         asked.append(heap.malloc_trim.call_count - sum(asked))
     making = sum(not layer.is_in_place and layer.type not in ("Input", "Split") for layer in net.layers)
-    assert asked == [making, making + 1, making + 1, making]  # for the filters: whether they may be copied, and then
+    assert asked == [making, making, making + 1, making]  # once for the filters, before they are copied
 
 
 def test_where_copies_of_filters_have_no_room_every_layer_computes_the_whole(tmp_path, monkeypatch, layers_run):

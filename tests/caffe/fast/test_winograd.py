@@ -7,6 +7,7 @@ import torch
 from fcn_repro import caffe
 from fcn_repro.caffe import fast
 from fcn_repro.caffe.fast import winograd
+from fcn_repro.caffe.fast.frozen_filters import FrozenFilters
 from fcn_repro.caffe.layers.geometry import Window
 from tests.caffe.small_net import write
 
@@ -77,6 +78,7 @@ def test_a_layer_that_uses_it_has_the_numbers_of_the_plain_one(tmp_path, monkeyp
         np.testing.assert_allclose(one, other, rtol=0, atol=3e-5 * np.abs(other).max())
 
 
+@needs_nnpack
 @pytest.mark.parametrize(
     "weight, window, group, suits",
     [
@@ -103,9 +105,21 @@ def test_it_suits_no_precision_but_that_of_caffe(monkeypatch):
 
 @needs_nnpack
 def test_it_pays_from_so_many_tiles_on_unless_optimisations_are_off():
-    assert winograd.pays((48, 43), SUITED, (1, 1)) and winograd.pays((50, 45), SUITED, (0, 0))
-    assert not winograd.pays((48, 42), SUITED, (1, 1))  # 8 x 7 tiles
-    assert not winograd.pays((48, 43), SUITED[:127], (1, 1))
-    assert winograd.pays((96, 192), SUITED[:, :64], (1, 1))  # 16 x 32 tiles
+    def pays(size, pad, weight=SUITED, window=SLIDE):
+        return winograd.pays(size, pad, weight, window, 1)
+
+    assert pays((48, 43), (1, 1)) and pays((50, 45), (0, 0))
+    assert not pays((48, 42), (1, 1))  # 8 x 7 tiles
+    assert not pays((48, 43), (1, 1), SUITED[:127])
+    assert pays((96, 192), (1, 1), SUITED[:, :64])  # 16 x 32 tiles
+    assert not pays((500, 500), (1, 1), window=Window((3, 3), (1, 1), (1, 1), (2, 2)))
     with fast.off():
-        assert not winograd.pays((500, 500), SUITED, (1, 1))
+        assert not pays((500, 500), (1, 1))
+
+
+def test_where_nnpack_is_missing_filters_keep_to_the_order_of_onednn(monkeypatch):
+    monkeypatch.setattr(winograd, "_is_available", lambda: False)
+    weight, x = drawn(64, 64, 3, 3), drawn(1, 64, 200, 150)
+    filters = FrozenFilters(weight, None, SLIDE, 1)
+    assert filters._is_packed is torch.backends.mkldnn.is_available()
+    agree(filters(x, (1, 1), False), torch.nn.functional.conv2d(x.double(), weight.double(), padding=1))
