@@ -129,15 +129,15 @@ class Solver:
         raise NotImplementedError
 
     def save_memory(self) -> None:
-        """From now on forget gradients as soon as they have been used; they then read as zeros.
+        """From now on forget gradients as soon as they have been used, and maps when they are to be made anew.
 
-        Gradients of maps: see Net.keeps_gradients. Those of a layer's parameters become its update when the layer has
+        Of maps: see Net.saves_memory. Gradients of a layer's parameters become its update when the layer has
         had its turn in an iteration's last backward pass, unless clipping, callbacks or snapshots want them all; so an
         error within that pass leaves some layers updated.
         """
         if not self._saves_memory:
             self._saves_memory = True
-            self.net.keeps_gradients = False
+            self.net.saves_memory = True
             self.net.after_backward(self._update_layer)
 
     def share_weights(self, net: Net) -> None:

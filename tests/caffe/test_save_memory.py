@@ -65,6 +65,15 @@ def test_gradients_are_gone_and_the_loss_keeps_its_weight(tmp_path):
     assert shown(trained(tmp_path, FCN8S, True)) == ({"loss"}, set())
 
 
+@pytest.mark.parametrize("saves, met_first", [(False, "data label c flat again fc loss"), (True, "data label")])
+def test_a_pass_begins_by_forgetting_what_the_last_one_made_of_data(tmp_path, saves, met_first):
+    solver, met = trained(tmp_path, FLAT, saves), []
+    blobs = solver.net.blobs.items()
+    solver.net.before_forward(lambda layer: met.append({name for name, blob in blobs if blob.data.any()}))
+    solver.step(1)
+    assert met[0] == set(met_first.split())
+
+
 @pytest.mark.parametrize("options", ["clip_gradients: 0.01", "snapshot_diff: true"])
 def test_parameters_keep_theirs_where_all_are_wanted_together(tmp_path, options):
     assert "conv1_1" in shown(trained(tmp_path, FCN8S, True, options))[1]

@@ -25,7 +25,9 @@ class FrozenFilters:
     def __init__(self, weight: Tensor, bias: Tensor | None, window: Window, group: int) -> None:
         self._window, self._group = window, group
         own = factor(weight)
-        self._is_packed = _is_packable(own) and not winograd.suits(weight, window, group)  # which takes them as they are
+        self._is_packed = _is_packable(own) and not winograd.suits(
+            weight, window, group
+        )  # which takes them as they are
         self._weight = _packed(own, window, group) if self._is_packed else own.clone()
         self._bias = None if bias is None else factor(bias).clone()
 
@@ -54,8 +56,8 @@ def _is_packable(weight: Tensor) -> bool:
 
 
 def _packed(weight: Tensor, window: Window, group: int) -> Tensor:
-    """For a map of many cells. Filters of 1x1 packed for a single cell are packed anew for each map, in 0.3 s for fc7."""
+    """For a map of many cells: filters of 1x1 packed for one are packed anew at every map, fc7's in 0.3 s."""
     map_ = (1, weight.shape[1] * group, *(extent + CELLS - 1 for extent in window.extent))
-    return torch._C._nn.mkldnn_reorder_conv2d_weight(
+    return torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[call-arg]  # the map is missing in its stub
         weight.contiguous().to_mkldnn(), [0, 0], list(window.stride), list(window.dilation), group, map_
     )

@@ -4,18 +4,21 @@ A tile of 6x6 cells of a top is made of 9 products a cell, 324 for each pair of 
 of the bottom and sums of the filter, 64 are enough, and their sums give the tile. Sums cost little where they serve
 many channels. NNPACK, a library that torch brings along, does so, and takes a third to two thirds of oneDNN's time.
 
+The gradient of a filter slides the other way round: a tile of 6x6 cells of the top's gradient over 8x8 cells of the
+bottom gives 3x3 numbers, by 64 products again. NNPACK is not asked for that by torch, so matrices are multiplied here.
+
 Holds    on the CPU, in float32; stride and dilation 1, one group, of so many channels on both sides and tiles of an
-         image as PAYS says; where torch was built with NNPACK and the processor has what that needs
-Differs  by rounding: a top by 1.5e-5 of its largest number, at most, and scores of VGG-16 no more than by oneDNN,
-         4e-6 from exact ones. What is no number spreads over its tile, and not only as far as filters reach
-Memory   tiles are sums apart until all are there: a map is filtered in bands of rows that take WORKSPACE bytes at most.
-         NNPACK keeps that memory, and the number of threads that torch had when it was first used
-Source   Lavin and Gray, Fast algorithms for convolutional neural networks, arXiv 1509.09308, F(6x6, 3x3)
+         image as PAYS and FILTERS_PAY say; where torch was built with NNPACK and the processor has what that needs
+Differs  by rounding: a top or a gradient by 1.5e-5 of its largest number, at most, and scores of VGG-16 no more than by
+         oneDNN, 4e-6 from exact ones. What is no number spreads over its tile, and not only as far as filters reach
+Memory   tiles are sums apart until all are there: a map is gone through in bands of rows that take WORKSPACE bytes at
+         most. NNPACK keeps that memory, and the number of threads that torch had when it was first used
+Source   Lavin and Gray, Fast algorithms for convolutional neural networks, arXiv 1509.09308: F(6x6, 3x3), F(3x3, 6x6)
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import torch
@@ -28,7 +31,9 @@ from fcn_repro.caffe.precision import precision
 from fcn_repro.memory import VALUE_BYTES
 
 TILE, SUMS = 6, 64  # cells to a side of a tile of the top; numbers that its part of the bottom is turned into
-PAYS = {128: 64, 64: 512}  # from so many channels and tiles on it was faster, on the machine of docs/performance.md
+PAYS = {128: 36, 64: 512}  # from so many channels and tiles on it was faster, on the machine of docs/performance.md
+FILTERS_PAY = {128: 64}  # the same for gradients of filters
+POINTS = (0, 1, -1, 2, -2, 1 / 2, -1 / 2)  # and infinity: where polynomials of tiles are multiplied
 WORKSPACE = 1 << 27  # bytes
 
 
@@ -44,20 +49,22 @@ def suits(weight: Tensor, window: Window, group: int) -> bool:
     )
 
 
-def pays(size: Sequence[int], pad: Sequence[int], weight: Tensor, window: Window, group: int) -> bool:
+def pays(
+    size: Sequence[int], pad: Sequence[int], weight: Tensor, window: Window, group: int, least: Mapping[int, int] = PAYS
+) -> bool:
     """Whether filters are better multiplied so on maps of (H, W), padded by (rows, columns)."""
     if not fast.on() or not suits(weight, window, group):
         return False
     rows, columns = (-(-(length + 2 * beyond - 2) // TILE) for length, beyond in zip(size, pad, strict=True))
-    least = next(tiles for channels, tiles in PAYS.items() if min(weight.shape[:2]) >= channels)
-    return rows * columns >= least
+    enough = [tiles for channels, tiles in least.items() if min(weight.shape[:2]) >= channels]
+    return bool(enough) and rows * columns >= min(enough)
 
 
 def filtered(x: Tensor, weight: Tensor, bias: Tensor | None, pad: Sequence[int]) -> Tensor:
     """The top (N, K, H + 2 pad - 2, W + 2 pad - 2) of a bottom (N, C, H, W) and filters (K, C, 3, 3)."""
     above, beside = pad
     height, width = (length + 2 * beyond - 2 for length, beyond in zip(x.shape[2:], pad, strict=True))
-    rows = TILE * max(WORKSPACE // (VALUE_BYTES * SUMS * -(-width // TILE) * sum(weight.shape[:2])), 1)
+    rows = _rows_of_a_band(width, sum(weight.shape[:2]))
     if rows >= height:
         return _images(x, weight, bias, (above, beside))
     y = x.new_empty((len(x), len(weight), height, width))
@@ -71,6 +78,53 @@ def bottom_gradient(dy: Tensor, weight: Tensor, pad: Sequence[int]) -> Tensor:
     """The bottom's gradient of the top's: filters turned about, from top channels to bottom channels."""
     turned = weight.flip(2, 3).transpose(0, 1)
     return filtered(dy, turned.contiguous(), None, [2 - beyond for beyond in pad])
+
+
+def filter_gradient(x: Tensor, dy: Tensor, pad: Sequence[int]) -> Tensor:
+    """The filters' gradient (K, C, 3, 3), of a bottom (N, C, H, W) and its top's gradient (N, K, OH, OW)."""
+    of_bottom, of_top, of_filters = _transforms()
+    (above, beside), (height, width), channels = pad, dy.shape[2:], (dy.shape[1], x.shape[1])
+    rows, beyond = _rows_of_a_band(width, sum(channels)), -width % TILE
+    products = x.new_zeros(SUMS, *channels)
+    for first in range(0, height, rows):
+        end = min(first + rows, height)
+        end += -(end - first) % TILE
+        bottoms = F.pad(_rows(x, first - above, end - above + 2), (beside, beside + beyond))
+        tops = F.pad(_rows(dy, first, end), (0, beyond))
+        for bottom, top in zip(bottoms, tops, strict=True):
+            products.baddbmm_(_sums(top, of_top, TILE), _sums(bottom, of_bottom, TILE + 2).transpose(1, 2))
+    return (of_filters @ products.transpose(0, 1)).transpose(1, 2).reshape(*channels, 3, 3)
+
+
+def _rows_of_a_band(width: int, channels: int) -> int:
+    """So many tiles from above to below as WORKSPACE holds of a top of that width, and of its bottom."""
+    return TILE * max(WORKSPACE // (VALUE_BYTES * SUMS * -(-width // TILE) * channels), 1)
+
+
+def _sums(x: Tensor, transform: Tensor, side: int) -> Tensor:
+    """The sums (SUMS, C, tiles) of a map's (C, H, W) tiles, `side` cells wide, one every TILE cells."""
+    tiles = x.unfold(1, side, TILE).unfold(2, side, TILE).reshape(-1, side * side)
+    return (transform @ tiles.t()).view(SUMS, len(x), -1)
+
+
+@cache
+def _transforms() -> tuple[Tensor, Tensor, Tensor]:
+    """Matrices that turn a bottom's tile into sums, a top's tile into sums, and products of sums into a filter.
+
+    A row of 3 numbers times a row of 6 is a row of 8, if they are polynomials, and known by its values at 8 points.
+    Read backwards, the product of 8 and 6 that leaves 3 is that of values, too: by the transposed of what leads from
+    the 8 values to the 8 numbers, of the values of the 6, and of the values of the 3. A map's tile has two axes, so
+    each matrix is multiplied by itself.
+    """
+
+    def values(terms: int) -> Tensor:
+        at_points = [[float(point) ** power for power in range(terms)] for point in POINTS]
+        return torch.tensor([*at_points, [0.0] * (terms - 1) + [1.0]], dtype=torch.float64)
+
+    bottom, top, filters = torch.linalg.inv(values(TILE + 2)).t(), values(TILE), values(3).t()
+    scale = (bottom.abs().sum(1) / top.abs().sum(1)).sqrt()[:, None]  # sums of one size round off least
+    bottom, top, filters = (torch.kron(each, each).float() for each in (bottom / scale, top * scale, filters))
+    return bottom, top, filters
 
 
 def _rows(x: Tensor, first: int, end: int) -> Tensor:

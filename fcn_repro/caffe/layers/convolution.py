@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -42,11 +42,16 @@ class Convolution(FilterBank):
         """See FilterBank."""
         if columns.pay(x, dy, weight, group):
             return columns.gradients(x, dy, weight, self.window, wanted)
-        if wanted[0] and self._is_spared(x, weight, group):
-            _, *others = super()._gradients(x, dy, weight, group, [False, *wanted[1:]])
-            return winograd.bottom_gradient(dy, weight, self.window.pad), *others
-        return super()._gradients(x, dy, weight, group, wanted)
+        if not self._is_spared(x, weight, group):
+            return super()._gradients(x, dy, weight, group, wanted)
+        dx, *learned = wanted
+        bottom = winograd.bottom_gradient(dy, weight, self.window.pad) if dx else None
+        if not self._is_spared(x, weight, group, winograd.FILTERS_PAY):
+            return bottom, *super()._gradients(x, dy, weight, group, [False, *learned])[1:]
+        d_weight, d_bias = learned
+        filters = winograd.filter_gradient(x, dy, self.window.pad) if d_weight else None
+        return bottom, filters, dy.sum((0, 2, 3)) if d_bias else None
 
-    def _is_spared(self, x: Tensor, weight: Tensor, group: int) -> bool:
+    def _is_spared(self, x: Tensor, weight: Tensor, group: int, least: Mapping[int, int] = winograd.PAYS) -> bool:
         """Whether Winograd's filtering spares multiplications."""
-        return winograd.pays(x.shape[2:], self.window.pad, weight, self.window, group)
+        return winograd.pays(x.shape[2:], self.window.pad, weight, self.window, group, least)

@@ -39,11 +39,13 @@ def test_tops_and_gradients_are_those_of_a_convolution(monkeypatch, workspace, n
     monkeypatch.setattr(winograd, "WORKSPACE", workspace)
     x, weight, bias = drawn(n, 16, *size), drawn(8, 16, 3, 3), drawn(8)
     leaf = x.double().requires_grad_()
-    exact = torch.nn.functional.conv2d(leaf, weight.double(), bias.double(), padding=pad)
+    filters = weight.double().requires_grad_()
+    exact = torch.nn.functional.conv2d(leaf, filters, bias.double(), padding=pad)
     dy = drawn(*exact.shape)
     exact.backward(dy.double())
     agree(winograd.filtered(x, weight, bias, pad), exact.detach())
     agree(winograd.bottom_gradient(dy, weight, pad), leaf.grad)
+    agree(winograd.filter_gradient(x, dy, pad), filters.grad)
 
 
 @pytest.mark.parametrize("first, end", [(-3, 0), (-3, -1), (-1, 2), (1, 3), (2, 6), (4, 6), (7, 9), (-2, 7)])
@@ -57,8 +59,9 @@ def test_rows_beyond_a_map_are_zero(first, end):
 @pytest.mark.parametrize("has_bias", ["true", "false"])
 def test_a_layer_that_uses_it_has_the_numbers_of_the_plain_one(tmp_path, monkeypatch, has_bias):
     used = []
-    slide = winograd._images
-    monkeypatch.setattr(winograd, "_images", lambda *given: (used.append(1), slide(*given))[1])
+    for name in "_images", "filter_gradient":
+        original = getattr(winograd, name)
+        monkeypatch.setattr(winograd, name, lambda *given, do=original: (used.append(1), do(*given))[1])
 
     def passed():
         caffe.set_random_seed(3)
@@ -70,10 +73,10 @@ def test_a_layer_that_uses_it_has_the_numbers_of_the_plain_one(tmp_path, monkeyp
         return [net.blobs["x"].data, net.blobs["data"].diff, *(blob.diff for blob in net.params["x"])]
 
     found = passed()
-    assert len(used) == 2  # forward, and for the bottom's gradient
+    assert len(used) == 3  # forward, for the bottom's gradient, and for the filters'
     with fast.off():
         expected = passed()
-    assert len(used) == 2
+    assert len(used) == 3
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=3e-5 * np.abs(other).max())
 
@@ -105,13 +108,16 @@ def test_it_suits_no_precision_but_that_of_caffe(monkeypatch):
 
 @needs_nnpack
 def test_it_pays_from_so_many_tiles_on_unless_optimisations_are_off():
-    def pays(size, pad, weight=SUITED, window=SLIDE):
-        return winograd.pays(size, pad, weight, window, 1)
+    def pays(size, pad, weight=SUITED, window=SLIDE, least=winograd.PAYS):
+        return winograd.pays(size, pad, weight, window, 1, least)
 
-    assert pays((48, 43), (1, 1)) and pays((50, 45), (0, 0))
-    assert not pays((48, 42), (1, 1))  # 8 x 7 tiles
-    assert not pays((48, 43), (1, 1), SUITED[:127])
+    assert pays((36, 31), (1, 1)) and pays((38, 33), (0, 0))
+    assert not pays((36, 30), (1, 1))  # 6 x 5 tiles
+    assert not pays((36, 31), (1, 1), SUITED[:127])
     assert pays((96, 192), (1, 1), SUITED[:, :64])  # 16 x 32 tiles
+    assert pays((48, 43), (1, 1), least=winograd.FILTERS_PAY)
+    assert not pays((48, 42), (1, 1), least=winograd.FILTERS_PAY)  # 8 x 7 tiles
+    assert not pays((96, 192), (1, 1), SUITED[:, :64], least=winograd.FILTERS_PAY)
     assert not pays((500, 500), (1, 1), window=Window((3, 3), (1, 1), (1, 1), (2, 2)))
     with fast.off():
         assert not pays((500, 500), (1, 1))
