@@ -74,11 +74,12 @@ def main(options: argparse.Namespace) -> None:
     started = startup(entrants["ours"], place, rounds)
     out = BUILD / ("bench-quick.json" if options.quick else "bench.json")
     facts = conditions(name, size, rounds)
-    differences = compare(place, results["forward"])
+    differences, agreements = compare(place, results["forward"])
     report = {
         **facts,
         "absent": absent,
         "differences": differences,
+        "agreements": agreements,
         "startup_seconds": started,
         "weights_bytes": place.weights.stat().st_size,
         "jobs": {job: {n: asdict(result) for n, result in found.items()} for job, found in results.items()},
@@ -128,14 +129,21 @@ def startup(entrant: Entrant, place: Place, rounds: int) -> list[float]:
     return ready[1:]
 
 
-def compare(place: Place, forward: Mapping[str, Result]) -> dict[str, float]:
-    """How far each contender's scores are from real Caffe's, or from our plain path's, in parts of the largest."""
+def compare(place: Place, forward: Mapping[str, Result]) -> tuple[dict[str, float], dict[str, float]]:
+    """How far each contender's scores are from the reference's, in parts of the largest, and how many labels are alike.
+
+    The reference is real Caffe, or our plain path where there is none.
+    """
     reference = next((name for name in ("caffe", "ours-plain") if name in forward), None)
     if reference is None:
-        return {}
+        return {}, {}
     expected = np.load(str(place.scores(reference)))
-    scale = abs(expected).max()
-    return {name: float(abs(np.load(str(place.scores(name))) - expected).max() / scale) for name in forward}
+    scale, labels = abs(expected).max(), expected.argmax(1)
+    scores = {name: np.load(str(place.scores(name))) for name in forward}
+    return (
+        {name: float(abs(found - expected).max() / scale) for name, found in scores.items()},
+        {name: float((found.argmax(1) == labels).mean()) for name, found in scores.items()},
+    )
 
 
 def check(differences: Mapping[str, float]) -> None:
@@ -187,7 +195,8 @@ def told(report: Mapping[str, Any], results: Mapping[str, Mapping[str, Result]],
         yield f"scoring: {longer:.3f} times as long as the net alone"
     yield f"start-up to the first scores: {statistics.median(report['startup_seconds']):.2f} s"
     for name, difference in report["differences"].items():
-        yield f"scores of {name}: {difference:.1e} from the reference, in parts of the largest"
+        alike = f"{100 * report['agreements'][name]:.3f} % of labels alike"
+        yield f"scores of {name}: {difference:.1e} from the reference's, in parts of the largest; {alike}"
     for name, reason in report["absent"].items():
         yield f"not measured: {name}: {reason}"
 

@@ -73,6 +73,14 @@ def test_ratios_are_taken_round_by_round():
     assert ours.times_as_fast(theirs) == (2.0, 2.0, 3.0)
 
 
+def test_scores_are_held_against_caffes_by_the_largest_and_by_labels(tmp_path):
+    place = Place(tmp_path)
+    np.save(str(place.scores("caffe")), np.array([[[[0.0, 3.0]], [[-4.0, 2.0]]]]))  # of two classes, for two pixels
+    np.save(str(place.scores("ours")), np.array([[[[0.0, 3.0]], [[-4.0, 3.5]]]]))
+    differences, alike = bench.compare(place, {"ours": Result([]), "caffe": Result([])})
+    assert (differences, alike) == ({"ours": 1.5 / 4, "caffe": 0}, {"ours": 0.5, "caffe": 1})
+
+
 @pytest.mark.parametrize("difference", [2e-5, float("nan")])
 def test_scores_that_differ_are_refused(difference):
     bench.check({"ours": 9e-6, "ours-bf16": 0.01, "openvino": 0.1})
