@@ -28,7 +28,7 @@ STAGES = ("mini-fcn32s", "mini-fcn16s", "mini-fcn8s")
 CLASSIFIER = "mini-vgg16-fcn"
 ITERATIONS = 10
 IMAGES = {"train": 40, "val": 6}
-RESULT_LIMIT, WEIGHT_LIMIT = 1e-3, 1e-2  # three stages, and of young biases nothing but their updates to compare
+RESULT_LIMIT, WEIGHT_LIMIT = 1e-3, 5e-2  # three stages; young biases are sums of gradients that nearly cancel
 RELAYS = {
     "all on Caffe": ("bvlc", "bvlc", "bvlc"),
     "ours, Caffe, ours": ("torch", "bvlc", "torch"),
