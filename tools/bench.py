@@ -1,6 +1,6 @@
 """Measure the engine beside others that run the same net, all in one run on this machine.
 
-    python -m tools.bench            FCN-8s on VGG-16 at 500 x 500, about 17 minutes
+    python -m tools.bench            FCN-8s on VGG-16 at 500 x 500, 12 to 17 minutes
     python -m tools.bench --quick    the mini experiment's FCN-8s, in a minute or two
 
 Contenders   ours, and by its plain path (PLAIN=1); real Caffe, as `tools.real_caffe` finds it; ONNX Runtime and

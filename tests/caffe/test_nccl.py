@@ -148,12 +148,16 @@ def test_ranks_begin_with_the_roots_weights_and_draw_masks_of_their_own(tmp_path
 
 
 def leave(rank: int, uid: bytes, path: str) -> str:
-    """Rank 1 ends; what rank 0 hears of it."""
+    """Rank 1 ends once both are in the group; what rank 0 hears of it."""
     take_part(rank, 2)
     solver = caffe.get_solver(path)
     solver.add_callback(caffe.NCCL(solver, uid))
+    joined = Path(path).with_name("joined")
     if rank == 1:
+        while not joined.exists():
+            time.sleep(0.01)
         return ""
+    joined.touch()
     began = time.monotonic()
     with pytest.raises(ConnectionError) as lost:
         solver.step(1)
