@@ -25,9 +25,8 @@ class FrozenFilters:
     def __init__(self, weight: Tensor, bias: Tensor | None, window: Window, group: int) -> None:
         self._window, self._group = window, group
         own = factor(weight)
-        self._is_packed = _is_packable(own) and not winograd.suits(
-            weight, window, group
-        )  # which takes them as they are
+        # Winograd's filtering takes them as they are. It does not pay for bfloat16 that is in oneDNN's order already.
+        self._is_packed = _is_packable(own) and not winograd.suits(own, window, group)
         self._weight = _packed(own, window, group) if self._is_packed else own.clone()
         self._bias = None if bias is None else factor(bias).clone()
 

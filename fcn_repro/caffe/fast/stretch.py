@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fcn_repro.caffe.blob import Blob
-from fcn_repro.caffe.fast import winograd
+from fcn_repro.caffe.fast import pairs, winograd
 from fcn_repro.caffe.fast.frozen_filters import FrozenFilters
 from fcn_repro.caffe.fast.reach import Slide
 from fcn_repro.caffe.layers.base import Layer
@@ -19,6 +19,7 @@ from fcn_repro.caffe.layers.dropout import Dropout
 from fcn_repro.caffe.layers.pooling import Pooling
 from fcn_repro.caffe.layers.relu import ReLU
 from fcn_repro.caffe.layers.split import Split
+from fcn_repro.caffe.precision import precision
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
 
@@ -83,7 +84,8 @@ class Filtering(Step):
     def layout(self, x: Tensor, size: Sequence[int]) -> torch.memory_format:
         """See Step."""
         layer = self.layer
-        if winograd.pays(size, (0, 0), layer.blobs[0].tensor, layer.window, layer.group):
+        weight, is_f32 = layer.blobs[0].tensor, precision() != "bf16"  # see FrozenFilters
+        if is_f32 and winograd.pays(size, (0, 0), weight, layer.window, layer.group):
             return torch.contiguous_format
         return super().layout(x, size)
 
@@ -114,11 +116,24 @@ class Pooled(Step):
         bottom = torch.empty(shape, device="meta")
         return not self.layer._is_overhung(bottom, self.layer.top_shapes(shape)[0][2:])
 
+    def layout(self, x: Tensor, size: Sequence[int]) -> torch.memory_format:
+        """See Step."""
+        layer = self.layer
+        if pairs.pay(x, layer.kernel, layer.stride, layer.pad):
+            return torch.contiguous_format
+        return super().layout(x, size)
+
     def frozen(self) -> Callable[[Tensor, bool], Tensor]:
         """See Step."""
+        kernel, stride = self.layer.kernel, self.layer.stride
 
         def pool(x: Tensor, padded: bool) -> Tensor:
-            y = torch.max_pool2d(x, self.layer.kernel, self.layer.stride) if padded else self.layer.compute(x)[0]
+            if not padded:
+                y = self.layer.compute(x)[0]
+            elif pairs.pay(x, kernel, stride, (0, 0)):
+                y = pairs.maxima(x)
+            else:
+                y = torch.max_pool2d(x, kernel, stride)
             return y.clamp_(min=0) if self.rectified else y
 
         return pool

@@ -7,8 +7,9 @@ many channels. NNPACK, a library that torch brings along, does so, and takes a t
 The gradient of a filter slides the other way round: a tile of 6x6 cells of the top's gradient over 8x8 cells of the
 bottom gives 3x3 numbers, by 64 products again. NNPACK is not asked for that by torch, so matrices are multiplied here.
 
-Holds    on the CPU, in float32; stride and dilation 1, one group, of so many channels on both sides and tiles of an
-         image as PAYS and FILTERS_PAY say; where torch was built with NNPACK and the processor has what that needs
+Holds    on the CPU, for numbers of float32; stride and dilation 1, one group, of so many channels on both sides and
+         tiles of an image as PAYS and FILTERS_PAY say; where torch was built with NNPACK and the processor has what
+         that needs. With PRECISION=bf16 while blobs are float32, which they are in training, and not on AMX
 Differs  by rounding: a top or a gradient by 1.5e-5 of its largest number, at most, and scores of VGG-16 no more than by
          oneDNN, 4e-6 from exact ones. What is no number spreads over its tile, and not only as far as filters reach
 Memory   tiles are sums apart until all are there: a map is gone through in bands of rows that take WORKSPACE bytes at
@@ -30,9 +31,12 @@ from fcn_repro.caffe.layers.geometry import Window
 from fcn_repro.caffe.precision import precision
 from fcn_repro.memory import VALUE_BYTES
 
+Paying = Mapping[torch.dtype, Mapping[int, int]]
+
 TILE, SUMS = 6, 64  # cells to a side of a tile of the top; numbers that its part of the bottom is turned into
-PAYS = {128: 36, 64: 512}  # from so many channels and tiles on it was faster, on the machine of docs/performance.md
-FILTERS_PAY = {128: 64}  # the same for gradients of filters
+# From so many channels and tiles on it was faster than by factors of that type, on the machine of docs/performance.md.
+PAYS: Paying = {torch.float32: {128: 36, 64: 512}, torch.bfloat16: {256: 128}}
+FILTERS_PAY: Paying = {torch.float32: {128: 64}, torch.bfloat16: {}}  # the same for gradients of filters
 POINTS = (0, 1, -1, 2, -2, 1 / 2, -1 / 2)  # and infinity: where polynomials of tiles are multiplied
 WORKSPACE = 1 << 27  # bytes
 
@@ -42,21 +46,20 @@ def suits(weight: Tensor, window: Window, group: int) -> bool:
     return (
         (window.kernel, window.stride, window.dilation, group) == ((3, 3), (1, 1), (1, 1), 1)
         and max(window.pad) <= 2  # of more, NNPACK wants nothing, and the gradient would have less than none
-        and min(weight.shape[:2]) >= min(PAYS)
         and (weight.device.type, weight.dtype) == ("cpu", torch.float32)
-        and precision() != "bf16"
+        and bool(_least_tiles(weight, PAYS))
         and _is_available()
     )
 
 
 def pays(
-    size: Sequence[int], pad: Sequence[int], weight: Tensor, window: Window, group: int, least: Mapping[int, int] = PAYS
+    size: Sequence[int], pad: Sequence[int], weight: Tensor, window: Window, group: int, paying: Paying = PAYS
 ) -> bool:
     """Whether filters are better multiplied so on maps of (H, W), padded by (rows, columns)."""
     if not fast.on() or not suits(weight, window, group):
         return False
     rows, columns = (-(-(length + 2 * beyond - 2) // TILE) for length, beyond in zip(size, pad, strict=True))
-    enough = [tiles for channels, tiles in least.items() if min(weight.shape[:2]) >= channels]
+    enough = _least_tiles(weight, paying)
     return bool(enough) and rows * columns >= min(enough)
 
 
@@ -94,6 +97,15 @@ def filter_gradient(x: Tensor, dy: Tensor, pad: Sequence[int]) -> Tensor:
         for bottom, top in zip(bottoms, tops, strict=True):
             products.baddbmm_(_sums(top, of_top, TILE), _sums(bottom, of_bottom, TILE + 2).transpose(1, 2))
     return (of_filters @ products.transpose(0, 1)).transpose(1, 2).reshape(*channels, 3, 3)
+
+
+def _least_tiles(weight: Tensor, paying: Paying) -> list[int]:
+    """How many tiles would be enough for filters (K, C, ...); none where no number is."""
+    is_bf16 = precision() == "bf16"
+    if is_bf16 and _has_amx():
+        return []
+    known = paying[torch.bfloat16 if is_bf16 else torch.float32]
+    return [tiles for channels, tiles in known.items() if min(weight.shape[:2]) >= channels]
 
 
 def _rows_of_a_band(width: int, channels: int) -> int:
@@ -139,6 +151,12 @@ def _images(x: Tensor, weight: Tensor, bias: Tensor | None, pad: Sequence[int]) 
     """One by one: for a batch NNPACK has another way, whose memory grows with the batch."""
     tops = [torch._nnpack_spatial_convolution(image, weight, bias, pad) for image in x.split(1)]
     return tops[0] if len(tops) == 1 else torch.cat(tops)
+
+
+@cache
+def _has_amx() -> bool:
+    """Whether the processor multiplies matrices of bfloat16, several times as fast as float32."""
+    return hasattr(torch.cpu, "_is_amx_tile_supported") and torch.cpu._is_amx_tile_supported()
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -52,6 +52,6 @@ class Convolution(FilterBank):
         filters = winograd.filter_gradient(x, dy, self.window.pad) if d_weight else None
         return bottom, filters, dy.sum((0, 2, 3)) if d_bias else None
 
-    def _is_spared(self, x: Tensor, weight: Tensor, group: int, least: Mapping[int, int] = winograd.PAYS) -> bool:
+    def _is_spared(self, x: Tensor, weight: Tensor, group: int, paying: winograd.Paying = winograd.PAYS) -> bool:
         """Whether Winograd's filtering spares multiplications."""
-        return winograd.pays(x.shape[2:], self.window.pad, weight, self.window, group, least)
+        return winograd.pays(x.shape[2:], self.window.pad, weight, self.window, group, paying)

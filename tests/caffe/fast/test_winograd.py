@@ -101,23 +101,32 @@ def test_it_suits_filters_of_3x3_between_many_channels(weight, window, group, su
     assert winograd.suits(weight, window, group) is suits
 
 
-def test_it_suits_no_precision_but_that_of_caffe(monkeypatch):
+@needs_nnpack
+def test_with_bf16_it_pays_for_blobs_of_many_channels_unless_there_is_amx(monkeypatch):
     monkeypatch.setenv("PRECISION", "bf16")
-    assert not winograd.suits(SUITED, SLIDE, 1)
+    many = torch.empty(256, 256, 3, 3)
+    monkeypatch.setattr(winograd, "_has_amx", lambda: False)
+    assert winograd.pays((66, 72), (1, 1), many, SLIDE, 1)  # 11 x 12 tiles
+    assert not winograd.pays((66, 66), (1, 1), many, SLIDE, 1)
+    assert not winograd.pays((500, 500), (1, 1), SUITED, SLIDE, 1)
+    assert not winograd.pays((500, 500), (1, 1), many, SLIDE, 1, winograd.FILTERS_PAY)
+    assert FrozenFilters(many, None, SLIDE, 1)._weight.dtype == torch.bfloat16
+    monkeypatch.setattr(winograd, "_has_amx", lambda: True)
+    assert not winograd.suits(many, SLIDE, 1)
 
 
 @needs_nnpack
 def test_it_pays_from_so_many_tiles_on_unless_optimisations_are_off():
-    def pays(size, pad, weight=SUITED, window=SLIDE, least=winograd.PAYS):
-        return winograd.pays(size, pad, weight, window, 1, least)
+    def pays(size, pad, weight=SUITED, window=SLIDE, paying=winograd.PAYS):
+        return winograd.pays(size, pad, weight, window, 1, paying)
 
     assert pays((36, 31), (1, 1)) and pays((38, 33), (0, 0))
     assert not pays((36, 30), (1, 1))  # 6 x 5 tiles
     assert not pays((36, 31), (1, 1), SUITED[:127])
     assert pays((96, 192), (1, 1), SUITED[:, :64])  # 16 x 32 tiles
-    assert pays((48, 43), (1, 1), least=winograd.FILTERS_PAY)
-    assert not pays((48, 42), (1, 1), least=winograd.FILTERS_PAY)  # 8 x 7 tiles
-    assert not pays((96, 192), (1, 1), SUITED[:, :64], least=winograd.FILTERS_PAY)
+    assert pays((48, 43), (1, 1), paying=winograd.FILTERS_PAY)
+    assert not pays((48, 42), (1, 1), paying=winograd.FILTERS_PAY)  # 8 x 7 tiles
+    assert not pays((96, 192), (1, 1), SUITED[:, :64], paying=winograd.FILTERS_PAY)
     assert not pays((500, 500), (1, 1), window=Window((3, 3), (1, 1), (1, 1), (2, 2)))
     with fast.off():
         assert not pays((500, 500), (1, 1))

@@ -1,0 +1,58 @@
+"""Pool maxima by windows of 2x2, side by side, pair by pair: every second column with the next, then rows alike.
+
+torch's own pooling looks at one cell after another unless channels come last in memory; pairs are compared many at a
+time, in half
+of that time.
+
+Holds    on the CPU; windows of 2x2, a stride of 2, no padding; channels first in memory
+Equal    to the bit, and so are winners: the first in row-major order
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fcn_repro.caffe import fast
+
+Pair = tuple[int, ...]  # rows, columns
+
+WINDOW = (2, 2), (2, 2), (0, 0)  # kernel, stride, pad
+
+
+def pay(x: Tensor, kernel: Pair, stride: Pair, pad: Pair) -> bool:
+    """Whether maxima of a map (N, C, H, W) are better found so."""
+    return fast.on() and x.device.type == "cpu" and x.is_contiguous() and (kernel, stride, pad) == WINDOW
+
+
+def maxima(x: Tensor) -> Tensor:
+    """The largest of each window, (N, C, OH, OW), sizes rounded up."""
+    left, right = _halves(_even(x), 3)
+    return torch.maximum(*_halves(torch.maximum(left, right), 2))
+
+
+def maxima_and_winners(x: Tensor) -> tuple[Tensor, Tensor]:
+    """`maxima`, and where in its plane each was: h * W + w, as int64 of the same shape."""
+    height, width = x.shape[2:]
+    left, right = _halves(_even(x), 3)
+    above, below = _halves(torch.maximum(left, right), 2)
+    is_below = below > above
+    of_above, of_below = _halves(right > left, 2)
+    is_right = of_above ^ ((of_above ^ of_below) & is_below)  # torch.where, but many at a time
+    first = torch.arange(0, height, 2)[:, None] * width + torch.arange(0, width, 2)
+    return torch.maximum(above, below), (first + is_right).add_(is_below, alpha=width)
+
+
+def _even(x: Tensor) -> Tensor:
+    """With a row and a column that win nothing, where sides are odd."""
+    height, width = x.shape[2:]
+    return F.pad(x, (0, width % 2, 0, height % 2), value=-math.inf) if height % 2 or width % 2 else x
+
+
+def _halves(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """What is at even places along an axis, and at odd ones."""
+    before = (slice(None),) * axis
+    return x[(*before, slice(0, None, 2))], x[(*before, slice(1, None, 2))]

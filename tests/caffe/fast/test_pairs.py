@@ -1,0 +1,72 @@
+"""Maxima found pair by pair, and their winners, are torch's to the bit; other windows and layouts keep to its own way."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from fcn_repro import caffe
+from fcn_repro.caffe import fast
+from fcn_repro.caffe.fast import pairs
+from tests.caffe.small_net import write
+
+NET = """
+force_backward: true
+layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 7 dim: 10 } } }
+layer { name: "x" type: "Pooling" bottom: "data" top: "x" pooling_param { kernel_size: 2 stride: 2 %s } }
+"""
+
+
+@pytest.mark.parametrize("size", [(6, 8), (7, 8), (6, 9), (7, 9), (1, 1), (2, 1), (1, 4)])
+@pytest.mark.parametrize("levels", [2, 1000])  # few: many cells of a window are alike
+def test_maxima_and_winners_are_those_of_torch(size, levels):
+    x = torch.randint(-levels, levels, (2, 3, *size), generator=torch.Generator().manual_seed(levels)).float()
+    expected, winners = F.max_pool2d(x, 2, 2, ceil_mode=True, return_indices=True)
+    found = pairs.maxima_and_winners(x)
+    assert torch.equal(pairs.maxima(x), expected)
+    assert torch.equal(found[0], expected) and torch.equal(found[1], winners)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_what_is_no_number_wins_and_infinities_are_numbers(place):
+    x = torch.full((1, 1, 2, 2), -torch.inf)
+    assert pairs.maxima(x).item() == -torch.inf
+    x.view(-1)[place] = torch.nan
+    assert pairs.maxima(x).isnan().all()
+
+
+@pytest.mark.parametrize("rounding", ["", "round_mode: FLOOR"])
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
+def test_a_layer_that_uses_them_has_the_numbers_of_the_plain_one(tmp_path, monkeypatch, phase, rounding):
+    used = []
+    for name in "maxima", "maxima_and_winners":
+        original = getattr(pairs, name)
+        monkeypatch.setattr(pairs, name, lambda *given, do=original: (used.append(1), do(*given))[1])
+
+    def passed():
+        net = caffe.Net(write(tmp_path, NET % rounding), phase)
+        given = torch.Generator().manual_seed(5)
+        net.blobs["data"].data[...] = torch.randint(0, 3, (2, 3, 7, 10), generator=given)
+        net.forward()
+        net.blobs["x"].diff[...] = torch.randn(net.blobs["x"].shape, generator=given)
+        net.backward()
+        return torch.tensor(net.blobs["x"].data), torch.tensor(net.blobs["data"].diff)
+
+    found = passed()
+    assert used
+    used.clear()
+    with fast.off():
+        expected = passed()
+    assert not used
+    assert all(torch.equal(*both) for both in zip(found, expected, strict=True))
+
+
+def test_they_are_for_windows_side_by_side_and_channels_first():
+    x = torch.zeros(1, 2, 4, 4)
+    assert pairs.pay(x, *pairs.WINDOW)
+    assert not pairs.pay(x, (3, 3), (2, 2), (0, 0))
+    assert not pairs.pay(x, (2, 2), (1, 1), (0, 0))
+    assert not pairs.pay(x, (2, 2), (2, 2), (1, 0))
+    assert not pairs.pay(x.to("meta"), *pairs.WINDOW)
+    assert not pairs.pay(x.contiguous(memory_format=torch.channels_last), *pairs.WINDOW)
+    with fast.off():
+        assert not pairs.pay(x, *pairs.WINDOW)
