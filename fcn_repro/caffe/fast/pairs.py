@@ -4,7 +4,8 @@ torch's own pooling looks at one cell after another unless channels come last in
 time, in half
 of that time.
 
-Holds    on the CPU; windows of 2x2, a stride of 2, no padding; channels first in memory
+Holds    in TRAIN, on the CPU; windows of 2x2, a stride of 2, no padding; channels first in memory
+Memory   half of the bottom, and where a side is odd all of it, for as long as it takes: more than TEST is to need
 Equal    to the bit, and so are winners: the first in row-major order
 """
 
@@ -28,14 +29,8 @@ def pay(x: Tensor, kernel: Pair, stride: Pair, pad: Pair) -> bool:
     return fast.on() and x.device.type == "cpu" and x.is_contiguous() and (kernel, stride, pad) == WINDOW
 
 
-def maxima(x: Tensor) -> Tensor:
-    """The largest of each window, (N, C, OH, OW), sizes rounded up."""
-    left, right = _halves(_even(x), 3)
-    return torch.maximum(*_halves(torch.maximum(left, right), 2))
-
-
-def maxima_and_winners(x: Tensor) -> tuple[Tensor, Tensor]:
-    """`maxima`, and where in its plane each was: h * W + w, as int64 of the same shape."""
+def maxima(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest of each window, (N, C, OH, OW), sizes rounded up; and where in its plane it was: h * W + w, int64."""
     height, width = x.shape[2:]
     left, right = _halves(_even(x), 3)
     above, below = _halves(torch.maximum(left, right), 2)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fcn_repro.caffe.blob import Blob
-from fcn_repro.caffe.fast import pairs, winograd
+from fcn_repro.caffe.fast import winograd
 from fcn_repro.caffe.fast.frozen_filters import FrozenFilters
 from fcn_repro.caffe.fast.reach import Slide
 from fcn_repro.caffe.layers.base import Layer
@@ -116,24 +116,11 @@ class Pooled(Step):
         bottom = torch.empty(shape, device="meta")
         return not self.layer._is_overhung(bottom, self.layer.top_shapes(shape)[0][2:])
 
-    def layout(self, x: Tensor, size: Sequence[int]) -> torch.memory_format:
-        """See Step."""
-        layer = self.layer
-        if pairs.pay(x, layer.kernel, layer.stride, layer.pad):
-            return torch.contiguous_format
-        return super().layout(x, size)
-
     def frozen(self) -> Callable[[Tensor, bool], Tensor]:
         """See Step."""
-        kernel, stride = self.layer.kernel, self.layer.stride
 
         def pool(x: Tensor, padded: bool) -> Tensor:
-            if not padded:
-                y = self.layer.compute(x)[0]
-            elif pairs.pay(x, kernel, stride, (0, 0)):
-                y = pairs.maxima(x)
-            else:
-                y = torch.max_pool2d(x, kernel, stride)
+            y = torch.max_pool2d(x, self.layer.kernel, self.layer.stride) if padded else self.layer.compute(x)[0]
             return y.clamp_(min=0) if self.rectified else y
 
         return pool

@@ -84,14 +84,12 @@ class Pooling(Layer):
 
     @property
     def copies(self) -> float:  # type: ignore[override]
-        """Of the top: its winners, 8 bytes each, or the maxima of rows; and the bottom where it is padded."""
+        """Of the top, in TEST: its winners, 8 bytes each, and the bottom where it is padded here."""
         size = self.top_shapes(self._bottom)[0][2:]
-        height, width = self._bottom[2:]
         margins = self._margins(torch.empty(self._bottom, device="meta"), size)
-        if margins is None and (self.kernel, self.stride, self.pad) == pairs.WINDOW:
-            margins = 0, width % 2, 0, height % 2
         left, right, above, below = margins or (0, 0, 0, 0)
-        padded = (height + above + below) * (width + left + right) if margins and any(margins) else 0
+        height, width = self._bottom[2:]
+        padded = (height + above + below) * (width + left + right) if margins else 0
         return 2 * (self.method == _Param.MAX) + padded / math.prod(size)
 
     def compute(self, *bottom: Tensor) -> tuple[Tensor, ...]:
@@ -100,13 +98,16 @@ class Pooling(Layer):
         size = self.top_shapes(tuple(x.shape))[0][2:]
         if self.method == _Param.AVE:
             return (self._windows(x, size, 0.0, self._sums) / self._areas(x, size),)
-        needs_winners = self.phase == caffe_pb2.TRAIN or len(self.param.top) > 1
-        y, self._winner = self._windows(x, size, -math.inf, self._maxima_and_winners if needs_winners else self._maxima)
+        y, self._winner = self._windows(x, size, -math.inf, self._maxima)
         self._empty = None
         if self._is_overhung(x, size):
             self._empty = y == -math.inf
             y = y.masked_fill(self._empty, -_FLT_MAX)
-        return (y, self._mask(x, size)) if len(self.param.top) > 1 else (y,)
+        if len(self.param.top) > 1:
+            return y, self._mask(x, size)
+        if self.phase == caffe_pb2.TEST:
+            self._winner = None  # of 8 bytes for each 4 of the top
+        return (y,)
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
         """MAX: to the winner alone, the first in row-major order. AVE: spread evenly over the window."""
@@ -123,7 +124,7 @@ class Pooling(Layer):
         else:
             winner = self._winner
             if winner is None:
-                _, winner = self._windows(x, size, -math.inf, self._maxima_and_winners)
+                _, winner = self._windows(x, size, -math.inf, self._maxima)
             dy = dy if self._empty is None else dy.masked_fill(self._empty, 0)
             dx = torch.ops.aten.max_pool2d_with_indices_backward(
                 dy, padded, self.kernel, self.stride, pad, (1, 1), ceil, winner
@@ -153,14 +154,9 @@ class Pooling(Layer):
             return pool(x, self.pad, True)
         return pool(F.pad(x, margins, value=fill), (0, 0), False)
 
-    def _maxima(self, x: Tensor, pad: Pair, ceil: bool) -> tuple[Tensor, None]:
-        if pairs.pay(x, self.kernel, self.stride, pad):
-            return pairs.maxima(x), None
-        return F.max_pool2d(x, self.kernel, self.stride, pad, ceil_mode=ceil), None
-
-    def _maxima_and_winners(self, x: Tensor, pad: Pair, ceil: bool) -> tuple[Tensor, Tensor]:
-        if pairs.pay(x, self.kernel, self.stride, pad):
-            return pairs.maxima_and_winners(x)
+    def _maxima(self, x: Tensor, pad: Pair, ceil: bool) -> tuple[Tensor, Tensor]:
+        if self.phase == caffe_pb2.TRAIN and pairs.pay(x, self.kernel, self.stride, pad):
+            return pairs.maxima(x)
         return F.max_pool2d(x, self.kernel, self.stride, pad, ceil_mode=ceil, return_indices=True)
 
     def _sums(self, x: Tensor, pad: Pair, ceil: bool) -> Tensor:
