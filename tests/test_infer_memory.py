@@ -65,6 +65,5 @@ def test_a_picture_that_does_not_fit_is_labelled_within_the_memory_that_there_is
     whole, pieces, exceeded = labelled(model, "4e9")
     assert pieces == 1 and exceeded > -3.6e9
     tiles, pieces, exceeded = labelled(model, "2.5e8")
-    # So many of one size are enough for the quick path. What the libraries keep for themselves differs from run to run.
-    assert pieces >= 9 and exceeded <= 0.05 * 2.5e8
+    assert pieces >= 9 and exceeded <= 0  # of one size are then enough for the quick path
     assert (tiles != whole).mean() < 1e-5

@@ -19,7 +19,7 @@ from fcn_repro.caffe import mode
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 LEAST_FREE = 1 << 30  # bytes: holes of less are kept between passes
-LEAST_NEEDED = 1 << 26  # bytes: for less nobody looks whether they are there
+LEAST_NEEDED = 1 << 25  # bytes: for less nobody looks whether they are there
 
 
 class _Heap(ctypes.Structure):
