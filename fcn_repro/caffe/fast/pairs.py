@@ -1,12 +1,11 @@
 """Pool maxima by windows of 2x2, side by side, pair by pair: every second column with the next, then rows alike.
 
 torch's own pooling looks at one cell after another unless channels come last in memory; pairs are compared many at a
-time, in half
-of that time.
+time, in half to two thirds of that time.
 
 Holds    in TRAIN, on the CPU; windows of 2x2, a stride of 2, no padding; channels first in memory
 Memory   half of the bottom, and where a side is odd all of it, for as long as it takes: more than TEST is to need
-Equal    to the bit, and so are winners: the first in row-major order
+Equal    but for the sign of a zero. So are winners: the first in row-major order, or the last that is no number
 """
 
 from __future__ import annotations
@@ -34,11 +33,15 @@ def maxima(x: Tensor) -> tuple[Tensor, Tensor]:
     height, width = x.shape[2:]
     left, right = _halves(_even(x), 3)
     above, below = _halves(torch.maximum(left, right), 2)
-    is_below = below > above
-    of_above, of_below = _halves(right > left, 2)
+    is_below = _beats(below, above)
+    of_above, of_below = _halves(_beats(right, left), 2)
     is_right = of_above ^ ((of_above ^ of_below) & is_below)  # torch.where, but many at a time
     first = torch.arange(0, height, 2)[:, None] * width + torch.arange(0, width, 2)
     return torch.maximum(above, below), (first + is_right).add_(is_below, alpha=width)
+
+
+def _beats(later: Tensor, earlier: Tensor) -> Tensor:
+    return (later > earlier) | (later != later)  # what is no number wins
 
 
 def _even(x: Tensor) -> Tensor:
