@@ -55,6 +55,13 @@ def test_groups_of_the_first_version_bound_it_too(machine):
     assert (memory.most(), memory.for_this_process()) == (1000 * KB, 700 * KB)
 
 
+def test_no_file_is_read_twice_in_a_look(machine, monkeypatch):
+    seen, read_text = [], memory.read_text
+    monkeypatch.setattr(memory, "read_text", lambda path: (seen.append(path), read_text(path))[1])
+    memory.for_this_process()
+    assert len(seen) == len(set(seen)) > 1
+
+
 def test_a_group_without_a_limit_does_not(machine):
     write(machine / "cgroup/memory.max", "max\n")
     assert memory.most() == 10000 * KB
