@@ -7,9 +7,9 @@ many channels. NNPACK, a library that torch brings along, does so, and takes a t
 The gradient of a filter slides the other way round: a tile of 6x6 cells of the top's gradient over 8x8 cells of the
 bottom gives 3x3 numbers, by 64 products again. NNPACK is not asked for that by torch, so matrices are multiplied here.
 
-Holds    on the CPU, for numbers of float32; stride and dilation 1, one group, of so many channels on both sides and
-         tiles of an image as PAYS and FILTERS_PAY say; where torch was built with NNPACK and the processor has what
-         that needs. With PRECISION=bf16 while blobs are float32, which they are in training, and not on AMX
+Holds    on the CPU, for numbers of float32; stride and dilation 1, one group; between so many channels, and for so
+         many tiles of an image, as PAYS and FILTERS_PAY say; where torch was built with NNPACK and the processor has
+         what that needs. With PRECISION=bf16 while blobs are float32, which they are in training, and not on AMX
 Differs  by rounding: a top or a gradient by 1.5e-5 of its largest number, at most, and scores of VGG-16 no more than by
          oneDNN, 4e-6 from exact ones. What is no number spreads over its tile, and not only as far as filters reach
 Memory   tiles are sums apart until all are there: a map is gone through in bands of rows that take WORKSPACE bytes at
@@ -31,12 +31,13 @@ from fcn_repro.caffe.layers.geometry import Window
 from fcn_repro.caffe.precision import precision
 from fcn_repro.memory import VALUE_BYTES
 
-Paying = Mapping[torch.dtype, Mapping[int, int]]
+Paying = Mapping[torch.dtype, Mapping[float, int]]
 
 TILE, SUMS = 6, 64  # cells to a side of a tile of the top; numbers that its part of the bottom is turned into
-# From so many channels and tiles on it was faster than by factors of that type, on the machine of docs/performance.md.
-PAYS: Paying = {torch.float32: {128: 36, 64: 512}, torch.bfloat16: {256: 128}}
-FILTERS_PAY: Paying = {torch.float32: {128: 64}, torch.bfloat16: {}}  # the same for gradients of filters
+# From so many products for a sum, and tiles, on it was faster than by factors of that type, on the machine of
+# docs/performance.md. Between 128 channels and 256 there are 128 * 256 products for 128 + 256 sums: 85.
+PAYS: Paying = {torch.float32: {64: 36, 32: 512}, torch.bfloat16: {85: 128}}
+FILTERS_PAY: Paying = {torch.float32: {64: 64}, torch.bfloat16: {}}  # the same for gradients of filters
 POINTS = (0, 1, -1, 2, -2, 1 / 2, -1 / 2)  # and infinity: where polynomials of tiles are multiplied
 WORKSPACE = 1 << 27  # bytes
 
@@ -105,7 +106,8 @@ def _least_tiles(weight: Tensor, paying: Paying) -> list[int]:
     if is_bf16 and _has_amx():
         return []
     known = paying[torch.bfloat16 if is_bf16 else torch.float32]
-    return [tiles for channels, tiles in known.items() if min(weight.shape[:2]) >= channels]
+    filters, channels = weight.shape[:2]
+    return [tiles for products, tiles in known.items() if filters * channels >= products * (filters + channels)]
 
 
 def _rows_of_a_band(width: int, channels: int) -> int:

@@ -86,8 +86,11 @@ def test_a_layer_that_uses_it_has_the_numbers_of_the_plain_one(tmp_path, monkeyp
     "weight, window, group, suits",
     [
         (SUITED, SLIDE, 1, True),
-        (SUITED[:63], SLIDE, 1, False),
-        (SUITED[:, :63], SLIDE, 1, False),
+        (SUITED[:43], SLIDE, 1, True),  # 43 * 128 products for 43 + 128 sums: 32.2
+        (SUITED[:42], SLIDE, 1, False),
+        (SUITED[:, :42], SLIDE, 1, False),
+        (SUITED[:64, :64], SLIDE, 1, True),
+        (SUITED[:64, :63], SLIDE, 1, False),
         (SUITED.double(), SLIDE, 1, False),
         (SUITED.to("meta"), SLIDE, 1, False),
         (SUITED, SLIDE, 2, False),
@@ -104,11 +107,11 @@ def test_it_suits_filters_of_3x3_between_many_channels(weight, window, group, su
 @needs_nnpack
 def test_with_bf16_it_pays_for_blobs_of_many_channels_unless_there_is_amx(monkeypatch):
     monkeypatch.setenv("PRECISION", "bf16")
-    many = torch.empty(256, 256, 3, 3)
+    many = torch.empty(256, 128, 3, 3)
     monkeypatch.setattr(winograd, "_has_amx", lambda: False)
     assert winograd.pays((66, 72), (1, 1), many, SLIDE, 1)  # 11 x 12 tiles
     assert not winograd.pays((66, 66), (1, 1), many, SLIDE, 1)
-    assert not winograd.pays((500, 500), (1, 1), SUITED, SLIDE, 1)
+    assert not winograd.pays((500, 500), (1, 1), many[:250], SLIDE, 1)
     assert not winograd.pays((500, 500), (1, 1), many, SLIDE, 1, winograd.FILTERS_PAY)
     assert FrozenFilters(many, None, SLIDE, 1)._weight.dtype == torch.bfloat16
     monkeypatch.setattr(winograd, "_has_amx", lambda: True)
