@@ -123,8 +123,13 @@ class Blob:
 
     @property
     def tensor(self) -> Tensor:
-        """The values on the current device; changing them in place changes the blob."""
+        """The values on the current device, in C order; changing them in place changes the blob."""
         return self._data.read(self._dims, mode.device())
+
+    @property
+    def tensor_as_it_lies(self) -> Tensor:
+        """The same, with whatever strides they were stored."""
+        return self._data.read(self._dims, mode.device(), any_order=True)
 
     @property
     def memory(self) -> SyncedMemory:
@@ -148,8 +153,13 @@ class Blob:
 
     @property
     def gradient(self) -> Tensor:
-        """The gradient on the current device; changing it in place changes the blob."""
+        """The gradient on the current device, in C order; changing it in place changes the blob."""
         return self._diff.read(self._dims, mode.device())
+
+    @property
+    def gradient_as_it_lies(self) -> Tensor:
+        """The same, with whatever strides it was stored."""
+        return self._diff.read(self._dims, mode.device(), any_order=True)
 
     def store(self, tensor: Tensor) -> None:
         """Take `tensor`, of this blob's shape, as the values; the caller must not use it for anything else."""
@@ -173,7 +183,7 @@ class Blob:
         if self.gradient_is_blank:
             self.store_gradient(tensor)
         else:
-            self.gradient.add_(self._checked(tensor))
+            self.gradient_as_it_lies.add_(self._checked(tensor))
 
     def clear_gradient(self) -> None:
         """Set the gradient to zero."""

@@ -72,12 +72,15 @@ class SyncedMemory:
         self._tensor, self._change = tensor, next(_changes)
         self._promise: Callable[[], None] | None = None  # writes the content, which then is nothing yet
 
-    def read(self, shape: Shape, device: torch.device) -> Tensor:
-        """The buffer as a tensor of `shape` on `device`; changing it in place changes the buffer."""
+    def read(self, shape: Shape, device: torch.device, *, any_order: bool = False) -> Tensor:
+        """The buffer as a tensor of `shape` on `device`; changing it in place changes the buffer.
+
+        In C order, unless the reader takes it `any_order` it lies in.
+        """
         tensor = self._with_elements(math.prod(shape), device)
         if tensor.device != device:
             tensor = self._newest = self._mirrored(tensor) if device.type == "cpu" else tensor.to(device)
-        if tensor.shape == shape:
+        if tensor.shape == shape and (any_order or tensor.is_contiguous()):
             return tensor
         return self._flat(tensor)[: math.prod(shape)].view(shape)
 

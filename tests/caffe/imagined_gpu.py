@@ -37,12 +37,17 @@ def imagined_gpu() -> Iterator[None]:
         patch.setattr(Tensor, "__setitem__", put)
         patch.setattr(Tensor, "copy_", lambda self, other: torch.ops.aten.copy_(self, other))
         patch.setattr(Tensor, "__invert__", lambda self: torch.eq(self, 0))
-        patch.setattr(Tensor, "contiguous", lambda self: torch.ops.aten.contiguous(self))
+        patch.setattr(Tensor, "contiguous", contiguous)
         patch.setattr(Tensor, "nonzero", lambda self: self.new_empty((0, self.dim()), dtype=torch.long))
         patch.setattr(torch, "bincount", lambda self, weights=None, minlength=0: self.new_empty(minlength))
         for method, number in (("item", 1.0), ("__float__", 1.0), ("__int__", 1), ("__bool__", False)):
             patch.setattr(Tensor, method, lambda self, number=number: number)
         yield
+
+
+def contiguous(x: Tensor, *, memory_format: torch.memory_format = torch.contiguous_format) -> Tensor:
+    """x.contiguous()."""
+    return torch.ops.aten.contiguous(x, memory_format=memory_format)
 
 
 def taken(x: Tensor, index: object) -> Tensor:

@@ -37,6 +37,21 @@ def test_a_fresh_blob_is_zero():
     assert not blob.data.any() and not blob.diff.any()
 
 
+def test_both_buffers_may_be_read_as_they_lie_and_are_in_c_order_for_all_others():
+    blob = Blob((3, 2))
+    blob.store(numbers(2, 3).t())
+    blob.store_gradient(-numbers(2, 3).t())
+    for lying, tensor in ((blob.tensor_as_it_lies, blob.tensor), (blob.gradient_as_it_lies, blob.gradient)):
+        assert not lying.is_contiguous() and tensor.is_contiguous() and torch.equal(lying, tensor)
+
+
+def test_gradients_of_two_orders_add_up():
+    blob = Blob((3, 2))
+    blob.accumulate_gradient(numbers(2, 3).t())
+    blob.accumulate_gradient(numbers(3, 2))
+    assert blob.diff.tolist() == [[2, 6], [5, 9], [8, 12]]
+
+
 def test_growing_begins_with_zeros_in_both_buffers():
     blob = Blob((2,))
     blob.data[...] = blob.diff[...] = 5

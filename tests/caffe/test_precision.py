@@ -9,7 +9,7 @@ import torch
 
 from fcn_repro import caffe
 from fcn_repro.caffe import fast
-from fcn_repro.caffe.precision import allow_tf32
+from fcn_repro.caffe.precision import allow_tf32, factors
 from tests.caffe.small_net import write
 
 NET = """
@@ -52,6 +52,28 @@ def test_bf16_products_are_those_of_factors_of_8_bits_and_sums_are_finer(tmp_pat
     expected = np.einsum("cyxhw,kchw->kyx", windows, rounded(net.params["b"][0].data))
     assert 0 < abs(top[0] - expected).max() <= 2**-8 * abs(expected).max()  # of the sum, which is rounded once
     assert top.dtype == net.params["b"][0].data.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "filters, factor",
+    [
+        ((64, 8, 3, 3), torch.bfloat16),
+        ((64, 7, 3, 3), torch.float32),  # a picture's
+        ((1, 8, 1, 3), torch.bfloat16),
+        ((64, 4096, 1, 1), torch.bfloat16),
+        ((63, 4096, 1, 1), torch.float32),  # scores'
+        ((63, 4096), torch.float32),
+        ((21, 1, 16, 16), torch.float32),  # of interpolation, channel by channel
+    ],
+)
+def test_bf16_leaves_filters_with_little_to_multiply_to_f32(bf16, filters, factor):
+    assert factors(torch.empty(filters)) == factor
+
+
+def test_f32_and_numbers_of_other_types_stay(monkeypatch):
+    monkeypatch.setenv("PRECISION", "f32")
+    for type_ in torch.float32, torch.float64:
+        assert factors(torch.empty(64, 64, 3, 3, dtype=type_)) == type_
 
 
 def test_gradients_keep_to_those_of_f32_as_far_as_8_bits_reach(tmp_path, monkeypatch):

@@ -78,6 +78,22 @@ def test_strides_of_a_result_do_not_matter(memory):
     assert memory.view((6,))[0] == 9
 
 
+def test_who_takes_any_order_gets_it_as_it_lies_until_others_have_read(memory):
+    memory.write(numbers(2, 3).t())
+    lying = memory.read((3, 2), CPU, any_order=True)
+    assert lying.tolist() == [[1, 4], [2, 5], [3, 6]] and not lying.is_contiguous()
+    lying[0, 0] = 9
+    assert memory.read((3, 2), CPU).is_contiguous()
+    again = memory.read((3, 2), CPU, any_order=True)
+    assert again.tolist() == [[9, 4], [2, 5], [3, 6]] and again.is_contiguous()
+
+
+def test_another_shape_is_in_c_order_for_who_takes_any_order_too(memory):
+    memory.write(numbers(2, 3).t())
+    assert memory.read((2, 2), CPU, any_order=True).tolist() == [[1, 4], [2, 5]]
+    assert memory.view((6,)).tolist() == [1, 4, 2, 5, 3, 6]
+
+
 def test_strides_do_not_matter_under_a_view_that_is_held(memory):
     held = memory.view((6,))
     memory.write(numbers(2, 3).t())

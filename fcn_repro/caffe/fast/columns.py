@@ -1,11 +1,13 @@
-"""Multiply matrices for the gradients of a convolution that has many more filters than places to put them.
+"""Multiply matrices for the gradients of a convolution whose bottom is small beside its filters, or beside its top.
 
-A library of convolutions puts filters into an order of its own for that, and their gradient back into C's. For VGG-16's
-fc6 it moves 411 MB twice, and holds them twice, to meet a map of 1 MB. Caffe's own way moves the map instead: what each
-place sees becomes a column (im2col), and the filters, one in a row, are multiplied where they lie. On an image of
-500x500 that takes four fifths of the time; forward it would take a quarter more, so there the library stays.
+A library of convolutions puts all three into an order of its own for that. For VGG-16's fc6 it moves filters of 411 MB
+and their gradient, to meet a map of 1 MB; for conv1_1 a top's gradient of 125 MB, to meet a picture of 3. Caffe's own
+way moves the bottom instead: what each place sees becomes a column (im2col), and filters, one in a row, and the top's
+gradient are multiplied where they lie. On an image of 500x500 that takes four fifths of the time; forward fc6 would
+take a quarter more, so there the library stays.
 
-Holds    on the CPU; over two axes, of one group; where filters are LARGE and outweigh the columns by RATIO
+Holds    on the CPU; over two axes, of one group; where filters are LARGE and outweigh the columns by RATIO, or where
+         a LARGE top outweighs them by TOP_RATIO
 Shapes   columns (N, C * kernel, P): N maps of C channels, P places that a filter is put at, the top's cells
 """
 
@@ -19,18 +21,20 @@ from torch import Tensor
 
 from fcn_repro.caffe import fast
 from fcn_repro.caffe.layers.geometry import Window
-from fcn_repro.caffe.precision import factor
+from fcn_repro.caffe.precision import factors
 
 LARGE = 1 << 24  # numbers, 64 MB: more than caches hold
 RATIO = 4  # numbers in the filters for one in the columns
+TOP_RATIO = 2  # numbers in the top for one in the columns
 
 
 def pay(x: Tensor, dy: Tensor, weight: Tensor, group: int) -> bool:
     """Whether gradients are better made so: x is a bottom (N, C, H, W), dy its top's gradient, weight (K, C, ...)."""
     if not fast.on() or group != 1 or x.dim() != 4 or x.is_cuda:
         return False
-    places = dy.numel() // len(weight)
-    return weight.numel() >= LARGE and len(weight) >= RATIO * places
+    filters, seen, places = len(weight), weight[0].numel(), dy.numel() // len(weight)
+    by_filters = weight.numel() >= LARGE and filters >= RATIO * places
+    return by_filters or (dy.numel() >= LARGE and filters >= TOP_RATIO * seen)
 
 
 def gradients(
@@ -38,10 +42,11 @@ def gradients(
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Of the bottom, the filters and the bias, those that are wanted; `dy` is the top's."""
     dx, d_weight, d_bias = wanted
-    matrix, flat = factor(weight).flatten(1), factor(dy).flatten(2)
+    kind = factors(weight)
+    matrix, flat = weight.to(kind).flatten(1), dy.to(kind).flatten(2)
     return (
         _added(torch.stack([matrix.t() @ each for each in flat]).to(x.dtype), x, window) if dx else None,
-        _product(flat, factor(_columns(x, window))).view(weight.shape) if d_weight else None,
+        _product(flat, _columns(x, window).to(kind)).view(weight.shape) if d_weight else None,
         dy.sum((0, 2, 3)) if d_bias else None,
     )
 

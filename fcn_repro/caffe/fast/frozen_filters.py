@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fcn_repro.caffe.fast import winograd
 from fcn_repro.caffe.layers.geometry import Window
-from fcn_repro.caffe.precision import factor
+from fcn_repro.caffe.precision import factors
 
 CELLS = 32  # to a side of that map; which number it is makes no difference
 
@@ -24,23 +24,24 @@ class FrozenFilters:
 
     def __init__(self, weight: Tensor, bias: Tensor | None, window: Window, group: int) -> None:
         self._window, self._group = window, group
-        own = factor(weight)
+        own = weight.to(factors(weight))
+        self._kind = own.dtype
         # Winograd's filtering takes them as they are. It does not pay for bfloat16 that is in oneDNN's order already.
         self._is_packed = _is_packable(own) and not winograd.suits(own, window, group)
         self._weight = _packed(own, window, group) if self._is_packed else own.clone()
-        self._bias = None if bias is None else factor(bias).clone()
+        self._bias = None if bias is None else bias.to(own.dtype).clone()
 
     def __call__(self, x: Tensor, pad: Sequence[int], rectify: bool) -> Tensor:
         """The top for a bottom, as it was multiplied; channels come last in memory where they do in the bottom's."""
-        window = self._window
+        x, window = x.to(self._kind), self._window
         if not self._is_packed and winograd.pays(x.shape[2:], pad, self._weight, window, self._group):
             y = winograd.filtered(x, self._weight, self._bias, pad)
         elif self._is_packed:
             y = torch.ops.mkldnn._convolution_pointwise(
-                factor(x), self._weight, self._bias, pad, window.stride, window.dilation, self._group, "none", [], "",
+                x, self._weight, self._bias, pad, window.stride, window.dilation, self._group, "none", [], "",
             )  # fmt: skip
         else:
-            y = F.conv2d(factor(x), self._weight, self._bias, window.stride, pad, window.dilation, self._group)
+            y = F.conv2d(x, self._weight, self._bias, window.stride, pad, window.dilation, self._group)
         return y.clamp_(min=0) if rectify else y  # oneDNN's own ReLU would turn NaN into 0
 
 

@@ -66,6 +66,7 @@ class Layer:
     auto_top = False  # anonymous tops are added up to the least number
     default_loss_weight = 0.0
     copies: float = 0  # of a top that are made while it is computed, and add to the memory required
+    any_order = False  # True: takes maps in whatever order their axes have in memory (fast.channels_last)
     may_be_in_place = True  # False where Caffe refuses top[0] to be bottom[0], or computes garbage
 
     def __init__(self, param) -> None:
@@ -97,9 +98,9 @@ class Layer:
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Compute the tops' data."""
-        if self.is_in_place and fast.on() and self.overwrite(bottom[0].tensor):
+        inputs = self._as_taken(bottom)
+        if self.is_in_place and fast.on() and self.overwrite(inputs[0]):
             return
-        inputs = tuple(blob.tensor for blob in bottom)
         if fast.on() and not self.is_in_place:
             self.make_room(bottom, top)
         for blob, result in zip(top, _as_tuple(self.compute(*inputs)), strict=True):
@@ -108,13 +109,12 @@ class Layer:
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         """Compute the diffs of those bottoms that want one, and add to the parameters' diffs."""
+        top_values = self._as_taken(top)
+        top_diff = tuple(blob.gradient_as_it_lies if self.any_order else blob.gradient for blob in top)
         if self.is_in_place and fast.on() and propagate_down[0]:
-            if self.overwrite_gradient(top[0].gradient, top[0].tensor):
+            if self.overwrite_gradient(top_diff[0], top_values[0]):
                 return
-        top_diff = tuple(blob.gradient for blob in top)
-        diffs = self.gradients(
-            tuple(blob.tensor for blob in bottom), tuple(blob.tensor for blob in top), top_diff, tuple(propagate_down)
-        )
+        diffs = self.gradients(self._as_taken(bottom), top_values, top_diff, tuple(propagate_down))
         given: tuple[Tensor, ...] = top_diff
         for blob, diff, wanted in zip(bottom, diffs, propagate_down, strict=True):
             if wanted and diff is not None:
@@ -159,6 +159,9 @@ class Layer:
     def overwrite_gradient(self, dy: Tensor, y: Tensor) -> bool:
         """In an in-place layer: turn the top's gradient into the bottom's where it is. False: use `gradients`."""
         return False
+
+    def _as_taken(self, blobs: Sequence[Blob]) -> tuple[Tensor, ...]:
+        return tuple(blob.tensor_as_it_lies if self.any_order else blob.tensor for blob in blobs)
 
     # -- for the layers' own use ---------------------------------------------------------------------------------
 

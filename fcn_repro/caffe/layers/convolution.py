@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from fcn_repro.caffe.fast import columns, winograd
+from fcn_repro.caffe.fast import channels_last, columns, winograd
 from fcn_repro.caffe.layers.filter_bank import FilterBank
 from fcn_repro.caffe.synced_memory import Shape
 
@@ -22,6 +22,8 @@ class Convolution(FilterBank):
     Source   caffe 9b89154 conv_layer.cpp
     """
 
+    any_order = True
+
     def filter_channels(self) -> Shape:
         """(num_output, C/group)."""
         return self.num_output, self.channels // self.group
@@ -33,8 +35,8 @@ class Convolution(FilterBank):
     def _slid(self, x: Tensor, weight: Tensor, bias: Tensor | None, group: int) -> Tensor:
         """See FilterBank."""
         if self._is_spared(x, weight, group):
-            return winograd.filtered(x, weight, bias, self.window.pad)
-        return super()._slid(x, weight, bias, group)
+            return winograd.filtered(x.contiguous(), weight, bias, self.window.pad)
+        return super()._slid(channels_last.begun(x), weight, bias, group)
 
     def _gradients(
         self, x: Tensor, dy: Tensor, weight: Tensor, group: int, wanted: list[bool]
@@ -44,6 +46,7 @@ class Convolution(FilterBank):
             return columns.gradients(x, dy, weight, self.window, wanted)
         if not self._is_spared(x, weight, group):
             return super()._gradients(x, dy, weight, group, wanted)
+        x, dy = x.contiguous(), dy.contiguous()
         dx, *learned = wanted
         bottom = winograd.bottom_gradient(dy, weight, self.window.pad) if dx else None
         if not self._is_spared(x, weight, group, winograd.FILTERS_PAY):

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from fcn_repro.caffe.fast.channels_last import order
 from fcn_repro.caffe.layers.base import Layer, at_least
 from fcn_repro.caffe.layers.geometry import Window, convolution_window
-from fcn_repro.caffe.precision import factor
+from fcn_repro.caffe.precision import factors
 from fcn_repro.caffe.synced_memory import Shape
 
 
@@ -80,12 +81,15 @@ class FilterBank(Layer):
             if not (want or any(learned)):
                 found.append(None)
                 continue
-            made = self._gradients(self._batched(x), self._batched(dy), weight, group, [want, *learned])
-            dx, *d_params = (None if tensor is None else tensor.to(x.dtype) for tensor in made)
+            batch = self._batched(x)
+            dx, *d_params = self._gradients(batch, self._batched(dy), weight, group, [want, *learned])
             for index, (gradient, learn) in enumerate(zip(d_params, learned, strict=True)):
                 if learn and gradient is not None:
-                    self.accumulate(index, gradient)
-            found.append(None if dx is None else dx.view(x.shape))
+                    self.accumulate(index, gradient.to(x.dtype))
+            if dx is not None:
+                dx = dx.to(x.dtype, memory_format=order(batch))
+                dx = dx if self.axis == 1 else dx.view(x.shape)  # a view of one map forgets its batch's stride
+            found.append(dx)
         return found
 
     def _filtered(self, x: Tensor) -> Tensor:
@@ -98,8 +102,9 @@ class FilterBank(Layer):
 
     def _slid(self, x: Tensor, weight: Tensor, bias: Tensor | None, group: int) -> Tensor:
         """The top of one bottom, which has one axis before the channels."""
-        bias = None if bias is None else factor(bias)
-        return torch.convolution(factor(x), factor(weight), bias, *self._geometry(group)).to(x.dtype)
+        kind = factors(weight)
+        bias = None if bias is None else bias.to(kind)
+        return torch.convolution(x.to(kind), weight.to(kind), bias, *self._geometry(group)).to(x.dtype)
 
     def _gradients(
         self, x: Tensor, dy: Tensor, weight: Tensor, group: int, wanted: list[bool]
@@ -108,9 +113,9 @@ class FilterBank(Layer):
         if not self.window.kernel:
             return self._pointwise_gradients(x, dy)
         bias_sizes = [self.num_output] if len(self.blobs) > 1 else None
-        return torch.ops.aten.convolution_backward(
-            factor(dy), factor(x), factor(weight), bias_sizes, *self._geometry(group), wanted
-        )
+        dy = dy.contiguous(memory_format=order(x))
+        dy, x, weight = (each.to(factors(weight)) for each in (dy, x, weight))
+        return torch.ops.aten.convolution_backward(dy, x, weight, bias_sizes, *self._geometry(group), wanted)
 
     def filters(self) -> tuple[Tensor, int]:
         """The filters for torch's operator, and in how many groups they are."""

@@ -38,6 +38,7 @@ class Pooling(Layer):
 
     bottoms = exactly(1)
     tops = between(1, 2)
+    any_order = True
     may_be_in_place = False
 
     def prepare(self, *bottom: Shape) -> None:

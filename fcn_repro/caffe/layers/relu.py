@@ -18,6 +18,7 @@ class ReLU(Layer):
     """
 
     bottoms = tops = exactly(1)
+    any_order = True
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         """The bottom's shape."""

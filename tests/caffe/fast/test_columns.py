@@ -1,4 +1,4 @@
-"""Gradients by matrices are those of torch's convolution; it is done for filters that outweigh their maps."""
+"""Gradients by matrices are those of torch's convolution; they are made so where filters or tops outweigh columns."""
 
 import pytest
 import torch
@@ -8,7 +8,6 @@ from fcn_repro.caffe.fast import columns
 from fcn_repro.caffe.layers.geometry import Window
 
 POINT = Window((1, 1), (1, 1), (0, 0), (1, 1))
-PLACES = [(512, 22, 22), (4096, 16, 16), (4096, 16, 16), (21, 16, 16)]  # FCN-32s of an image of 500 x 500
 WINDOWS = [
     POINT,
     Window((1, 1), (2, 1), (0, 0), (1, 1)),
@@ -45,24 +44,34 @@ def test_only_what_is_wanted_is_computed(wanted):
 @pytest.mark.parametrize(
     "map_, filters, group, pays",
     [
-        ((1, 5, 4, 4), (64, 5, 1, 1), 1, True),
-        ((1, 5, 4, 5), (64, 5, 1, 1), 1, False),  # 20 places, and 64 filters are not four times as many
-        ((2, 5, 4, 4), (64, 5, 1, 1), 1, False),  # nor for the places of two maps
-        ((1, 5, 4, 4), (64, 5, 1, 1), 5, False),
-        ((1, 5, 4, 4), (64, 4, 1, 1), 1, False),  # too few numbers to matter
+        ((1, 40, 4, 4), (64, 40, 1, 1), 1, True),
+        ((1, 40, 4, 5), (64, 40, 1, 1), 1, False),  # 20 places, and 64 filters are not four times as many
+        ((2, 40, 4, 4), (64, 40, 1, 1), 1, False),  # nor for the places of two maps
+        ((1, 40, 4, 4), (64, 40, 1, 1), 5, False),
+        ((1, 40, 4, 4), (64, 39, 1, 1), 1, False),  # too few numbers to matter
+        ((1, 32, 8, 8), (64, 32, 1, 1), 1, True),
+        ((1, 33, 8, 8), (64, 33, 1, 1), 1, False),  # a top of 64 channels is not twice as large as 33 rows of columns
+        ((1, 5, 7, 7), (64, 5, 3, 2), 1, True),
+        ((1, 6, 7, 7), (64, 6, 3, 2), 1, False),
+        ((1, 32, 7, 5), (64, 32, 1, 1), 1, False),  # too few numbers to matter
+        ((2, 32, 7, 5), (64, 32, 1, 1), 1, True),
+        ((1, 32, 8, 8), (64, 32, 1, 1), 2, False),
     ],
 )
-def test_it_is_chosen_where_large_filters_outweigh_the_places(monkeypatch, map_, filters, group, pays):
-    monkeypatch.setattr(columns, "LARGE", 320)
+def test_it_is_chosen_where_large_filters_or_tops_outweigh_the_columns(monkeypatch, map_, filters, group, pays):
+    monkeypatch.setattr(columns, "LARGE", 2560)
     dy = drawn(map_[0], filters[0], *map_[2:])
     assert columns.pay(drawn(*map_), dy, drawn(*filters), group) is pays
     with fast.off():
         assert not columns.pay(drawn(*map_), dy, drawn(*filters), group)
 
 
-def test_fc6_and_fc7_of_vgg_are_such_layers_and_its_scores_are_not():
+def test_in_vgg_conv1_1_and_fc6_and_fc7_are_such_layers():
+    layers = [(1, 3, 500, 698, 64, 3), (1, 64, 698, 698, 64, 3), (1, 512, 22, 16, 4096, 7), (1, 4096, 16, 16, 4096, 1),
+              (1, 4096, 16, 16, 21, 1)]  # fmt: skip
     with torch.device("meta"):
-        pool5, fc6, fc7, score = (torch.empty(1, n, *size) for n, *size in PLACES)
-        filters = torch.empty(4096, 512, 7, 7), torch.empty(4096, 4096, 1, 1), torch.empty(21, 4096, 1, 1)
-    maps = zip((pool5, fc6, fc7), (fc6, fc7, score), filters, strict=True)
-    assert [columns.pay(*each, 1) for each in maps] == [True, True, False]
+        found = [
+            columns.pay(torch.empty(n, c, size, size), torch.empty(n, k, out, out), torch.empty(k, c, side, side), 1)
+            for n, c, size, out, k, side in layers
+        ]
+    assert found == [True, False, True, True, False]
