@@ -21,6 +21,8 @@ from fcn_repro.photograph import MAX_PIXELS, read_photograph
 from fcn_repro.pictures import save
 from fcn_repro.progress import Progress
 
+OVERLAY, LEGEND = "-overlay", "legend.png"  # what a picture's tinted copy is called beside its label map; the legend
+
 log = logging.getLogger(__name__)
 
 
@@ -84,7 +86,7 @@ def label(
 
 def write_legend(segmenter: Segmenter, out: Path) -> Path:
     """Write the classes of the first output, and their colours."""
-    path = out / "legend.png"
+    path = out / LEGEND
     save(path, legend(segmenter.class_names))
     return path
 
@@ -102,7 +104,7 @@ def _label(segmenter: Segmenter, image: Image.Image, photograph: Photograph, out
     for output, label_hw in labels.items():
         path = out / f"{names[output]}.png"
         save_label(path, label_hw)
-        save(out / f"{names[output]}-overlay.png", overlay(image, label_hw))
+        save(out / f"{names[output]}{OVERLAY}.png", overlay(image, label_hw))
         classes, pixels = np.unique(label_hw, return_counts=True)
         files[path] = {segmenter.classes[output][i]: n / label_hw.size for i, n in zip(classes, pixels)}
     return Labelled(photograph, files)
