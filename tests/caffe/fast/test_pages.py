@@ -34,6 +34,31 @@ def test_holes_are_given_back_when_there_are_more_than_a_pass_needs(least, gives
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+PASSES = """
+import torch
+from fcn_repro.caffe.fast import pages
+from fcn_repro.memory import held
+
+pages.LEAST_FREE = 100_000_000
+
+def given_back_after(count):
+    blocks = [torch.ones(10_000_000 + 1000 * i) for i in range(count)]
+    last = blocks[-1]
+    del blocks
+    kept = held()
+    pages.give_back_holes()
+    return kept - held()
+
+found = [given_back_after(count) > 250e6 for count in (10, 10, 10, 8, 20, 20, 10)]
+assert found == [True, False, False, False, True, False, False], found
+"""
+
+
+@pytest.mark.skipif(not hasattr(pages._libc(), "mallinfo2"), reason="no glibc of 2.33 or later")
+def test_what_a_pass_needs_that_finds_no_holes_is_kept_for_the_next():
+    subprocess.run([sys.executable, "-c", PASSES], check=True)
+
+
 TIGHT = """
 import torch
 from fcn_repro.caffe.fast import pages
