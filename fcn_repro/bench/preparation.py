@@ -69,12 +69,15 @@ def _write_net(place: Place, deploy: Any) -> int:
     _write(place.deploy, text_format.MessageToString(deploy))
     net = caffe.Net(str(place.deploy), caffe.TEST)
     random = np.random.default_rng(SEED)
-    for blobs in net.params.values():
+    upsampling = surgery.upsampling_layers(net)  # in trained nets they interpolate, and mix no classes
+    for name, blobs in net.params.items():
+        if name in upsampling:
+            continue
         weights = blobs[0].data
         weights[...] = random.standard_normal(weights.shape, np.float32) * np.sqrt(2 / weights[0].size)
         if len(blobs) > 1:
             blobs[1].data[...] = 0.1 * random.standard_normal(blobs[1].data.shape, np.float32)
-    surgery.interp(net, surgery.upsampling_layers(net))
+    surgery.interp(net, upsampling)
     surgery.save(net, place.weights)
     return int(net.blobs["score"].shape[1])
 

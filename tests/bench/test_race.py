@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from fcn_repro import caffe
 from fcn_repro.bench import race as racing
 from fcn_repro.bench.place import Place
 from fcn_repro.bench.race import Entrant, Result, race
@@ -31,6 +32,14 @@ def test_a_plain_module_scores_what_the_engine_scores_and_each_round_is_timed(pl
     scores = {name: np.load(place.scores(name)) for name in results}
     assert scores["ours"].shape == (1, 7, 40, 33)
     np.testing.assert_allclose(scores["pytorch"], scores["ours"], rtol=0, atol=1e-5 * abs(scores["ours"]).max())
+
+
+def test_scores_are_interpolated_class_by_class_as_in_a_trained_net(place):
+    net = caffe.Net(str(place.deploy), caffe.TEST, weights=str(place.weights))
+    for name in "upscore2", "upscore8":
+        filters = net.params[name][0].data
+        mixing = filters[~np.eye(len(filters), dtype=bool)]
+        assert mixing.size and not mixing.any() and filters.any()
 
 
 def test_rounds_that_warm_up_do_not_count(place):
