@@ -54,7 +54,8 @@ def main(options: argparse.Namespace) -> None:
     for pair in np.argsort(-hist, axis=None, kind="stable")[:MIXED_UP]:
         label, other_label = divmod(int(pair), LABELS)
         if hist[label, other_label]:
-            print(f"{hist[label, other_label]:10,} are {label} in {options.first} and {other_label} in {options.second}")
+            count = hist[label, other_label]
+            print(f"{count:10,} are {label} in {options.first} and {other_label} in {options.second}")
     for mine, theirs, folder in (first, second, options.first), (second, first, options.second):
         if mine.keys() - theirs.keys():
             print(f"{len(mine.keys() - theirs.keys())} only in {folder} are left out", file=sys.stderr)
@@ -65,7 +66,7 @@ def main(options: argparse.Namespace) -> None:
 def label_maps(folder: Path) -> Mapping[str, Path]:
     """The label maps in a folder, by name."""
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; expected label maps in it (python -m tools.infer ... --out {folder})")
+        raise DataError(f"{folder}: no such folder; expected label maps (python -m tools.infer ... --out {folder})")
     found = pictures(folder, (".png",))
     beside = {item + OVERLAY for item in found}
     return {item: path for item, path in found.items() if item not in beside and path.name != LEGEND}
