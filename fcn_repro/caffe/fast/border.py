@@ -23,7 +23,7 @@ from torch import Tensor
 from fcn_repro.caffe import fast
 from fcn_repro.caffe.fast.pages import make_room
 from fcn_repro.caffe.fast.reach import Span
-from fcn_repro.caffe.fast.stretch import Placed, Step, follow
+from fcn_repro.caffe.fast.stretch import Placed, Step, fastest, follow
 from fcn_repro.caffe.fast.window_plan import WindowPlan, plan_windows
 from fcn_repro.caffe.synced_memory import Shape, SyncedMemory
 from fcn_repro.memory import VALUE_BYTES
@@ -118,9 +118,9 @@ class Stretch:
         picture = self._steps[0].bottom.tensor
         self._unsettled = unsettled = Unsettled(picture.clone(), self._frozen, self._look_into)
         part, at = picture, (Span(0, picture.shape[2]), Span(0, picture.shape[3]))
-        for step, window, rings, frozen in zip(self._steps, plan.windows, plan.rings, self._frozen, strict=False):
+        todo = zip(self._steps, plan.windows, plan.rings, self._frozen, self._layouts(plan, picture), strict=False)
+        for step, window, rings, frozen, layout in todo:
             step.layer.make_room([step.bottom], [step.top])
-            layout = step.layout(part, window.needed.size)
             padded = window.needed.filled(part, at, rings[0], layout)
             part, at = frozen(padded, True), window.whole.inside
             if self._is_shared(step, plan):
@@ -133,6 +133,13 @@ class Stretch:
             if step.split is not None:
                 layer, bottom, top = step.split
                 layer.forward(bottom, top)
+
+    def _layouts(self, plan: WindowPlan, picture: Tensor) -> list[torch.memory_format]:
+        """The order of axes of every step's bottom."""
+        found = [fastest(picture)]
+        for step, window in reversed(list(zip(self._steps, plan.windows, strict=False))):
+            found.insert(0, step.layout(picture, window.needed.size, found[0]))
+        return found[:-1]
 
     def _is_shared(self, step: Step, plan: WindowPlan) -> bool:
         """Whether others than the next step will read the step's top."""

@@ -4,7 +4,8 @@ A library of convolutions puts all three into an order of its own for that. For 
 and their gradient, to meet a map of 1 MB; for conv1_1 a top's gradient of 125 MB, to meet a picture of 3. Caffe's own
 way moves the bottom instead: what each place sees becomes a column (im2col), and filters, one in a row, and the top's
 gradient are multiplied where they lie. On an image of 500x500 that takes four fifths of the time; forward fc6 would
-take a quarter more, so there the library stays.
+take a quarter more, so there the library stays. But where the processor has no AVX-512, it takes three times as long as
+matrices for LARGE filters of 1x1, fc7's, that it has in its own order.
 
 Holds    on the CPU; over two axes, of one group; where filters are LARGE and outweigh the columns by RATIO, or where
          a LARGE top outweighs them by TOP_RATIO
@@ -14,6 +15,7 @@ Shapes   columns (N, C * kernel, P): N maps of C channels, P places that a filte
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +37,18 @@ def pay(x: Tensor, dy: Tensor, weight: Tensor, group: int) -> bool:
     filters, seen, places = len(weight), weight[0].numel(), dy.numel() // len(weight)
     by_filters = weight.numel() >= LARGE and filters >= RATIO * places
     return by_filters or (dy.numel() >= LARGE and filters >= TOP_RATIO * seen)
+
+
+def pay_forward(weight: Tensor, window: Window, group: int) -> bool:
+    """Whether a top is better made so by filters (K, C, ...) that stay."""
+    is_plain = (weight.device.type, weight.dtype) == ("cpu", torch.float32) and _has_no_avx512()
+    return is_plain and group == 1 and _is_pointwise(window) and weight.numel() >= LARGE
+
+
+def top(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The top (N, K, H, W) of a bottom (N, C, H, W) and filters (K, C, 1, 1)."""
+    y = weight.flatten(1) @ x.flatten(2)
+    return (y if bias is None else y.add_(bias[:, None])).view(len(x), len(weight), *x.shape[2:])
 
 
 def gradients(
@@ -68,6 +82,11 @@ def _added(columns: Tensor, x: Tensor, window: Window) -> Tensor:
 
 def _is_pointwise(window: Window) -> bool:
     return set(window.kernel + window.stride) == {1} and set(window.pad) == {0}
+
+
+@cache
+def _has_no_avx512() -> bool:
+    return torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
 
 
 def _as_torch_says(window: Window) -> dict[str, tuple[int, ...]]:

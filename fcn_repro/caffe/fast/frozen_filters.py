@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fcn_repro.caffe.fast import winograd
+from fcn_repro.caffe.fast import columns, winograd
 from fcn_repro.caffe.layers.geometry import Window
-from fcn_repro.caffe.precision import factors
+from fcn_repro.caffe.precision import FEW_CHANNELS, factors
 
 CELLS = 32  # to a side of that map; which number it is makes no difference
 
@@ -26,15 +26,20 @@ class FrozenFilters:
         self._window, self._group = window, group
         own = weight.to(factors(weight))
         self._kind = own.dtype
+        self._is_matrix = columns.pay_forward(own, window, group)
         # Winograd's filtering takes them as they are. It does not pay for bfloat16 that is in oneDNN's order already.
-        self._is_packed = _is_packable(own) and not winograd.suits(own, window, group)
+        # Few channels are as fast unpacked, and then give a top in the order of the bottom.
+        stays = self._is_matrix or own.shape[1] < FEW_CHANNELS or winograd.suits(own, window, group)
+        self._is_packed = _is_packable(own) and not stays
         self._weight = _packed(own, window, group) if self._is_packed else own.clone()
         self._bias = None if bias is None else bias.to(own.dtype).clone()
 
     def __call__(self, x: Tensor, pad: Sequence[int], rectify: bool) -> Tensor:
         """The top for a bottom, as it was multiplied; channels come last in memory where they do in the bottom's."""
         x, window = x.to(self._kind), self._window
-        if not self._is_packed and winograd.pays(x.shape[2:], pad, self._weight, window, self._group):
+        if self._is_matrix:
+            y = columns.top(x, self._weight, self._bias)
+        elif not self._is_packed and winograd.pays(x.shape[2:], pad, self._weight, window, self._group):
             y = winograd.filtered(x, self._weight, self._bias, pad)
         elif self._is_packed:
             y = torch.ops.mkldnn._convolution_pointwise(

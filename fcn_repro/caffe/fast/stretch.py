@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fcn_repro.caffe.blob import Blob
-from fcn_repro.caffe.fast import winograd
+from fcn_repro.caffe.fast import pairs, winograd
 from fcn_repro.caffe.fast.frozen_filters import FrozenFilters
 from fcn_repro.caffe.fast.reach import Slide
 from fcn_repro.caffe.layers.base import Layer
@@ -19,7 +19,7 @@ from fcn_repro.caffe.layers.dropout import Dropout
 from fcn_repro.caffe.layers.pooling import Pooling
 from fcn_repro.caffe.layers.relu import ReLU
 from fcn_repro.caffe.layers.split import Split
-from fcn_repro.caffe.precision import precision
+from fcn_repro.caffe.precision import FEW_CHANNELS, precision
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
 
@@ -56,9 +56,12 @@ class Step:
         """Whether windows over a part of a bottom of that shape give what they give over the whole."""
         return True
 
-    def layout(self, x: Tensor, size: Sequence[int]) -> torch.memory_format:
-        """In which order of its axes a bottom like `x`, of (H, W) with its padding, is computed with fastest."""
-        return torch.contiguous_format if x.is_cuda else torch.channels_last  # GPUs: unless they have tensor cores
+    def layout(self, x: Tensor, size: Sequence[int], onward: torch.memory_format) -> torch.memory_format:
+        """In which order of its axes a bottom like `x`, of (H, W) with its padding, is computed with fastest.
+
+        `onward` is that of the next step's bottom, into which the top is put.
+        """
+        return fastest(x)
 
     def frozen(self) -> Callable[[Tensor, bool], Tensor]:
         """A function of a bottom that gives the top by the weights of now; `padded`: the bottom has its padding."""
@@ -81,13 +84,13 @@ class Filtering(Step):
         """Zeros."""
         return 0.0
 
-    def layout(self, x: Tensor, size: Sequence[int]) -> torch.memory_format:
+    def layout(self, x: Tensor, size: Sequence[int], onward: torch.memory_format) -> torch.memory_format:
         """See Step."""
         layer = self.layer
         weight, is_f32 = layer.blobs[0].tensor, precision() != "bf16"  # see FrozenFilters
         if is_f32 and winograd.pays(size, (0, 0), weight, layer.window, layer.group):
             return torch.contiguous_format
-        return super().layout(x, size)
+        return onward if weight.shape[1] < FEW_CHANNELS else super().layout(x, size, onward)
 
     def frozen(self) -> Callable[[Tensor, bool], Tensor]:
         """See Step."""
@@ -116,14 +119,30 @@ class Pooled(Step):
         bottom = torch.empty(shape, device="meta")
         return not self.layer._is_overhung(bottom, self.layer.top_shapes(shape)[0][2:])
 
+    def layout(self, x: Tensor, size: Sequence[int], onward: torch.memory_format) -> torch.memory_format:
+        """See Step."""
+        is_paired = pairs.pay(x, self.layer.kernel, self.layer.stride, (0, 0))
+        return onward if is_paired else super().layout(x, size, onward)
+
     def frozen(self) -> Callable[[Tensor, bool], Tensor]:
         """See Step."""
+        kernel, stride = self.layer.kernel, self.layer.stride
 
         def pool(x: Tensor, padded: bool) -> Tensor:
-            y = torch.max_pool2d(x, self.layer.kernel, self.layer.stride) if padded else self.layer.compute(x)[0]
+            if not padded:
+                y = self.layer.compute(x)[0]
+            elif pairs.pay(x, kernel, stride, (0, 0)):
+                y = pairs.largest(x)
+            else:
+                y = torch.max_pool2d(x, kernel, stride)
             return y.clamp_(min=0) if self.rectified else y
 
         return pool
+
+
+def fastest(x: Tensor) -> torch.memory_format:
+    """The order of axes in which most libraries compute fastest where `x` lies."""
+    return torch.contiguous_format if x.is_cuda else torch.channels_last  # GPUs: unless they have tensor cores
 
 
 def follow(placed: Sequence[Placed], loss_weights: Sequence[Sequence[float]], first: int) -> list[Step]:

@@ -85,7 +85,7 @@ class Pooling(Layer):
 
     @property
     def copies(self) -> float:  # type: ignore[override]
-        """Of the top, in TEST: its winners, 8 bytes each, and the bottom where it is padded here."""
+        """Of the top, in TEST: its winners, 8 bytes each, or the larger of pairs; and the bottom where it is padded."""
         size = self.top_shapes(self._bottom)[0][2:]
         margins = self._margins(torch.empty(self._bottom, device="meta"), size)
         left, right, above, below = margins or (0, 0, 0, 0)
@@ -99,16 +99,19 @@ class Pooling(Layer):
         size = self.top_shapes(tuple(x.shape))[0][2:]
         if self.method == _Param.AVE:
             return (self._windows(x, size, 0.0, self._sums) / self._areas(x, size),)
-        y, self._winner = self._windows(x, size, -math.inf, self._maxima)
+        has_mask = len(self.param.top) > 1
+        needs_winners = has_mask or self.phase == caffe_pb2.TRAIN  # in TEST they are 8 bytes for each 4 of the top
+        if needs_winners or not self._is_paired(x, self.pad):
+            y, self._winner = self._windows(x, size, -math.inf, self._maxima)
+        else:
+            y = self._windows(x, size, -math.inf, lambda x, *_: pairs.largest(x))
+        if not needs_winners:
+            self._winner = None
         self._empty = None
         if self._is_overhung(x, size):
             self._empty = y == -math.inf
             y = y.masked_fill(self._empty, -_FLT_MAX)
-        if len(self.param.top) > 1:
-            return y, self._mask(x, size)
-        if self.phase == caffe_pb2.TEST:
-            self._winner = None  # of 8 bytes for each 4 of the top
-        return (y,)
+        return (y, self._mask(x, size)) if has_mask else (y,)
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
         """MAX: to the winner alone, the first in row-major order. AVE: spread evenly over the window."""
@@ -156,9 +159,12 @@ class Pooling(Layer):
         return pool(F.pad(x, margins, value=fill), (0, 0), False)
 
     def _maxima(self, x: Tensor, pad: Pair, ceil: bool) -> tuple[Tensor, Tensor]:
-        if self.phase == caffe_pb2.TRAIN and pairs.pay(x, self.kernel, self.stride, pad):
+        if self.phase == caffe_pb2.TRAIN and self._is_paired(x, pad):
             return pairs.maxima(x)
         return F.max_pool2d(x, self.kernel, self.stride, pad, ceil_mode=ceil, return_indices=True)
+
+    def _is_paired(self, x: Tensor, pad: Pair) -> bool:
+        return pairs.pay(x, self.kernel, self.stride, pad)
 
     def _sums(self, x: Tensor, pad: Pair, ceil: bool) -> Tensor:
         return F.avg_pool2d(x, self.kernel, self.stride, pad, ceil, True, divisor_override=1)

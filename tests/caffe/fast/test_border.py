@@ -5,10 +5,11 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import torch
 
 from fcn_repro import caffe
 from fcn_repro.caffe import fast
-from fcn_repro.caffe.fast import border, pages
+from fcn_repro.caffe.fast import border, pages, winograd
 from fcn_repro.caffe.layers.convolution import Convolution
 from tests.caffe.small_net import write
 from tests.oracle.fcn_nets import small_net
@@ -167,6 +168,21 @@ def test_where_copies_of_filters_have_no_room_every_layer_computes_the_whole(tmp
     picture = show(net)
     assert len(layers_run) == sum(layer.type == "Convolution" for layer in net.layers)
     scores_agree(net, picture)
+
+
+def test_maps_lie_as_the_next_that_minds_multiplies_them(tmp_path, monkeypatch):
+    net = make_net(tmp_path)
+    run_in(net)
+    (stretch,) = net._stretches.values()
+    picture = net.blobs["data"].tensor
+    monkeypatch.setattr(winograd, "pays", lambda size, pad, weight, *_: weight.shape[:2] == (6, 4))
+    first, last = torch.contiguous_format, torch.channels_last
+    names = ["conv1_1", "conv1_2", "pool1", "conv2_1", "conv2_2", "pool2", "score_fr"]  # few see less than 8 channels
+    layouts = dict(zip(names, stretch._layouts(stretch._plan(picture.shape), picture), strict=True))
+    assert layouts == {name: first if name in ("conv1_1", "conv1_2") else last for name in names}
+    monkeypatch.setattr(winograd, "pays", lambda size, pad, weight, *_: weight.shape[:2] == (8, 8))
+    layouts = dict(zip(names, stretch._layouts(stretch._plan(picture.shape), picture), strict=True))
+    assert layouts == {name: last if name in ("pool2", "score_fr") else first for name in names}
 
 
 def test_sizes_may_alternate_and_only_some_are_kept(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import torch
 
 from fcn_repro.caffe import fast
 from fcn_repro.caffe.fast import columns
+from fcn_repro.caffe.fast.frozen_filters import FrozenFilters
 from fcn_repro.caffe.layers.geometry import Window
 
 POINT = Window((1, 1), (1, 1), (0, 0), (1, 1))
@@ -75,3 +76,34 @@ def test_in_vgg_conv1_1_and_fc6_and_fc7_are_such_layers():
             for n, c, size, out, k, side in layers
         ]
     assert found == [True, False, True, True, False]
+
+
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("bias", [None, drawn(8)])
+def test_tops_are_those_of_a_convolution(n, bias):
+    x, weight = drawn(n, 5, 9, 11), drawn(8, 5, 1, 1)
+    for bottom in x, x.contiguous(memory_format=torch.channels_last):
+        torch.testing.assert_close(columns.top(bottom, weight, bias), torch.nn.functional.conv2d(x, weight, bias))
+
+
+@pytest.mark.parametrize(
+    "filters, window, group, has_avx512, pays",
+    [
+        ((64, 40, 1, 1), POINT, 1, False, True),
+        ((64, 40, 1, 1), POINT, 1, True, False),
+        ((64, 39, 1, 1), POINT, 1, False, False),
+        ((64, 40, 1, 1), POINT, 2, False, False),
+        ((64, 40, 1, 1), WINDOWS[1], 1, False, False),
+        ((64, 40, 3, 2), WINDOWS[3], 1, False, False),
+    ],
+)
+def test_tops_are_made_so_by_large_filters_of_1x1_without_avx512(monkeypatch, filters, window, group, has_avx512, pays):
+    monkeypatch.setattr(columns, "LARGE", 2560)
+    monkeypatch.setattr(columns, "_has_no_avx512", lambda: not has_avx512)
+    weight, x = drawn(*filters), drawn(1, filters[1] * group, 7, 6)
+    assert columns.pay_forward(weight, window, group) is pays
+    assert not columns.pay_forward(weight.to("meta"), window, group)
+    assert not columns.pay_forward(weight.bfloat16(), window, group)
+    found = FrozenFilters(weight, drawn(64), window, group)(x, window.pad, True)
+    exact = torch.nn.functional.conv2d(x, weight, drawn(64), window.stride, window.pad, groups=group).clamp(min=0)
+    torch.testing.assert_close(found, exact)

@@ -23,6 +23,7 @@ def test_maxima_and_winners_are_those_of_torch(size, levels):
     expected, winners = F.max_pool2d(x, 2, 2, ceil_mode=True, return_indices=True)
     found = pairs.maxima(x)
     assert torch.equal(found[0], expected) and torch.equal(found[1], winners)
+    assert torch.equal(pairs.largest(x), expected)
 
 
 def test_what_is_no_number_wins_as_with_torch_and_infinities_are_numbers():
@@ -32,13 +33,16 @@ def test_what_is_no_number_wins_as_with_torch_and_infinities_are_numbers():
     found = pairs.maxima(x)
     torch.testing.assert_close(found[0], expected, rtol=0, atol=0, equal_nan=True)
     assert torch.equal(found[1], winners)
+    torch.testing.assert_close(pairs.largest(x), expected, rtol=0, atol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize("rounding", ["", "round_mode: FLOOR"])
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
 def test_a_layer_that_uses_them_has_the_numbers_of_the_plain_one(tmp_path, monkeypatch, phase, rounding):
-    used, original = [], pairs.maxima
-    monkeypatch.setattr(pairs, "maxima", lambda x: (used.append(1), original(x))[1])
+    used = []
+    for name in "maxima", "largest":
+        original = getattr(pairs, name)
+        monkeypatch.setattr(pairs, name, lambda x, do=original, name=name: (used.append(name), do(x))[1])
 
     def passed():
         net = caffe.Net(write(tmp_path, NET % rounding), phase)
@@ -50,7 +54,7 @@ def test_a_layer_that_uses_them_has_the_numbers_of_the_plain_one(tmp_path, monke
         return torch.tensor(net.blobs["x"].data), torch.tensor(net.blobs["data"].diff)
 
     found = passed()
-    assert len(used) == (phase == caffe.TRAIN)
+    assert used == ["maxima" if phase == caffe.TRAIN else "largest"]
     used.clear()
     with fast.off():
         expected = passed()
