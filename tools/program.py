@@ -13,7 +13,7 @@ from typing import Callable
 from fcn_repro import device, ranks
 from fcn_repro.errors import DataError
 from fcn_repro.folder import RunFolder
-from fcn_repro.interruption import Interrupted, ending_at_once, number_of
+from fcn_repro.interruption import Interrupted, Stopped, ending_at_once, number_of
 
 OK, OTHER, MISSING = 0, 1, 3  # 2, bad arguments, is argparse's
 STOPPED = 128  # and the number of the signal: 130 Ctrl-C, 143 SIGTERM, 129 a lost terminal
@@ -34,8 +34,9 @@ def run(main: Callable[[argparse.Namespace], None], options: argparse.Namespace)
             return STOPPED + trouble.number
         return MISSING if isinstance(trouble, DataError) else OTHER
     except KeyboardInterrupt as interrupt:
-        _say(interrupt)
-        return STOPPED + number_of(interrupt)
+        number = number_of(interrupt)
+        _say(Stopped(number))  # before signals are heard and after, Python raises one that says nothing
+        return STOPPED + number
     return OK
 
 

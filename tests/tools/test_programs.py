@@ -197,6 +197,14 @@ def test_exit_statuses_tell_what_kind_of_trouble_it_was(trouble, status):
     assert program.run(main, argparse.Namespace()) == status
 
 
+def test_a_signal_that_python_itself_hears_is_named_too(capsys):
+    def main(options):
+        raise KeyboardInterrupt
+
+    assert program.run(main, argparse.Namespace()) == 130
+    assert capsys.readouterr().err == "stopped by SIGINT\n"
+
+
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_a_program_with_its_own_status_and_without_a_traceback(number, status, capsys):
     assert program.run(lambda options: os.kill(os.getpid(), number), argparse.Namespace()) == status
