@@ -7,8 +7,8 @@ float rounding), finds out by itself whether what it rests on holds, and lets th
     border           TEST: what padding and weights alone decide is kept for a size of picture   weights stay
     frozen_filters   TEST: filters are put into the order that multiplies fastest, once          weights stay
     winograd         filters of 3x3 multiply a fifth as often, where maps are large              on the CPU
-    pairs            TRAIN: windows of 2x2 find their maxima pair by pair                        on the CPU
-    columns          TRAIN: where filters or tops outweigh bottoms, gradients are by matrices    on the CPU
+    pairs            windows of 2x2 find their maxima pair by pair                               on the CPU
+    columns          where filters or tops outweigh bottoms, matrices are multiplied             on the CPU
     channels_last    with PRECISION=bf16 maps lie in memory as they are multiplied               on the CPU
     interpolation    a deconvolution that mixes no channels multiplies channel by channel        off-diagonal zeros
     pieces           an update passes over a parameter piece by piece, in the cache              on the CPU

@@ -1,11 +1,12 @@
-"""Multiply matrices for the gradients of a convolution whose bottom is small beside its filters, or beside its top.
+"""Multiply matrices for a convolution whose bottom is small beside its filters, or beside its top.
 
-A library of convolutions puts all three into an order of its own for that. For VGG-16's fc6 it moves filters of 411 MB
-and their gradient, to meet a map of 1 MB; for conv1_1 a top's gradient of 125 MB, to meet a picture of 3. Caffe's own
-way moves the bottom instead: what each place sees becomes a column (im2col), and filters, one in a row, and the top's
-gradient are multiplied where they lie. On an image of 500x500 that takes four fifths of the time; forward fc6 would
-take a quarter more, so there the library stays. But where the processor has no AVX-512, it takes three times as long as
-matrices for LARGE filters of 1x1, fc7's, that it has in its own order.
+For gradients a library of convolutions puts all three into an order of its own. For VGG-16's fc6 it moves filters of
+411 MB and their gradient, to meet a map of 1 MB; for conv1_1 a top's gradient of 125 MB, to meet a picture of 3. The
+way of Caffe moves the bottom instead: what each place sees becomes a column (im2col), and filters, one in a row, and
+the top's gradient are multiplied where they lie. On an image of 500x500 that takes four fifths of the time.
+
+Forward fc6 would take a quarter more so, and the library stays. But for LARGE filters of 1x1 that are kept, fc7's, it
+takes three times as long as matrices where the processor has no AVX-512.
 
 Holds    on the CPU; over two axes, of one group; where filters are LARGE and outweigh the columns by RATIO, or where
          a LARGE top outweighs them by TOP_RATIO
