@@ -99,7 +99,10 @@ def read_mat(path: Path, *fields: str) -> np.ndarray:
         if field not in present:
             wanted = ".".join(fields[: depth + 1])
             raise DataError(f"{path}: no field {wanted}; found {', '.join(present) or 'no fields'}")
-        value = value[field] if depth == 0 else value[field].flat[0]
+        value = value[field]
+        if depth and not value.size:
+            raise DataError(f"{path}: {'.'.join(fields[:depth])} is a struct array without structs; expected one struct")
+        value = value.flat[0] if depth else value
     if not (isinstance(value, np.ndarray) and value.ndim == 2 and value.dtype.kind in "uif"):
         found = getattr(value, "dtype", type(value).__name__), getattr(value, "shape", ())
         raise DataError(f"{path}: {'.'.join(fields)} is {found[0]} of shape {found[1]}; expected a map of numbers")

@@ -44,6 +44,12 @@ def test_refuses_a_field_that_is_no_map(mat, tmp_path):
         reading.read_mat(tmp_path / "b.mat", "S")
 
 
+def test_refuses_a_struct_array_that_holds_no_struct(tmp_path):
+    scipy.io.savemat(str(tmp_path / "a.mat"), {"GTcls": np.zeros((0, 0), dtype=[("Segmentation", object)])})
+    with pytest.raises(DataError, match="a.mat: GTcls is a struct array without structs; expected one struct$"):
+        reading.read_mat(tmp_path / "a.mat", "GTcls", "Segmentation")
+
+
 def test_refuses_a_mat_cut_off_anywhere(mat):
     whole = mat.read_bytes()
     for end in range(len(whole)):
