@@ -101,7 +101,8 @@ def read_mat(path: Path, *fields: str) -> np.ndarray:
             raise DataError(f"{path}: no field {wanted}; found {', '.join(present) or 'no fields'}")
         value = value[field]
         if depth and not value.size:
-            raise DataError(f"{path}: {'.'.join(fields[:depth])} is a struct array without structs; expected one struct")
+            wanted = ".".join(fields[:depth])
+            raise DataError(f"{path}: {wanted} is a struct array without structs; expected one struct")
         value = value.flat[0] if depth else value
     if not (isinstance(value, np.ndarray) and value.ndim == 2 and value.dtype.kind in "uif"):
         found = getattr(value, "dtype", type(value).__name__), getattr(value, "shape", ())
