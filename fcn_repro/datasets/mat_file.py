@@ -2,7 +2,8 @@
 
 scipy trusts what a .mat says of itself: cells in cells, ten thousand deep, end the process, and a few hundred kilobytes
 unpack to gigabytes. What is checked here is the frame: how much there is when unpacked, that every part lies within
-the one around it, how deep and how many they are, and that arrays have the numbers that their shapes promise.
+the one around it, how deep and how many they are, and that arrays have the parts that their classes promise, of the
+sizes that their shapes do: scipy takes what follows for those that are missing, whatever it is, and may crash over it.
 
 Source   MathWorks, MAT-File Format, "Level 5 MAT-File Format"
 """
@@ -25,6 +26,7 @@ DEPTH, ELEMENTS = 16, 1_000_000  # of parts in parts; of parts in all
 ITEM_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8, 16: 1, 17: 2, 18: 4}  # by type of element
 MATRIX, COMPRESSED = 14, 15  # types of elements, too
 CELL, STRUCT, CHAR, SPARSE, NUMERIC = 1, 2, 4, 5, range(6, 16)  # classes of arrays; others are refused
+INT32 = 5  # type of the element that says how long the names of a struct's fields are
 
 
 def load(path: Path, *variables: str, limit: int = LIMIT, **options: Any) -> Mapping[str, Any]:
@@ -88,29 +90,36 @@ class _Frame:
         parts = list(self.elements(start, end))
         if len(parts) < 3 or parts[0][2] - parts[0][1] != 8 or parts[1][0] != 5:
             raise ValueError("an array without flags, dimensions and name")
-        array_class = self.body[parts[0][1] : parts[0][2]].tobytes()[0 if self._order == "<" else 3]
+        (flags,) = struct.unpack_from(f"{self._order}I", self.body, parts[0][1])
         dims = struct.unpack(f"{self._order}{(parts[1][2] - parts[1][1]) // 4}i", self._bytes(parts[1], 4))
-        self._check_content(array_class, dims, parts[3:], depth)
-        return self._bytes(parts[2], 1).decode("latin-1")
-
-    def _check_content(self, array_class: int, dims: tuple, parts: list, depth: int) -> None:
-        count = math.prod(dims)
         if len(dims) < 2 or min(dims) < 0:
             raise ValueError(f"an array of the shape {dims}")
+        array_class, is_complex = flags & 0xFF, bool(flags & 0x800)
         if array_class in (CELL, STRUCT):
-            arrays = [part for part in parts if part[0] == MATRIX]
-            if count > max(len(arrays), 1) or len(arrays) < len(parts) - (2 if array_class == STRUCT else 0):
-                raise ValueError(f"{len(arrays)} arrays for the shape {dims}")
-            for _, start, end in arrays:
-                self.check(start, end, depth + 1)
-        elif array_class in (CHAR, *NUMERIC):
-            for kind, start, end in parts:
-                if ITEM_BYTES.get(kind, 0) * count > end - start or kind not in ITEM_BYTES:
-                    raise ValueError(f"{end - start} bytes of type {kind} for the shape {dims}")
-            if count and not parts:
-                raise ValueError(f"no numbers for the shape {dims}")
-        elif array_class != SPARSE or any(kind not in ITEM_BYTES for kind, _, _ in parts):
+            self._check_arrays(array_class, dims, parts[3:], depth)
+        elif array_class in (CHAR, SPARSE, *NUMERIC):
+            _check_numbers(array_class, is_complex, dims, parts[3:])
+        else:
             raise ValueError(f"an array of class {array_class}; expected numbers, text, cells or structs")
+        return self._bytes(parts[2], 1).decode("latin-1")
+
+    def _check_arrays(self, array_class: int, dims: tuple, parts: list, depth: int) -> None:
+        """Check cells, or the fields of structs."""
+        expected = math.prod(dims)
+        if array_class == STRUCT:
+            if len(parts) < 2 or parts[0][0] != INT32 or parts[0][2] - parts[0][1] != 4:
+                raise ValueError("a struct without the names of its fields")
+            (longest,) = struct.unpack(f"{self._order}i", self._bytes(parts[0], 4))
+            names = parts[1][2] - parts[1][1]
+            if names and not 0 < longest <= names:
+                raise ValueError(f"names of fields, {longest} bytes long, in {names} bytes")
+            expected *= names // longest if names else 0
+            parts = parts[2:]
+        arrays = [part for part in parts if part[0] == MATRIX]
+        if len(arrays) != expected or len(parts) != expected:
+            raise ValueError(f"{len(arrays)} arrays, and {len(parts) - len(arrays)} other parts, for the shape {dims}")
+        for _, start, end in arrays:
+            self.check(start, end, depth + 1)
 
     def _tag(self, start: int, end: int) -> tuple[int, int, int, int]:
         """Of the element at `start`: type, size, where its content begins, and where the next element does."""
@@ -127,3 +136,13 @@ class _Frame:
         if (end - start) % multiple:
             raise ValueError(f"{end - start} bytes, no multiple of {multiple}")
         return self.body[start:end].tobytes()
+
+
+def _check_numbers(array_class: int, is_complex: bool, dims: tuple, parts: list) -> None:
+    """Check numbers or text, whose parts are as many as their class has: rows, columns and values of sparse ones."""
+    if len(parts) < (3 if array_class == SPARSE else 1) + is_complex:
+        raise ValueError(f"{len(parts)} parts of numbers for the shape {dims}")
+    least = 0 if array_class == SPARSE else math.prod(dims)
+    for kind, start, end in parts:
+        if kind not in ITEM_BYTES or ITEM_BYTES[kind] * least > end - start:
+            raise ValueError(f"{end - start} bytes of type {kind} for the shape {dims}")

@@ -29,7 +29,7 @@ class StrangeLabels(DataError):
 # What Pillow and scipy are known to raise over damaged files.
 DAMAGED_IMAGE = bounded.DAMAGED
 DAMAGED_MAT = (
-    *(OSError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError, OverflowError),
+    *(OSError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError, ArithmeticError),
     *(MemoryError, UnicodeDecodeError, struct.error, zlib.error, MatReadError),
 )
 

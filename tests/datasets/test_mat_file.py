@@ -13,7 +13,8 @@ import scipy.sparse
 from fcn_repro.datasets import mat_file
 
 HEADER = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
-NUMBERS, CELL, TEXT, OPAQUE = 6, 1, 4, 17
+NUMBERS, CELL, STRUCT, TEXT, SPARSE, OPAQUE = 6, 1, 2, 4, 5, 17
+COMPLEX = 0x800
 
 
 def element(kind, content):
@@ -23,6 +24,9 @@ def element(kind, content):
 def array(array_class, dims, content=b"", name=b""):
     flags = element(6, struct.pack("<II", array_class, 0))
     return element(14, flags + element(5, struct.pack(f"<{len(dims)}i", *dims)) + element(1, name) + content)
+
+
+FIELDS = element(5, struct.pack("<i", 2)) + element(1, b"a\0b\0")  # two, of a struct
 
 
 def refused(tmp_path, body, match, **options):
@@ -67,10 +71,34 @@ def test_cells_in_cells_end_no_process(tmp_path):
         (TEXT, (1 << 15, 1 << 15), element(16, b"")),
         (CELL, (1 << 20, 1 << 20), b""),
         (OPAQUE, (1, 1), element(2, b"x")),
+        (NUMBERS, (0, 3), b""),
+        (TEXT, (1, 0), b""),
+        (NUMBERS | COMPLEX, (1, 1), element(9, bytes(8))),
+        (SPARSE, (1, 1), element(5, bytes(4)) + element(5, bytes(8))),
+        (SPARSE | COMPLEX, (1, 1), element(5, bytes(4)) + element(5, bytes(8)) + element(9, bytes(8))),
+        (CELL, (1, 1), b""),
+        (CELL, (0, 0), array(NUMBERS, (1, 1), element(9, bytes(8)))),
+        (CELL, (1, 1), element(9, bytes(8))),
+        (STRUCT, (1, 2), FIELDS + 3 * array(NUMBERS, (1, 1), element(9, bytes(8)))),
     ],
 )
 def test_shapes_promise_no_more_than_there_is(tmp_path, array_class, dims, content):
     refused(tmp_path, array(array_class, dims, content, b"S"), "for the shape|of the shape|array of class 17")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", element(5, bytes(4)), element(5, struct.pack("<i", 9)) + element(1, b"a\0b\0"), 2 * element(1, b"abcd")],
+)
+def test_structs_name_their_fields(tmp_path, content):
+    refused(tmp_path, array(STRUCT, (1, 1), content, b"S"), "names of (its )?fields")
+
+
+@pytest.mark.parametrize("following", [b"", array(CELL, (1, 1), array(TEXT, (1, 1), element(16, b"a")))])
+def test_what_follows_is_not_taken_for_numbers_that_are_missing(tmp_path, following):
+    """scipy crashed: the next array's tag says what no number is."""
+    body = array(CELL, (1, 2), array(NUMBERS, (3, 3, 1, 0)) + (following or array(NUMBERS, (1, 1))), b"S")
+    refused(tmp_path, body, "0 parts of numbers for the shape")
 
 
 def test_a_part_does_not_reach_beyond_the_one_around_it(tmp_path):
