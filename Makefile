@@ -39,7 +39,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup bench test test-resume fuzz test-caffe test-install docs-test lint format nets draw explain profile experiments train plot report compare submit smoke-voc mini-seeds
+.PHONY: help setup bench test test-resume fuzz test-caffe test-gpu test-install docs-test lint format nets draw explain profile experiments train plot report compare submit smoke-voc mini-seeds
 .PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
 .PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
@@ -72,12 +72,15 @@ test-caffe: $(READY) ## compare with real Caffe, layer by layer and run by run (
 test-install: $(READY) ## build the wheel and try it in clean environments, with every Python found here
 	$(VENV)/bin/python -m pytest tests/install --override-ini addopts="-q -rs"
 
+test-gpu: $(READY) ## compare a GPU with the CPU, layer by layer and net by net (a CUDA build of torch, and a GPU)
+	$(VENV)/bin/python -m pytest tests/gpu --override-ini addopts="-q"
+
 docs-test: $(READY) ## run every command of the pages that needs no more than seconds, and see that the others exist
 	$(VENV)/bin/python -m pytest tests/docs -m "slow or not slow"
 
-bench: $(READY) ## measure FCN-8s here beside real Caffe, ONNX Runtime, OpenVINO and plain PyTorch (BENCH=quick: small)
+bench: $(READY) ## measure FCN-8s here beside real Caffe, ONNX Runtime, OpenVINO and plain PyTorch (BENCH=quick: small; GPU=0: there)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
-	$(VENV)/bin/python -m tools.bench $(if $(filter quick,$(BENCH)),--quick)
+	$(VENV)/bin/python -m tools.bench $(if $(filter quick,$(BENCH)),--quick) $(if $(GPU),--gpu $(GPU))
 
 lint: $(READY) ## check style, formatting and types
 	$(VENV)/bin/ruff check .

@@ -46,6 +46,12 @@ def choose(gpu: int | None) -> str:
     return chosen
 
 
+def title() -> str:
+    """What `choose` named last, and what a GPU calls itself where the engine tells: "gpu 0, NVIDIA H200"."""
+    on_gpu = engine.name == "torch" and (chosen or "").startswith("gpu")
+    return f"{chosen}, {caffe.mode.gpu_name()}" if on_gpu else chosen or "cpu"
+
+
 def _trouble(index: int) -> str | None:
     """Why a GPU cannot be used; None if it can."""
     if engine.name == "bvlc":

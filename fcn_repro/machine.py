@@ -9,7 +9,7 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-from fcn_repro import engine
+from fcn_repro import device, engine
 from fcn_repro.engine import caffe
 
 CPUINFO = Path("/proc/cpuinfo")  # Linux
@@ -32,14 +32,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def facts(device: str) -> dict[str, object]:
-    """Processor, threads, engine and settings of this process, as JSON; `device` is what `device.choose` returned."""
+def facts() -> dict[str, object]:
+    """Processor, threads, engine and settings of this process, and the device it chose, as JSON."""
     return {
         "processor": processor(),
         "instructions": next(iter(instructions()), ""),
         "cores": cores(),
         "threads": int(os.environ.get("OMP_NUM_THREADS") or cores()),
-        "device": device,
+        "device": device.title(),
         "engine": f"torch {metadata.version('torch')}" if engine.name == "torch" else f"Caffe {caffe.__version__}",
         "precision": engine.precision,
         "plain": os.environ.get("PLAIN", "0") not in ("", "0"),  # fcn_repro/caffe/fast

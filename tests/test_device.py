@@ -36,6 +36,16 @@ def test_a_gpu_that_is_asked_for_and_missing_is_refused(calls):
     assert "gpu" not in calls
 
 
+def test_the_title_has_a_gpus_own_name_where_the_engine_tells(calls, monkeypatch):
+    monkeypatch.setattr(device.caffe.mode, "gpu_name", lambda: "Some GPU")
+    device.choose(0)
+    assert device.title() == "gpu 0, Some GPU"
+    monkeypatch.setattr(engine, "name", "bvlc")
+    assert device.title() == "gpu 0"
+    device.choose(-1)
+    assert device.title() == "cpu"
+
+
 def test_without_a_gpu_the_cpu_is_taken(calls, monkeypatch):
     monkeypatch.setattr(device, "_trouble", lambda index: "no driver")
     assert device.choose(None) == "cpu"

@@ -8,7 +8,7 @@ def test_facts_name_processor_threads_engine_and_settings(monkeypatch, tmp_path)
     monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.setenv("PLAIN", "1")
-    facts = machine.facts("cpu")
+    facts = machine.facts()
     assert facts["processor"] == "Some CPU"
     assert facts["instructions"] == "avx2"
     assert facts["threads"] == 3
@@ -19,10 +19,10 @@ def test_facts_name_processor_threads_engine_and_settings(monkeypatch, tmp_path)
 
 def test_threads_are_as_many_as_there_are_cores(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    facts = machine.facts("cpu")
+    facts = machine.facts()
     assert facts["threads"] == facts["cores"] <= (os.cpu_count() or 1)
 
 
 def test_a_machine_that_does_not_tell_is_described_all_the_same(monkeypatch, tmp_path):
     monkeypatch.setattr(machine, "CPUINFO", tmp_path / "missing")
-    assert machine.facts("gpu 0")["processor"]
+    assert machine.facts()["processor"]

@@ -2,12 +2,14 @@
 
     python -m tools.bench            FCN-8s on VGG-16 at 500 x 500, 12 to 17 minutes
     python -m tools.bench --quick    the mini experiment's FCN-8s, in a minute or two
+    python -m tools.bench --gpu 0    the same nets on a GPU, whose peak of memory is then told
 
 Contenders   ours, and by its plain path (PLAIN=1); real Caffe, as `tools.real_caffe` finds it; ONNX Runtime and
              OpenVINO (`pip install '.[bench]'`); the net as a plain PyTorch module; and, beside a training step,
              nothing but the net's convolutions. Each is a process of its own with two threads; they take turns. Who
-             is not there, or drops out, is named. Those of a training step hold some 17 GB together.
-Writes       build/bench/<net>/, build/bench.json and build/bench.svg (--quick: bench-quick)
+             is not there, or drops out, is named. Those of a training step hold some 17 GB together. On a GPU
+             they are ours, plain PyTorch, and a Caffe of your own, if CAFFE_PYTHON names one that computes there.
+Writes       build/bench/<net>/, build/bench.json and build/bench.svg (bench-quick, bench-gpu, bench-quick-gpu)
 Exit         0 measured · 1 outputs differ from Caffe's, or another fault · 2 bad arguments
 """
 
@@ -26,7 +28,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro import machine
+from fcn_repro import device, machine
 from fcn_repro.atomic import replacing
 from fcn_repro.bench.chart import bars
 from fcn_repro.bench.place import Place
@@ -42,7 +44,8 @@ from solvers.experiments import EXPERIMENTS
 from tools import program, real_caffe
 
 THREADS = 2
-NETS = {False: ("voc-fcn8s", (500, 500), 5), True: ("mini-fcn8s", (160, 160), 5)}  # quick: experiment, size, rounds
+NETS = {False: ("voc-fcn8s", (500, 500)), True: ("mini-fcn8s", (160, 160))}  # quick: experiment, size
+ROUNDS, ROUNDS_ON_GPU = 5, 25
 JOBS = {
     "forward": ("ours", "ours-bf16", "ours-plain", "caffe", "onnxruntime", "openvino", "openvino-bf16", "pytorch"),
     "step": ("ours", "ours-bf16", "ours-plain", "caffe", "pytorch", "convolutions"),
@@ -51,29 +54,40 @@ JOBS = {
     "data": ("ours",),
     "score": ("ours",),
 }
+ON_GPU = {
+    "forward": ("ours", "ours-tf32", "ours-bf16", "ours-plain", "caffe", "pytorch", "pytorch-tf32", "pytorch-bf16"),
+    "step": ("ours", "ours-tf32", "ours-bf16", "ours-plain", "caffe", "pytorch", "pytorch-tf32", "pytorch-bf16",
+             "convolutions"),
+    "data": ("ours", "ours-bf16"),
+    "score": ("ours", "ours-bf16"),
+}  # fmt: skip
 WARM_UP = {"forward": 2}  # rounds beside the first: the engine keeps what pictures of a size share from the third on
 TITLES = {"forward": "forward, TEST", "step": "training step", "load": "weights loaded", "save": "weights saved"}
+REFERENCES = {"caffe": "Caffe", "pytorch": "PyTorch"}
 TOLERANCE = 1e-5  # of the largest score; bfloat16 is left out
 BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # instructions that multiply it
 
 
 def main(options: argparse.Namespace) -> None:
-    name, size, rounds = NETS[options.quick]
+    name, size = NETS[options.quick]
+    is_on_gpu = options.gpu is not None and options.gpu >= 0
+    jobs, rounds = (ON_GPU, ROUNDS_ON_GPU) if is_on_gpu else (JOBS, ROUNDS)
     rounds = options.rounds or rounds
     place = Place((BUILD / "bench" / name).resolve())
     with ProcessPoolExecutor(1, get_context("spawn")) as own:  # it ends, and its memory is there for the contenders
+        where = own.submit(device_title, options.gpu if is_on_gpu else -1).result()
         absent = own.submit(write, place, name, size).result()
-    entrants, absent_caffe = field()
-    absent = {**absent, **absent_caffe}
+    entrants, absentees = field_on_gpu(options.gpu) if is_on_gpu else field()
+    absent = {**absent, **absentees}
     results: dict[str, dict[str, Result]] = {}
-    for job, names in JOBS.items():
+    for job, names in jobs.items():
         print(f"{job}: {', '.join(n for n in names if n not in absent)}", file=sys.stderr)
         here = [entrants[n] for n in names if n not in absent]
         results[job], dropped = race(job, here, place.path, rounds, THREADS, WARM_UP.get(job, 0))
         absent.update({f"{name} ({job})": reason for name, reason in dropped.items()})
-    started = startup(entrants["ours"], place, rounds)
-    out = BUILD / ("bench-quick.json" if options.quick else "bench.json")
-    facts = conditions(name, size, rounds)
+    started = startup(entrants["ours"], place, min(rounds, ROUNDS))
+    out = BUILD / f"bench{'-quick' * options.quick}{'-gpu' * is_on_gpu}.json"
+    facts = conditions(name, size, rounds, where)
     differences, agreements = compare(place, results["forward"])
     report = {
         **facts,
@@ -104,13 +118,18 @@ def write(place: Place, name: str, size: Sequence[int]) -> dict[str, str]:
     return dict.fromkeys(("onnxruntime", "openvino", "openvino-bf16"), reason) if reason else {}
 
 
+def device_title(gpu: int) -> str:
+    """The device, as it calls itself.
+
+    Raises   ValueError for a GPU that cannot be used
+    """
+    device.choose(gpu)
+    return device.title()
+
+
 def field() -> tuple[dict[str, Entrant], dict[str, str]]:
     """Everybody who may take part, by name; and why there is no real Caffe, if there is none."""
-    ours = {"ENGINE": "torch", "PLAIN": "0"}
-    names = {name for names in JOBS.values() for name in names}
-    entrants = {name: Entrant(name, environment=ours) for name in names}
-    entrants["ours-plain"] = Entrant("ours-plain", environment={**ours, "PLAIN": "1"})
-    entrants["ours-bf16"] = Entrant("ours-bf16", environment={**ours, "PRECISION": "bf16"})
+    entrants = {name: Entrant(name, environment=settings(name)) for names in JOBS.values() for name in names}
     absent: dict[str, str] = {}
     if not BFLOAT16 & set(machine.instructions()):
         absent = dict.fromkeys(("ours-bf16", "openvino-bf16"), "this processor does not multiply bfloat16")
@@ -118,9 +137,27 @@ def field() -> tuple[dict[str, Entrant], dict[str, str]]:
         python = real_caffe.interpreter()
     except real_caffe.NoCaffe as reason:
         return entrants, {**absent, "caffe": str(reason)}
-    settings = {k: v for k, v in real_caffe.ENVIRONMENT.items() if k != "OPENBLAS_NUM_THREADS"}
-    entrants["caffe"] = Entrant("caffe", python, {**settings, "ENGINE": "bvlc"})
+    environment = {k: v for k, v in real_caffe.ENVIRONMENT.items() if k != "OPENBLAS_NUM_THREADS"}
+    entrants["caffe"] = Entrant("caffe", python, {**environment, "ENGINE": "bvlc"})
     return entrants, absent
+
+
+def field_on_gpu(gpu: int) -> tuple[dict[str, Entrant], dict[str, str]]:
+    """The same on a GPU."""
+    there = {"BENCH_GPU": str(gpu)}
+    names = {name for names in ON_GPU.values() for name in names}
+    entrants = {name: Entrant(name, environment={**settings(name), **there}) for name in names}
+    python = os.environ.get("CAFFE_PYTHON")
+    if not python:
+        return entrants, {"caffe": "CAFFE_PYTHON names no Python with a Caffe that computes on a GPU"}
+    entrants["caffe"] = Entrant("caffe", python, {**there, "ENGINE": "bvlc"})
+    return entrants, {}
+
+
+def settings(name: str) -> Mapping[str, str]:
+    """The environment of a contender on our engine; others do not look at it."""
+    precision = name.split("-")[1] if name.endswith(("-tf32", "-bf16")) else "f32"
+    return {"ENGINE": "torch", "PLAIN": str(int(name == "ours-plain")), "PRECISION": precision}
 
 
 def startup(entrant: Entrant, place: Place, rounds: int) -> list[float]:
@@ -153,13 +190,14 @@ def check(differences: Mapping[str, float]) -> None:
         raise ValueError(f"scores differ by more than {TOLERANCE:g} of the largest: {far}")
 
 
-def conditions(name: str, size: Sequence[int], rounds: int) -> dict[str, Any]:
+def conditions(name: str, size: Sequence[int], rounds: int, where: str) -> dict[str, Any]:
     """Where and what was measured."""
     return {
         "net": name,
         "size": list(size),
         "rounds": rounds,
         "threads": THREADS,
+        "device": where,
         "cores": machine.cores(),
         "cpu": machine.processor(),
         "vectors": machine.instructions(),
@@ -177,22 +215,24 @@ def told(report: Mapping[str, Any], results: Mapping[str, Mapping[str, Result]],
     """The lines of the report."""
     height, width = report["size"]
     yield f"{report['net']} at {height} x {width}, {report['rounds']} rounds"
-    yield f"{report['cpu']} ({', '.join(report['vectors']) or 'nothing known of it'}), {report['threads']} threads"
+    vectors = ", ".join(report["vectors"]) or "nothing known of it"
+    yield f"{report['cpu']} ({vectors}), {report['threads']} threads; {report['device']}"
     if report["OPENBLAS_CORETYPE"]:
         yield f"OPENBLAS_CORETYPE is {report['OPENBLAS_CORETYPE']}: it picks the kernels of real Caffe's OpenBLAS"
-    for job in TITLES:
-        yield f"\n{TITLES[job]:16}{'median s':>9}{'lowest':>9}{'highest':>9}{'x Caffe':>9}{'spread':>14}{'peak GB':>9}"
+    for job in (job for job in TITLES if job in results):
+        other = f"x {REFERENCES.get(reference(results[job]), '')}"
+        yield f"\n{TITLES[job]:16}{'median s':>9}{'lowest':>9}{'highest':>9}{other:>9}{'spread':>14}{'peak GB':>9}"
         yield from rows(results[job])
     weights = place.weights.stat().st_size
-    loading = results["load"].get("ours")
+    loading = results.get("load", {}).get("ours")
     if loading:
         yield f"\nmemory to hold and load {weights / GB:.2f} GB of weights: {_extra(loading) / weights:.2f} times that"
-    data, score = results["data"].get("ours"), results["score"].get("ours")
-    if data:
-        yield f"data layer: {100 * statistics.median(map(_share, data.values, data.seconds)):.2f} % of a training step"
-    if score:
+    for name, data in results["data"].items():
+        share = statistics.median(map(_share, data.values, data.seconds))
+        yield f"data layer, {name}: {100 * share:.2f} % of a training step, which takes {data.median:.3f} s with it"
+    for name, score in results["score"].items():
         longer = statistics.median(map(_more, score.values, score.seconds))
-        yield f"scoring: {longer:.3f} times as long as the net alone"
+        yield f"scoring, {name}: {longer:.3f} times as long as the net alone"
     yield f"start-up to the first scores: {statistics.median(report['startup_seconds']):.2f} s"
     for name, difference in report["differences"].items():
         alike = f"{100 * report['agreements'][name]:.3f} % of labels alike"
@@ -201,13 +241,19 @@ def told(report: Mapping[str, Any], results: Mapping[str, Mapping[str, Result]],
         yield f"not measured: {name}: {reason}"
 
 
+def reference(results: Mapping[str, Result]) -> str:
+    """Whom the others are as many times as fast as; nobody where neither is there."""
+    return next((name for name in REFERENCES if name in results), "")
+
+
 def rows(results: Mapping[str, Result]) -> Iterator[str]:
     """A line per contender."""
     for name, result in results.items():
-        seconds = f"{result.median:9.3f}{min(result.seconds):9.3f}{max(result.seconds):9.3f}"
+        seconds = f"{result.median:9.4f}{min(result.seconds):9.4f}{max(result.seconds):9.4f}"
         against = ""
-        if "caffe" in results:
-            middle, low, high = result.times_as_fast(results["caffe"])
+        other = reference(results)
+        if other:
+            middle, low, high = result.times_as_fast(results[other])
             against = f"{middle:9.2f}{f'{low:.2f}-{high:.2f}':>14}"
         yield f"  {name:14}{seconds}{against or ' ' * 23}{result.bytes / GB:9.2f}"
 
@@ -228,5 +274,6 @@ def _more(alone: float, whole: float) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a small net")
-    parser.add_argument("--rounds", type=program.positive, metavar="N", help="5")
+    parser.add_argument("--rounds", type=program.positive, metavar="N", help=f"{ROUNDS}, on a GPU {ROUNDS_ON_GPU}")
+    parser.add_argument("--gpu", type=int, metavar="N", help="a GPU by number; else the CPU")
     sys.exit(program.run(main, parser.parse_args()))

@@ -60,7 +60,8 @@ def main(options: argparse.Namespace) -> None:
     if options.cost:
         print_costs(nets[0], None)
         return
-    facts = machine.facts(device.choose(options.gpu))
+    device.choose(options.gpu)
+    facts = machine.facts()
     if options.sizes or options.batches:
         sweep(nets, facts, options)
     else:

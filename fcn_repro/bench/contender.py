@@ -4,8 +4,8 @@
 
 It makes ready, does the job once, and answers with a line of JSON; then once for every line on stdin, until that ends.
 
-Answers   seconds of the job; `value`, the seconds that a job tells of by itself; `bytes`, the memory it ever had; and
-          `bytes_before`, what it had when Python and its libraries were up
+Answers   seconds of the job; `value`, the seconds that a job tells of by itself; `bytes`, the most memory that it ever
+          had, on a GPU the GPU's; and `bytes_before`, what the process had when Python and its libraries were up
 Writes    the scores of the job `forward`, to FOLDER/CONTENDER.npy
 """
 
@@ -21,7 +21,7 @@ from typing import Any, Callable
 import numpy as np
 
 from fcn_repro import memory
-from fcn_repro.bench.contenders import CONTENDERS
+from fcn_repro.bench.contenders import CONTENDERS, Contender
 from fcn_repro.bench.place import Place
 
 
@@ -33,17 +33,18 @@ def main(name: str, job: str, folder: str) -> None:
     contender = CONTENDERS[name](place)
     before = int(memory.held())
     run = getattr(contender, job)()
-    computed = _answer(answers, run, before)
+    computed = _answer(answers, contender, run, before)
     if job == "forward":
         np.save(str(place.scores(name)), computed)
     for _ in sys.stdin:
-        _answer(answers, run, before)
+        _answer(answers, contender, run, before)
 
 
-def _answer(answers: Any, run: Callable[[], Any], before: int) -> Any:
+def _answer(answers: Any, contender: Contender, run: Callable[[], Any], before: int) -> Any:
     began = time.perf_counter()
     value = run()
-    facts = {"seconds": time.perf_counter() - began, "bytes": memory.peak(), "bytes_before": before}
+    contender.wait()
+    facts = {"seconds": time.perf_counter() - began, "bytes": contender.peak(), "bytes_before": before}
     if isinstance(value, float):
         facts["value"] = value
     answers.write(json.dumps(facts) + "\n")

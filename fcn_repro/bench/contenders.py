@@ -1,6 +1,7 @@
 """The contenders: what each does in a job. A job is a method that is run again and again; what it returns is kept.
 
-Every one uses the number of threads in OMP_NUM_THREADS, and leaves the cores alone while it is not its turn.
+Every one uses the number of threads in OMP_NUM_THREADS, and leaves the cores alone while it is not its turn. With a
+GPU's number in BENCH_GPU it computes there, and is done when the GPU is.
 """
 
 from __future__ import annotations
@@ -14,20 +15,47 @@ from typing import Any, Callable, Mapping
 
 import numpy as np
 
+from fcn_repro import memory
 from fcn_repro.bench.place import Place
 
 THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
+GPU = int(os.environ.get("BENCH_GPU", "-1"))
 RATE, MOMENTUM, DECAY = 1e-14, 0.99, 5e-4  # of the reference's FCN-8s; they cost the same whatever they are
 
 
-class Pycaffe:
+class Contender:
+    """Somebody who computes from the files of a place."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def wait(self) -> None:
+        """Until all is done that a GPU was given to do."""
+
+    def peak(self) -> int:
+        """The most bytes it has held: of the memory of what computes."""
+        return memory.peak()
+
+
+class Pycaffe(Contender):
     """This project's engine or real Caffe, by ENGINE."""
 
     def __init__(self, place: Place) -> None:
-        from fcn_repro import engine
+        super().__init__(place)
+        from fcn_repro import device, engine
 
-        self.engine, self.caffe, self.place = engine, engine.caffe, place
-        self.caffe.set_mode_cpu()
+        self.engine, self.caffe = engine, engine.caffe
+        device.choose(GPU)
+
+    def wait(self) -> None:
+        """See Contender."""
+        timer = self.caffe.Timer()
+        timer.start()
+        timer.stop()
+
+    def peak(self) -> int:
+        """See Contender."""
+        return super().peak() if GPU < 0 else int(self.caffe.mode.gpu_peak())
 
     def forward(self) -> Callable[[], np.ndarray]:
         """Label the image."""
@@ -102,9 +130,11 @@ class Pycaffe:
 
         def run() -> float:
             seg_tests(net, heads(val))
+            self.wait()
             before = time.perf_counter()
             for _ in range(images):
                 net._forward(1, last)
+            self.wait()
             return time.perf_counter() - before
 
         return run
@@ -123,11 +153,12 @@ class Pycaffe:
             net.blobs[name].data[...] = array
 
 
-class OnnxRuntime:
+class OnnxRuntime(Contender):
     """Microsoft's, on the CPU."""
 
     def __init__(self, place: Place) -> None:
-        self.runtime, self.place = importlib.import_module("onnxruntime"), place
+        super().__init__(place)
+        self.runtime = importlib.import_module("onnxruntime")
 
     def forward(self) -> Callable[[], np.ndarray]:
         """Label the image."""
@@ -139,13 +170,14 @@ class OnnxRuntime:
         return lambda: session.run(None, inputs)[0]
 
 
-class OpenVino:
+class OpenVino(Contender):
     """Intel's, on the CPU."""
 
     precision = "f32"
 
     def __init__(self, place: Place) -> None:
-        self.runtime, self.place = importlib.import_module("openvino"), place
+        super().__init__(place)
+        self.runtime = importlib.import_module("openvino")
 
     def forward(self) -> Callable[[], np.ndarray]:
         """Label the image."""
@@ -163,14 +195,32 @@ class OpenVinoBf16(OpenVino):
     precision = "bf16"
 
 
-class PyTorch:
+class PyTorch(Contender):
     """A plain module, layer by layer, as most people port nets: this project's export of the net."""
 
+    allow_tf32 = False
+
     def __init__(self, place: Place) -> None:
-        self.file, self.place = runpy.run_path(str(place.module)), place
+        super().__init__(place)
+        file = runpy.run_path(str(place.module))
         self.torch = sys.modules["torch"]
         self.torch.set_num_threads(THREADS)
-        self.net = self.file["load"](str(place.module.with_suffix(".pt")))
+        self.torch.backends.cudnn.allow_tf32 = self.torch.backends.cuda.matmul.allow_tf32 = self.allow_tf32
+        self.device = self.torch.device("cpu" if GPU < 0 else f"cuda:{GPU}")
+        self.net = file["load"](str(place.module.with_suffix(".pt"))).to(self.device)
+
+    def wait(self) -> None:
+        """See Contender."""
+        if GPU >= 0:
+            self.torch.cuda.synchronize(self.device)
+
+    def peak(self) -> int:
+        """See Contender."""
+        return super().peak() if GPU < 0 else int(self.torch.cuda.max_memory_allocated(self.device))
+
+    def compute(self, data: Any) -> Any:
+        """The module's scores."""
+        return self.net(data)
 
     def forward(self) -> Callable[[], np.ndarray]:
         """Label the image."""
@@ -178,15 +228,15 @@ class PyTorch:
 
         def run() -> np.ndarray:
             with self.torch.inference_mode():
-                return self.net(data).numpy()
+                return self.compute(data.to(self.device)).float().cpu().numpy()
 
         return run
 
     def step(self) -> Callable[[], None]:
         """Forward, backward and update, with autograd and torch's own SGD."""
         torch, net = self.torch, self.net.train()
-        data = torch.from_numpy(np.load(str(self.place.image)))
-        label = torch.from_numpy(np.load(str(self.place.label))[:, 0]).long()
+        data = torch.from_numpy(np.load(str(self.place.image))).to(self.device)
+        label = torch.from_numpy(np.load(str(self.place.label))[:, 0]).long().to(self.device)
         for name, parameter in net.named_parameters():
             parameter.requires_grad_("up" not in name)
         learnt = [parameter for parameter in net.parameters() if parameter.requires_grad]
@@ -194,11 +244,26 @@ class PyTorch:
 
         def run() -> None:
             optimiser.zero_grad()
-            loss = torch.nn.functional.cross_entropy(net(data), label, ignore_index=255, reduction="sum")
+            loss = torch.nn.functional.cross_entropy(self.compute(data), label, ignore_index=255, reduction="sum")
             loss.backward()
             optimiser.step()
 
         return run
+
+
+class PyTorchTf32(PyTorch):
+    """The same with TensorFloat-32."""
+
+    allow_tf32 = True
+
+
+class PyTorchBf16(PyTorch):
+    """The same with torch's automatic mixed precision."""
+
+    def compute(self, data: Any) -> Any:
+        """See PyTorch."""
+        with self.torch.autocast(self.device.type, self.torch.bfloat16):
+            return self.net(data).float()
 
 
 class BareConvolutions(PyTorch):
@@ -215,7 +280,7 @@ class BareConvolutions(PyTorch):
         convolutions = [module for module in self.net.modules() if isinstance(module, torch.nn.Conv2d)]
         hooks = [module.register_forward_hook(note) for module in convolutions]
         with torch.no_grad():
-            self.net(torch.from_numpy(np.load(str(self.place.image))))
+            self.net(torch.from_numpy(np.load(str(self.place.image))).to(self.device))
         for hook in hooks:
             hook.remove()
 
@@ -232,11 +297,14 @@ class BareConvolutions(PyTorch):
 CONTENDERS: Mapping[str, Callable[[Place], Any]] = {
     "ours": Pycaffe,
     "ours-plain": Pycaffe,
+    "ours-tf32": Pycaffe,
     "ours-bf16": Pycaffe,
     "caffe": Pycaffe,
     "onnxruntime": OnnxRuntime,
     "openvino": OpenVino,
     "openvino-bf16": OpenVinoBf16,
     "pytorch": PyTorch,
+    "pytorch-tf32": PyTorchTf32,
+    "pytorch-bf16": PyTorchBf16,
     "convolutions": BareConvolutions,
 }

@@ -50,6 +50,16 @@ def device() -> torch.device:
     return torch.device("cuda", _setting.index) if _setting.gpu else torch.device("cpu")
 
 
+def gpu_name() -> str:
+    """What the chosen CUDA device calls itself."""
+    return torch.cuda.get_device_name(_setting.index)
+
+
+def gpu_peak() -> int:
+    """The most bytes that this process's tensors have held of the chosen CUDA device's memory."""
+    return torch.cuda.max_memory_allocated(_setting.index)
+
+
 def _require_device(index: int) -> None:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if not 0 <= index < count:

@@ -4,9 +4,11 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from fcn_repro import caffe
 from fcn_repro.bench import race as racing
+from fcn_repro.bench.contenders import CONTENDERS
 from fcn_repro.bench.place import Place
 from fcn_repro.bench.race import Entrant, Result, race
 from tools import bench
@@ -95,3 +97,37 @@ def test_scores_that_differ_are_refused(difference):
     bench.check({"ours": 9e-6, "ours-bf16": 0.01, "openvino": 0.1})
     with pytest.raises(ValueError, match="more than 1e-05"):
         bench.check({"ours": difference})
+
+
+def test_on_a_gpu_those_race_who_compute_there_each_with_its_own_precision(monkeypatch):
+    monkeypatch.delenv("CAFFE_PYTHON", raising=False)
+    entrants, absent = bench.field_on_gpu(2)
+    assert {name for names in bench.ON_GPU.values() for name in names} == set(entrants) <= set(CONTENDERS)
+    assert list(absent) == ["caffe"]
+    assert {entrant.environment["BENCH_GPU"] for entrant in entrants.values()} == {"2"}
+    precisions = {name: entrants[name].environment["PRECISION"] for name in ("ours", "ours-tf32", "ours-bf16")}
+    assert precisions == {"ours": "f32", "ours-tf32": "tf32", "ours-bf16": "bf16"}
+    assert [name for name, entrant in entrants.items() if entrant.environment["PLAIN"] == "1"] == ["ours-plain"]
+    monkeypatch.setenv("CAFFE_PYTHON", "/opt/caffe/python")
+    entrants, absent = bench.field_on_gpu(0)
+    assert not absent and entrants["caffe"].python == "/opt/caffe/python"
+
+
+@pytest.mark.parametrize("job", ["forward", "step"])
+def test_reduced_precision_of_a_plain_module_is_torchs_own(place, job):
+    results, dropped = race(job, [Entrant(name) for name in ("pytorch", "pytorch-tf32", "pytorch-bf16")], place.path, 1)
+    assert not dropped
+    if job == "forward":
+        exact, tf32, bf16 = (np.load(place.scores(name)) for name in ("pytorch", "pytorch-tf32", "pytorch-bf16"))
+        np.testing.assert_array_equal(tf32, exact)  # on a CPU
+        assert 1e-5 < abs(bf16 - exact).max() / abs(exact).max() < 0.1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_who_finds_no_gpu_drops_out_and_says_so(place):
+    there = {"BENCH_GPU": "0"}
+    entrants = [Entrant(name, environment={**OURS.environment, **there}) for name in ("ours", "pytorch")]
+    results, dropped = race("forward", entrants, place.path, 1)
+    assert not results
+    assert "sees 0 CUDA device" in dropped["ours"]
+    assert "CUDA" in dropped["pytorch"]

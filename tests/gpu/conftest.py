@@ -1,0 +1,35 @@
+"""Compares a GPU with the CPU: `make test-gpu`, on a machine that has one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from fcn_repro.caffe import mode, rng
+
+
+def pytest_configure() -> None:
+    if not torch.cuda.is_available():
+        raise pytest.UsageError(
+            f"torch {torch.__version__} sees no CUDA device here, and these tests compare one with the CPU; "
+            "install a CUDA build of torch, or leave them out: make test needs none"
+        )
+
+
+@pytest.fixture(autouse=True)
+def cpu_again() -> Iterator[None]:
+    """What a test chooses ends with it; and every test has its own random numbers."""
+    yield
+    mode.set_mode_cpu()
+
+
+@pytest.fixture
+def alike_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dropout masks that are drawn on the host, so that they are the same on both."""
+
+    def drawn(shape, p, device):
+        return torch.from_numpy(rng.host().bernoulli(shape, p)).to(device)
+
+    monkeypatch.setattr(rng, "bernoulli", drawn)

@@ -1,0 +1,27 @@
+"""NCCL carries what solvers tell each other: here a lone rank tells itself, for one GPU serves one rank."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fcn_repro import caffe
+from tests.caffe.least_squares import solver_file
+from tests.caffe.test_nccl import train
+from tests.together import together
+
+
+def train_there(path: str, uid: bytes | None) -> tuple[list[np.ndarray], str]:
+    """What `train` leaves, and by what it was carried."""
+    import torch.distributed as dist
+
+    caffe.set_mode_gpu()
+    return train(path, uid=uid, layer_wise=True), dist.get_backend_config() if uid else ""
+
+
+def test_a_rank_that_sums_by_nccl_learns_what_one_without_learns(tmp_path):
+    path = solver_file(tmp_path, {"momentum": 0.9, "weight_decay": 0.01, "iter_size": 2})
+    ((expected, _),) = together(train_there, [(path, None)])
+    ((found, carried_by),) = together(train_there, [(path, caffe.NCCL.new_uid())])
+    assert "cuda:nccl" in carried_by
+    for blob, same in zip(expected, found, strict=True):
+        np.testing.assert_allclose(same, blob, rtol=1e-6, atol=1e-6 * np.abs(blob).max())
