@@ -77,6 +77,7 @@ class Solver:
     def step(self, iterations: int) -> None:
         """Make `iterations` updates; max_iter does not bound them, and the loss display starts afresh."""
         stop = self.iter + iterations
+        self._make_history()
         self._loss = SmoothedLoss(self.param.average_loss)
         shown = time.monotonic(), self.iter
         while self.iter < stop:
@@ -226,6 +227,14 @@ class Solver:
     def _needs_no_diffs(self) -> bool:
         """Whether the parameters' gradients need not be there all at once."""
         return self.param.clip_gradients < 0 and not self.param.snapshot_diff and not self._callbacks
+
+    def _make_history(self) -> None:
+        """Let history take its memory before all that comes and goes: it stays, and would lie between holes."""
+        params = self.net.learnable_params
+        for index, param in enumerate(params):
+            if param.lr_mult:
+                for blob in self.history[index :: len(params)]:
+                    _ = blob.tensor
 
     def _update_layer(self, layer: int) -> None:
         """After a layer's backward: update the parameters that it owns, as all that share them have had their turn."""

@@ -1,9 +1,11 @@
-"""Walk over a parameter piece by piece, so that all the passes of an update find its numbers in the cache.
+"""Walk over a parameter piece by piece: updates find its numbers in the cache, convolutions put few in order at once.
 
 VGG-16's 134 million parameters, their gradients and their history are 1.6 GB. An update is five element-by-element
-passes over them; done one whole tensor after another, every pass fetches all of it from memory again.
+passes over them; done one whole tensor after another, every pass fetches all of it from memory again. And a library of
+convolutions copies filters into an order of its own: of fc6 that is 411 MB beside those that are there.
 
-Holds    always: an update of any solver type treats every element on its own, so the numbers are the same to the bit.
+Holds    on the CPU: an update of any solver type treats every element on its own, and so does a convolution each
+         filter; the numbers are the same to the bit.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from torch import Tensor
 from fcn_repro.caffe import fast
 
 PIECE = 1 << 16  # elements: 256 kB of each of the tensors
+FILTERS = 1 << 24  # elements: 64 MB of filters
+TOGETHER = 64  # filters, of which a library multiplies several at a time
 
 
 def in_pieces(tensors: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
@@ -24,3 +28,14 @@ def in_pieces(tensors: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
         yield tensors
         return
     yield from zip(*(t.view(-1).split(PIECE) for t in tensors), strict=True)
+
+
+def of_filters(weight: Tensor, bias: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Filters (K, C, ...) and their biases (K) as views of some of them; whole where they are few or on a GPU."""
+    if not fast.on() or weight.is_cuda or weight.numel() <= FILTERS:
+        yield weight, bias
+        return
+    count = max(FILTERS // weight[0].numel() // TOGETHER * TOGETHER, TOGETHER)
+    biases = weight.split(count) if bias is None else bias.split(count)
+    for some, own in zip(weight.split(count), biases, strict=True):
+        yield some, None if bias is None else own

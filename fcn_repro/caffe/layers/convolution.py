@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from fcn_repro.caffe.fast import channels_last, columns, winograd
+from fcn_repro.caffe.fast.pieces import of_filters
 from fcn_repro.caffe.layers.filter_bank import FilterBank
 from fcn_repro.caffe.synced_memory import Shape
 
@@ -36,7 +38,11 @@ class Convolution(FilterBank):
         """See FilterBank."""
         if self._is_spared(x, weight, group):
             return winograd.filtered(x.contiguous(), weight, bias, self.window.pad)
-        return super()._slid(channels_last.begun(x), weight, bias, group)
+        x = channels_last.begun(x)
+        if group > 1:
+            return super()._slid(x, weight, bias, group)
+        tops = [super(Convolution, self)._slid(x, *some, group) for some in of_filters(weight, bias)]
+        return tops[0] if len(tops) == 1 else torch.cat(tops, 1)
 
     def _gradients(
         self, x: Tensor, dy: Tensor, weight: Tensor, group: int, wanted: list[bool]
@@ -47,13 +53,14 @@ class Convolution(FilterBank):
         if not self._is_spared(x, weight, group):
             return super()._gradients(x, dy, weight, group, wanted)
         x, dy = x.contiguous(), dy.contiguous()
-        dx, *learned = wanted
-        bottom = winograd.bottom_gradient(dy, weight, self.window.pad) if dx else None
-        if not self._is_spared(x, weight, group, winograd.FILTERS_PAY):
-            return bottom, *super()._gradients(x, dy, weight, group, [False, *learned])[1:]
-        d_weight, d_bias = learned
-        filters = winograd.filter_gradient(x, dy, self.window.pad) if d_weight else None
-        return bottom, filters, dy.sum((0, 2, 3)) if d_bias else None
+        dx, d_weight, d_bias = wanted
+        # The bottom's gradient comes last, for it stays, and what the others take beside it is gone by then.
+        if self._is_spared(x, weight, group, winograd.FILTERS_PAY):
+            filters = winograd.filter_gradient(x, dy, self.window.pad) if d_weight else None
+            bias = dy.sum((0, 2, 3)) if d_bias else None
+        else:
+            _, filters, bias = super()._gradients(x, dy, weight, group, [False, d_weight, d_bias])
+        return winograd.bottom_gradient(dy, weight, self.window.pad) if dx else None, filters, bias
 
     def _is_spared(self, x: Tensor, weight: Tensor, group: int, paying: winograd.Paying = winograd.PAYS) -> bool:
         """Whether Winograd's filtering spares multiplications."""

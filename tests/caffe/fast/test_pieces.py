@@ -48,3 +48,41 @@ def test_tensors_that_do_not_lie_alike_are_left_whole(monkeypatch):
     monkeypatch.setattr(pieces, "PIECE", 10)
     whole = [torch.zeros(7, 9), torch.zeros(9, 7).t()]
     assert [list(map(len, tensors)) for tensors in pieces.in_pieces(whole)] == [[7, 7]]
+
+
+CONVOLUTION = """
+layer {{ name: "in" type: "Input" top: "data" input_param {{ shape {{ dim: 2 dim: 6 dim: 9 dim: 8 }} }} }}
+layer {{ name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param {{ num_output: 150
+  kernel_size: 3 group: {group} bias_term: {bias} weight_filler {{ type: "gaussian" std: 1 }}
+  bias_filler {{ type: "gaussian" std: 1 }} }} }}
+"""
+
+
+@pytest.mark.parametrize(("group", "bias", "calls"), [(1, "true", 3), (1, "false", 3), (2, "true", 1)])
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
+def test_filters_that_are_many_multiply_some_by_some_and_make_the_same_top(
+    tmp_path, monkeypatch, group, bias, calls, phase
+):
+    monkeypatch.setattr(pieces, "FILTERS", 64 * 6 * 9)
+    convolution, seen = torch.convolution, []
+
+    def counted(x, weight, *others):
+        seen.append(len(weight))
+        return convolution(x, weight, *others)
+
+    monkeypatch.setattr(torch, "convolution", counted)
+    net = caffe.Net(write(tmp_path, CONVOLUTION.format(group=group, bias=bias)), phase)
+    net.blobs["data"].data[...] = np.random.default_rng(1).standard_normal((2, 6, 9, 8))
+    found = net.forward()["conv"].copy()
+    assert len(seen) == calls and sum(seen) == 150 and max(seen) <= (64 if calls == 3 else 150)
+    with fast.off():
+        expected = net.forward()["conv"]
+    assert seen[calls:] == [150]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * abs(expected).max())
+
+
+def test_a_single_filter_of_more_than_that_is_left_whole(monkeypatch):
+    monkeypatch.setattr(pieces, "FILTERS", 10)
+    monkeypatch.setattr(pieces, "TOGETHER", 2)
+    cut = list(pieces.of_filters(torch.arange(60.0).view(5, 12), torch.arange(5.0)))
+    assert [(len(weight), bias.tolist()) for weight, bias in cut] == [(2, [0, 1]), (2, [2, 3]), (1, [4])]
