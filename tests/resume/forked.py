@@ -53,6 +53,7 @@ def start(root: Path, kill_at: int = 0, full_from: int = 0) -> int:
     kill_at     the file operation, counted from 1, before which it kills itself
     full_from   the file operation from which on there is no room to write
     """
+    (root / "said").write_text("")  # a signal may end the child before it says anything
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # or one could find the child still in the parent's code
     pid = os.fork()
     if pid:
