@@ -42,10 +42,14 @@ class Pycaffe(Contender):
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
-        from fcn_repro import device, engine
+        from fcn_repro import engine
 
         self.engine, self.caffe = engine, engine.caffe
-        device.choose(GPU)
+        if GPU < 0:
+            self.caffe.set_mode_cpu()
+        else:
+            self.caffe.set_device(GPU)
+            self.caffe.set_mode_gpu()
 
     def wait(self) -> None:
         """See Contender."""
@@ -54,8 +58,10 @@ class Pycaffe(Contender):
         timer.stop()
 
     def peak(self) -> int:
-        """See Contender."""
-        return super().peak() if GPU < 0 else int(self.caffe.mode.gpu_peak())
+        """See Contender. Real Caffe does not tell of a GPU's: 0."""
+        if GPU < 0:
+            return super().peak()
+        return int(self.caffe.mode.gpu_peak()) if self.engine.name == "torch" else 0
 
     def forward(self) -> Callable[[], np.ndarray]:
         """Label the image."""

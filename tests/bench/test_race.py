@@ -1,14 +1,15 @@
 """Contenders take turns at the same files, answer with what they measured, and drop out with their reason."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from fcn_repro import caffe
+from fcn_repro.bench import contenders
 from fcn_repro.bench import race as racing
-from fcn_repro.bench.contenders import CONTENDERS
 from fcn_repro.bench.place import Place
 from fcn_repro.bench.race import Entrant, Result, race
 from tools import bench
@@ -102,7 +103,7 @@ def test_scores_that_differ_are_refused(difference):
 def test_on_a_gpu_those_race_who_compute_there_each_with_its_own_precision(monkeypatch):
     monkeypatch.delenv("CAFFE_PYTHON", raising=False)
     entrants, absent = bench.field_on_gpu(2)
-    assert {name for names in bench.ON_GPU.values() for name in names} == set(entrants) <= set(CONTENDERS)
+    assert {name for names in bench.ON_GPU.values() for name in names} == set(entrants) <= set(contenders.CONTENDERS)
     assert list(absent) == ["caffe"]
     assert {entrant.environment["BENCH_GPU"] for entrant in entrants.values()} == {"2"}
     precisions = {name: entrants[name].environment["PRECISION"] for name in ("ours", "ours-tf32", "ours-bf16")}
@@ -111,6 +112,15 @@ def test_on_a_gpu_those_race_who_compute_there_each_with_its_own_precision(monke
     monkeypatch.setenv("CAFFE_PYTHON", "/opt/caffe/python")
     entrants, absent = bench.field_on_gpu(0)
     assert not absent and entrants["caffe"].python == "/opt/caffe/python"
+
+
+@pytest.mark.parametrize(("engine", "told"), [("torch", 7), ("bvlc", 0)])
+def test_the_peak_of_a_gpus_memory_is_told_where_the_engine_knows_it(monkeypatch, engine, told):
+    monkeypatch.setattr(contenders, "GPU", 0)
+    contender = object.__new__(contenders.Pycaffe)
+    contender.engine = SimpleNamespace(name=engine)
+    contender.caffe = SimpleNamespace(**({"mode": SimpleNamespace(gpu_peak=lambda: 7)} if engine == "torch" else {}))
+    assert contender.peak() == told
 
 
 @pytest.mark.parametrize("job", ["forward", "step"])
