@@ -26,7 +26,7 @@ DEPTH, ELEMENTS = 16, 1_000_000  # of parts in parts; of parts in all
 ITEM_BYTES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8, 16: 1, 17: 2, 18: 4}  # by type of element
 MATRIX, COMPRESSED = 14, 15  # types of elements, too
 CELL, STRUCT, CHAR, SPARSE, NUMERIC = 1, 2, 4, 5, range(6, 16)  # classes of arrays; others are refused
-INT32 = 5  # type of the element that says how long the names of a struct's fields are
+INT32 = 5  # type of dimensions, and of the element that says how long the names of a struct's fields are
 
 
 def load(path: Path, *variables: str, limit: int = LIMIT, **options: Any) -> Mapping[str, Any]:
@@ -88,7 +88,7 @@ class _Frame:
         if depth > DEPTH:
             raise ValueError(f"arrays in arrays, more than {DEPTH} deep")
         parts = list(self.elements(start, end))
-        if len(parts) < 3 or parts[0][2] - parts[0][1] != 8 or parts[1][0] != 5:
+        if len(parts) < 3 or parts[0][2] - parts[0][1] != 8 or parts[1][0] != INT32:
             raise ValueError("an array without flags, dimensions and name")
         (flags,) = struct.unpack_from(f"{self._order}I", self.body, parts[0][1])
         dims = struct.unpack(f"{self._order}{(parts[1][2] - parts[1][1]) // 4}i", self._bytes(parts[1], 4))

@@ -20,7 +20,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def cpu_again() -> Iterator[None]:
-    """What a test chooses ends with it; and every test has its own random numbers."""
+    """What a test chooses ends with it."""
     yield
     mode.set_mode_cpu()
 

@@ -11,7 +11,7 @@ float rounding), finds out by itself whether what it rests on holds, and lets th
     columns          where filters or tops outweigh bottoms, matrices are multiplied             on the CPU
     channels_last    with PRECISION=bf16 maps lie in memory as they are multiplied               on the CPU
     interpolation    a deconvolution that mixes no channels multiplies channel by channel        off-diagonal zeros
-    pieces           updates pass over parameters, and convolutions over filters, piece by piece on the CPU
+    pieces           updates, and convolutions of many filters, take them piece by piece        on the CPU
     Layer.overwrite, overwrite_gradient   ReLU and Dropout change their blob where it lies       top is bottom
 
 Whether weights stay is told by stamps: SyncedMemory.stamp. Three more change no computing and have no switch: `pages`,

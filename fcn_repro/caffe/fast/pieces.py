@@ -11,6 +11,7 @@ Holds    on the CPU: an update of any solver type treats every element on its ow
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 from torch import Tensor
 
@@ -30,12 +31,10 @@ def in_pieces(tensors: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
     yield from zip(*(t.view(-1).split(PIECE) for t in tensors), strict=True)
 
 
-def of_filters(weight: Tensor, bias: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Filters (K, C, ...) and their biases (K) as views of some of them; whole where they are few or on a GPU."""
-    if not fast.on() or weight.is_cuda or weight.numel() <= FILTERS:
+def of_filters(weight: Tensor, bias: Tensor | None, group: int = 1) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Filters (K, C, ...) and their biases (K) as views of some; whole where they are few, in groups or on a GPU."""
+    if not fast.on() or weight.is_cuda or weight.numel() <= FILTERS or group > 1:
         yield weight, bias
         return
     count = max(FILTERS // weight[0].numel() // TOGETHER * TOGETHER, TOGETHER)
-    biases = weight.split(count) if bias is None else bias.split(count)
-    for some, own in zip(weight.split(count), biases, strict=True):
-        yield some, None if bias is None else own
+    yield from zip(weight.split(count), repeat(None) if bias is None else bias.split(count), strict=False)

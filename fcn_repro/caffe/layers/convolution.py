@@ -39,9 +39,7 @@ class Convolution(FilterBank):
         if self._is_spared(x, weight, group):
             return winograd.filtered(x.contiguous(), weight, bias, self.window.pad)
         x = channels_last.begun(x)
-        if group > 1:
-            return super()._slid(x, weight, bias, group)
-        tops = [super(Convolution, self)._slid(x, *some, group) for some in of_filters(weight, bias)]
+        tops = [super(Convolution, self)._slid(x, *some, group) for some in of_filters(weight, bias, group)]
         return tops[0] if len(tops) == 1 else torch.cat(tops, 1)
 
     def _gradients(
