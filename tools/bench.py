@@ -255,7 +255,8 @@ def rows(results: Mapping[str, Result]) -> Iterator[str]:
         if other:
             middle, low, high = result.times_as_fast(results[other])
             against = f"{middle:9.2f}{f'{low:.2f}-{high:.2f}':>14}"
-        yield f"  {name:14}{seconds}{against or ' ' * 23}{result.bytes / GB:9.2f}"
+        held = f"{result.bytes / GB:9.2f}" if result.bytes else f"{'untold':>9}"
+        yield f"  {name:14}{seconds}{against or ' ' * 23}{held}"
 
 
 def _extra(result: Result) -> int:

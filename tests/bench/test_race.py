@@ -141,3 +141,8 @@ def test_who_finds_no_gpu_drops_out_and_says_so(place):
     assert not results
     assert "sees 0 CUDA device" in dropped["ours"]
     assert "CUDA" in dropped["pytorch"]
+
+
+def test_a_peak_that_nobody_tells_is_no_number():
+    line, other = bench.rows({"ours": Result([1.0], bytes=2 * 10**9), "caffe": Result([3.0])})
+    assert line.split()[-1] == "2.00" and other.split()[-1] == "untold"
