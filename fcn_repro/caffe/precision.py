@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import os
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -41,6 +42,12 @@ def factors(filters: Tensor) -> torch.dtype:
     filter_count, channels, *kernel = filters.shape
     is_little = channels < FEW_CHANNELS or (filter_count < FEW_SCORES and math.prod(kernel) == 1)
     return torch.bfloat16 if precision() == "bf16" and not is_little else filters.dtype
+
+
+@cache
+def has_amx() -> bool:
+    """Whether the processor multiplies matrices of bfloat16, several times as fast as float32."""
+    return hasattr(torch.cpu, "_is_amx_tile_supported") and torch.cpu._is_amx_tile_supported()
 
 
 def allow_tf32() -> None:

@@ -14,6 +14,7 @@ Reading  the maps inside a stretch are not whole. Whoever reads one, or runs bac
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -21,16 +22,15 @@ import torch
 from torch import Tensor
 
 from fcn_repro.caffe import fast
+from fcn_repro.caffe.fast.channels_last import order
 from fcn_repro.caffe.fast.pages import make_room
 from fcn_repro.caffe.fast.reach import Span
-from fcn_repro.caffe.fast.stretch import Placed, Step, fastest, follow
+from fcn_repro.caffe.fast.stretch import Frozen, Placed, Step, fastest, follow
 from fcn_repro.caffe.fast.window_plan import WindowPlan, plan_windows
 from fcn_repro.caffe.synced_memory import Shape, SyncedMemory
 from fcn_repro.memory import VALUE_BYTES
 
 SIZES = 32  # some 15 MB each, for VGG-16 at 500x500
-
-Frozen = list[Callable[[Tensor, bool], Tensor]]  # Step.frozen() of the first steps, up to the last that was needed
 
 
 class Stretch:
@@ -41,7 +41,7 @@ class Stretch:
         self._placed, self._steps = placed, steps
         self._plans: OrderedDict[Shape, WindowPlan | None] = OrderedDict()
         self._stamps: list[tuple[int, ...] | None] = []
-        self._frozen: Frozen = []
+        self._frozen: list[Frozen] = []  # the first steps, up to the last that was needed
         self._has_room = True  # for copies of filters, as far as was seen
         self._unsettled: Unsettled | None = None
         self._is_looked_into = False
@@ -89,7 +89,8 @@ class Stretch:
         if missing and self._has_room:
             self._has_room = make_room(_copies(missing))
             if self._has_room:
-                self._frozen += [step.frozen() for step in missing]
+                sizes = [window.needed.size for window in plan.windows[len(self._frozen) :]]
+                self._frozen += [step.frozen(size) for step, size in zip(missing, sizes, strict=True)]
         return len(self._frozen) >= len(plan.windows)
 
     def _plan(self, shape: Shape) -> WindowPlan | None:
@@ -115,17 +116,20 @@ class Stretch:
     def _run_windows(self, plan: WindowPlan) -> None:
         for layer, bottom, top in self._placed[self.first : self._last(plan) + 1]:
             layer.reshape(bottom, top)
+        steps = self._steps[: len(plan.windows)]
+        make_room(max(step.layer.room([step.bottom], [step.top]) for step in steps))
         picture = self._steps[0].bottom.tensor
         self._unsettled = unsettled = Unsettled(picture.clone(), self._frozen, self._look_into)
         part, at = picture, (Span(0, picture.shape[2]), Span(0, picture.shape[3]))
-        todo = zip(self._steps, plan.windows, plan.rings, self._frozen, self._layouts(plan, picture), strict=False)
+        largest = _largest(picture)
+        todo = zip(steps, plan.windows, plan.rings, self._frozen, self._layouts(plan, picture), strict=False)
         for step, window, rings, frozen, layout in todo:
-            step.layer.make_room([step.bottom], [step.top])
-            padded = window.needed.filled(part, at, rings[0], layout)
-            part, at = frozen(padded, True), window.whole.inside
+            step.top.let_go()
+            padded = window.needed.filled(part, at, rings[0], frozen.kind or part.dtype, layout)
+            part, at = frozen(padded, window.margin, largest), window.made
+            largest = frozen.largest(largest)
             if self._is_shared(step, plan):
-                whole = part.to(picture.dtype)
-                step.top.store(window.whole.filled(whole, at, rings[1], torch.contiguous_format))
+                step.top.store(window.whole.filled(part, at, rings[1], picture.dtype, order(part)))
                 unsettled.memories.append(None)
             else:
                 unsettled.memories.append(step.top.memory)
@@ -149,7 +153,7 @@ class Stretch:
 class Unsettled:
     """A pass that computed windows, and all that it takes to compute it whole."""
 
-    def __init__(self, picture: Tensor, frozen: Frozen, note: Callable[[], None]) -> None:
+    def __init__(self, picture: Tensor, frozen: list[Frozen], note: Callable[[], None]) -> None:
         self._picture, self._frozen, self._note = picture, frozen, note
         self.memories: list[SyncedMemory | None] = []  # of the steps' tops; None where the top is whole already
         self._is_settled = False
@@ -159,9 +163,9 @@ class Unsettled:
         if self._is_settled:
             return
         self._note()
-        x = self._picture
+        x, largest = self._picture, _largest(self._picture)
         for frozen, memory in zip(self._frozen, self.memories, strict=False):
-            x = frozen(x, False)
+            x, largest = frozen(x, None, largest), frozen.largest(largest)
             if memory is not None and memory.is_promised_by(self.settle):
                 memory.write(x.to(self._picture.dtype))
         self._is_settled = True
@@ -177,6 +181,11 @@ def stretches(placed: Sequence[Placed], loss_weights: Sequence[Sequence[float]])
             found[index] = Stretch(placed, index, steps)
         index = steps[-1].last + 1 if steps else index + 1
     return found
+
+
+def _largest(picture: Tensor) -> float:
+    """The largest magnitude in it; a GPU is not waited for, where nobody asks."""
+    return math.inf if picture.is_cuda else max(map(float, torch.stack(torch.aminmax(picture)).abs()))
 
 
 def _copies(steps: Sequence[Step]) -> int:

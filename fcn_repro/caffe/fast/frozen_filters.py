@@ -2,10 +2,15 @@
 
 Reordering filters costs as much as moving them; it pays where the same filters meet many pictures, which is when a net
 tests. A copy is made of them, so that what was computed can be computed again even after the blob has changed.
+
+oneDNN rectifies what it multiplies at no cost, but makes 0 of what is no number, where Caffe's ReLU leaves it. So it is
+asked to only where all sums are certain to be numbers: a sum is no larger than its filter's magnitudes, added up, times
+the largest number of the bottom.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -14,40 +19,58 @@ from torch import Tensor
 
 from fcn_repro.caffe.fast import columns, winograd
 from fcn_repro.caffe.layers.geometry import Window
-from fcn_repro.caffe.precision import FEW_CHANNELS, factors
+from fcn_repro.caffe.precision import FEW_CHANNELS, factors, precision
 
-CELLS = 32  # to a side of that map; which number it is makes no difference
+LIMIT = 1e37  # of float32's and bfloat16's 3.4e38, as each layer rounds
 
 
 class FrozenFilters:
-    """A two-dimensional convolution (N, C, H, W) -> (N, K, OH, OW) by fixed filters, optionally rectified."""
+    """A two-dimensional convolution (N, C, H, W) -> (N, K, OH, OW) by fixed filters, optionally rectified.
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, window: Window, group: int) -> None:
-        self._window, self._group = window, group
+    `size` is that of the maps they are most likely to meet, (H, W) with padding; `kind` the type that a bottom is
+    multiplied as.
+    """
+
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, window: Window, group: int, size: Sequence[int], rectify: bool
+    ) -> None:
+        self._window, self._group, self._rectify = window, group, rectify
         own = weight.to(factors(weight))
-        self._kind = own.dtype
+        self.kind = own.dtype
         self._is_matrix = columns.pay_forward(own, window, group)
         # Winograd's filtering takes them as they are. It does not pay for bfloat16 that is in oneDNN's order already.
-        # Few channels are as fast unpacked, and then give a top in the order of the bottom.
-        stays = self._is_matrix or own.shape[1] < FEW_CHANNELS or winograd.suits(own, window, group)
+        # Few channels are as fast unpacked, and then give a top in the order of the bottom, which bfloat16 wants last.
+        is_open = own.shape[1] < FEW_CHANNELS and precision() != "bf16"
+        stays = self._is_matrix or is_open or winograd.suits(own, window, group)
         self._is_packed = _is_packable(own) and not stays
-        self._weight = _packed(own, window, group) if self._is_packed else own.clone()
+        self._weight = _packed(own, window, group, size) if self._is_packed else own.clone()
         self._bias = None if bias is None else bias.to(own.dtype).clone()
+        self._gain = self._offset = math.inf
+        if weight.device.type == "cpu":  # nobody else asks
+            self._gain = float(torch.linalg.vector_norm(weight.flatten(1), 1, 1).max())
+            self._offset = 0.0 if bias is None else float(bias.abs().max())
 
-    def __call__(self, x: Tensor, pad: Sequence[int], rectify: bool) -> Tensor:
-        """The top for a bottom, as it was multiplied; channels come last in memory where they do in the bottom's."""
-        x, window = x.to(self._kind), self._window
+    def largest(self, x: float) -> float:
+        """What no number of the top exceeds where none of the bottom exceeds `x`; NaN or infinite where that may be."""
+        return x * self._gain + self._offset
+
+    def __call__(self, x: Tensor, pad: Sequence[int] | None, largest: float) -> Tensor:
+        """The top for a bottom, as it was multiplied; channels come last in memory where they do in the bottom's.
+
+        `pad` is the window's own unless another is given; `largest` is what no number of the bottom exceeds.
+        """
+        x, window = x.to(self.kind), self._window
+        pad = window.pad if pad is None else pad
+        is_fused = self._is_packed and self._rectify and self.largest(largest) < LIMIT
         if self._is_matrix:
             y = columns.top(x, self._weight, self._bias)
         elif not self._is_packed and winograd.pays(x.shape[2:], pad, self._weight, window, self._group):
             y = winograd.filtered(x, self._weight, self._bias, pad)
         elif self._is_packed:
-            y = torch.ops.mkldnn._convolution_pointwise(
-                x, self._weight, self._bias, pad, window.stride, window.dilation, self._group, "none", [], "",
-            )  # fmt: skip
+            y = _multiplied(x, self._weight, self._bias, pad, window, self._group, "relu" if is_fused else "none")
         else:
             y = F.conv2d(x, self._weight, self._bias, window.stride, pad, window.dilation, self._group)
-        return y.clamp_(min=0) if rectify else y  # oneDNN's own ReLU would turn NaN into 0
+        return y.clamp_(min=0) if self._rectify and not is_fused else y
 
 
 def _is_packable(weight: Tensor) -> bool:
@@ -60,9 +83,18 @@ def _is_packable(weight: Tensor) -> bool:
     return known and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
-def _packed(weight: Tensor, window: Window, group: int) -> Tensor:
-    """For a map of many cells: filters of 1x1 packed for one are packed anew at every map, fc7's in 0.3 s."""
-    map_ = (1, weight.shape[1] * group, *(extent + CELLS - 1 for extent in window.extent))
+def _multiplied(
+    x: Tensor, weight: Tensor, bias: Tensor | None, pad: Sequence[int], window: Window, group: int, then: str
+) -> Tensor:
+    """The top by packed filters, and what oneDNN then does to each sum."""
+    return torch.ops.mkldnn._convolution_pointwise(
+        x, weight, bias, pad, window.stride, window.dilation, group, then, [], ""
+    )
+
+
+def _packed(weight: Tensor, window: Window, group: int, size: Sequence[int]) -> Tensor:
+    """For maps of a size, as filters packed for another may be packed anew at every map, which fc7's take 0.3 s for."""
+    map_ = (1, weight.shape[1] * group, *size)
     return torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[call-arg]  # the map is missing in its stub
         weight.contiguous().to_mkldnn(), [0, 0], list(window.stride), list(window.dilation), group, map_
     )

@@ -25,13 +25,21 @@ class Frame:
         """Of the region."""
         return self.region[0].size, self.region[1].size
 
-    def filled(self, inside: Tensor, at: tuple[Span, Span], ring: Strips, memory_format: torch.memory_format) -> Tensor:
-        """The region: the ring, and the inside out of a tensor that holds the part `at` of the map."""
-        size = (*inside.shape[:2], *self.size)
-        region = torch.empty(size, dtype=inside.dtype, device=inside.device, memory_format=memory_format)
+    def filled(
+        self, part: Tensor, at: tuple[Span, Span], ring: Strips, kind: torch.dtype, order: torch.memory_format
+    ) -> Tensor:
+        """The region: the ring, and the inside out of `part`, which holds the part `at` of the map.
+
+        Of that type, in that order of axes. A part that is the whole region, alike, is taken and changed.
+        """
+        if at == self.region and part.dtype == kind and part.is_contiguous(memory_format=order):
+            region = part
+        else:
+            size = (*part.shape[:2], *self.size)
+            region = torch.empty(size, dtype=kind, device=part.device, memory_format=order)
+            region[self._within(*self.inside)] = part[self._part(at)]
         for place, strip in ring:
             region[place] = strip
-        region[self._within(*self.inside)] = inside[self._part(at)]
         return region
 
     def cut(self, whole: Tensor, fill: float) -> Strips:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -19,11 +20,30 @@ from fcn_repro.caffe.layers.dropout import Dropout
 from fcn_repro.caffe.layers.pooling import Pooling
 from fcn_repro.caffe.layers.relu import ReLU
 from fcn_repro.caffe.layers.split import Split
-from fcn_repro.caffe.precision import FEW_CHANNELS, precision
+from fcn_repro.caffe.precision import FEW_CHANNELS, factors, has_amx, precision
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
 
+# Multiplications, for each number of a top, that take no longer than to copy it: without AMX, and with it. With it
+# oneDNN takes three quarters of the time where it pads by itself; but maps that are WIDE then take twice the time.
+MOST_ADDED = {False: 100, True: 600}
+WIDE = 200
+
 Placed = tuple[Layer, Sequence[Blob], Sequence[Blob]]  # a layer with its bottoms and tops
+
+
+class Frozen(Protocol):
+    """A step as it is now, on any bottom."""
+
+    @property
+    def kind(self) -> torch.dtype | None:
+        """The type of numbers that a bottom is computed with; None for whatever it is of."""
+
+    def __call__(self, x: Tensor, pad: Sequence[int] | None, largest: float) -> Tensor:
+        """The top of a bottom with the layer's own padding, or another; no number of the bottom exceeds `largest`."""
+
+    def largest(self, x: float) -> float:
+        """What no number of the top exceeds then."""
 
 
 @dataclass
@@ -52,6 +72,13 @@ class Step:
         """Numbers in the filters: multiplications per cell of the top."""
         return self.layer.blobs[0].count if self.layer.blobs else 0
 
+    def grows(self, margin: tuple[int, int], size: tuple[int, int]) -> bool:
+        """Whether padding that makes a top of (H, W) larger by (rows, columns) on each side is better than copying it.
+
+        The top is to be put into a map that is so much larger.
+        """
+        return False
+
     def fits(self, shape: Shape) -> bool:
         """Whether windows over a part of a bottom of that shape give what they give over the whole."""
         return True
@@ -63,8 +90,8 @@ class Step:
         """
         return fastest(x)
 
-    def frozen(self) -> Callable[[Tensor, bool], Tensor]:
-        """A function of a bottom that gives the top by the weights of now; `padded`: the bottom has its padding."""
+    def frozen(self, size: Sequence[int]) -> Frozen:
+        """What it computes by the weights of now, on bottoms that are most likely of (H, W), with their padding."""
         raise NotImplementedError
 
 
@@ -84,6 +111,17 @@ class Filtering(Step):
         """Zeros."""
         return 0.0
 
+    def grows(self, margin: tuple[int, int], size: tuple[int, int]) -> bool:
+        """See Step. Padding beyond the window brings nothing but bias, and NNPACK has none of it."""
+        weight, window = self.layer.blobs[0].tensor, self.layer.window
+        is_within = all(cells < extent for cells, extent in zip(margin, window.extent, strict=True))
+        if not is_within or set(window.stride) != {1}:
+            return False
+        (height, width), (rows, columns) = size, margin
+        more = (height + 2 * rows) * (width + 2 * columns) / (height * width) - 1
+        is_on_amx = factors(weight) == torch.bfloat16 and has_amx()
+        return more * weight[0].numel() <= MOST_ADDED[is_on_amx] and not (is_on_amx and width >= WIDE)
+
     def layout(self, x: Tensor, size: Sequence[int], onward: torch.memory_format) -> torch.memory_format:
         """See Step."""
         layer = self.layer
@@ -92,11 +130,35 @@ class Filtering(Step):
             return torch.contiguous_format
         return onward if weight.shape[1] < FEW_CHANNELS else super().layout(x, size, onward)
 
-    def frozen(self) -> Callable[[Tensor, bool], Tensor]:
+    def frozen(self, size: Sequence[int]) -> Frozen:
         """See Step."""
-        window, (weight, *bias) = self.layer.window, [blob.tensor for blob in self.layer.blobs]
-        filters = FrozenFilters(weight, bias[0] if bias else None, window, self.layer.group)
-        return lambda x, padded: filters(x, (0, 0) if padded else window.pad, self.rectified)
+        layer = self.layer
+        weight, *bias = (blob.tensor for blob in layer.blobs)
+        return FrozenFilters(weight, bias[0] if bias else None, layer.window, layer.group, size, self.rectified)
+
+
+class FrozenMaxima:
+    """The maxima of windows, optionally rectified. They have no weights that could change."""
+
+    kind = None
+
+    def __init__(self, layer: Pooling, rectify: bool) -> None:
+        self._layer, self._rectify = layer, rectify
+
+    def largest(self, x: float) -> float:
+        """One of them."""
+        return x
+
+    def __call__(self, x: Tensor, pad: Sequence[int] | None, largest: float) -> Tensor:
+        """See Frozen; the only other padding is none."""
+        kernel, stride = self._layer.kernel, self._layer.stride
+        if pad is None:
+            y = self._layer.compute(x)[0]
+        elif pairs.pay(x, kernel, stride, (0, 0)):
+            y = pairs.largest(x)
+        else:
+            y = torch.max_pool2d(x, kernel, stride)
+        return y.clamp_(min=0) if self._rectify else y
 
 
 class Pooled(Step):
@@ -124,20 +186,9 @@ class Pooled(Step):
         is_paired = pairs.pay(x, self.layer.kernel, self.layer.stride, (0, 0))
         return onward if is_paired else super().layout(x, size, onward)
 
-    def frozen(self) -> Callable[[Tensor, bool], Tensor]:
+    def frozen(self, size: Sequence[int]) -> Frozen:
         """See Step."""
-        kernel, stride = self.layer.kernel, self.layer.stride
-
-        def pool(x: Tensor, padded: bool) -> Tensor:
-            if not padded:
-                y = self.layer.compute(x)[0]
-            elif pairs.pay(x, kernel, stride, (0, 0)):
-                y = pairs.largest(x)
-            else:
-                y = torch.max_pool2d(x, kernel, stride)
-            return y.clamp_(min=0) if self.rectified else y
-
-        return pool
+        return FrozenMaxima(self.layer, self.rectified)
 
 
 def fastest(x: Tensor) -> torch.memory_format:

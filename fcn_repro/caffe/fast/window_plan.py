@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fcn_repro.caffe.fast.reach import Span
 from fcn_repro.caffe.fast.ring import Frame, Strips
@@ -21,6 +21,14 @@ class Window:
     whole: Frame  # of the top
     multiplications: int  # for the whole top
     saved: int  # of these
+    margin: tuple[int, int] = (0, 0)  # rows above and below, columns beside, that are made although the ring has them
+
+    @property
+    def made(self) -> tuple[Span, Span]:
+        """The part of the top that is computed."""
+        inside = zip(self.whole.inside, self.margin, strict=True)
+        rows, columns = (Span(span.first - more, span.end + more) for span, more in inside)
+        return rows, columns
 
 
 @dataclass
@@ -45,7 +53,11 @@ def plan_windows(steps: Sequence[Step], shape: Shape) -> WindowPlan | None:
         if min(span.size for span in reach) < 1:
             return None
     saved, all_of_them = sum(w.saved for w in windows), sum(w.multiplications for w in windows)
-    return WindowPlan(windows) if saved > LEAST_SAVED * all_of_them else None
+    if saved <= LEAST_SAVED * all_of_them:
+        return None
+    for i, (step, following) in enumerate(zip(steps, windows[1:], strict=False)):
+        windows[i] = replace(windows[i], margin=_margin(step, windows[i], following))
+    return WindowPlan(windows)
 
 
 def _window(step: Step, reach: Sequence[Span], top: Shape) -> Window:
@@ -60,3 +72,16 @@ def _window(step: Step, reach: Sequence[Span], top: Shape) -> Window:
         multiplications=cells * height * width,
         saved=cells * (height * width - reached[0].size * reached[1].size),
     )
+
+
+def _margin(step: Step, window: Window, following: Window) -> tuple[int, int]:
+    """How much more of a top is to be computed, so that it is just what the next step needs, and the ring goes onto it.
+
+    Nothing where the ring is not as wide on both sides, where the top has other readers, or where that is slower.
+    """
+    inside, region = window.whole.inside, following.needed.region
+    above, beside = (inner.first - outer.first for inner, outer in zip(inside, region, strict=True))
+    below, beyond = (outer.end - inner.end for inner, outer in zip(inside, region, strict=True))
+    is_even = (above, beside) == (below, beyond) and min(above, beside) >= 0
+    size = inside[0].size, inside[1].size
+    return (above, beside) if is_even and step.split is None and step.grows((above, beside), size) else (0, 0)

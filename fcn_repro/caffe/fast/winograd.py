@@ -28,7 +28,7 @@ from torch import Tensor
 
 from fcn_repro.caffe import fast
 from fcn_repro.caffe.layers.geometry import Window
-from fcn_repro.caffe.precision import precision
+from fcn_repro.caffe.precision import has_amx, precision
 from fcn_repro.memory import VALUE_BYTES
 
 Paying = Mapping[torch.dtype, Mapping[float, int]]
@@ -103,7 +103,7 @@ def filter_gradient(x: Tensor, dy: Tensor, pad: Sequence[int]) -> Tensor:
 def _least_tiles(weight: Tensor, paying: Paying) -> list[int]:
     """How many tiles would be enough for filters (K, C, ...); none where no number is."""
     is_bf16 = precision() == "bf16"
-    if is_bf16 and _has_amx():
+    if is_bf16 and has_amx():
         return []
     known = paying[torch.bfloat16 if is_bf16 else torch.float32]
     filters, channels = weight.shape[:2]
@@ -153,12 +153,6 @@ def _images(x: Tensor, weight: Tensor, bias: Tensor | None, pad: Sequence[int]) 
     """One by one: for a batch NNPACK has another way, whose memory grows with the batch."""
     tops = [torch._nnpack_spatial_convolution(image, weight, bias, pad) for image in x.split(1)]
     return tops[0] if len(tops) == 1 else torch.cat(tops)
-
-
-@cache
-def _has_amx() -> bool:
-    """Whether the processor multiplies matrices of bfloat16, several times as fast as float32."""
-    return hasattr(torch.cpu, "_is_amx_tile_supported") and torch.cpu._is_amx_tile_supported()
 
 
 @cache

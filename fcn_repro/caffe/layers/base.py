@@ -102,7 +102,9 @@ class Layer:
         if self.is_in_place and fast.on() and self.overwrite(inputs[0]):
             return
         if fast.on() and not self.is_in_place:
-            self.make_room(bottom, top)
+            for blob in top:
+                blob.let_go()
+            make_room(self.room(bottom, top))
         for blob, result in zip(top, _as_tuple(self.compute(*inputs)), strict=True):
             in_place = any(blob is source for source in bottom)
             blob.store(result if in_place else _unaliased(result, inputs))
@@ -198,14 +200,12 @@ class Layer:
             blob.store(fillers.fill(filler, shape))
         self.blobs.append(blob)
 
-    def make_room(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Let go of the tops' values before they are computed, and see that there is room for what that takes.
+    def room(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """Bytes that it takes to compute the tops.
 
         That is the tops, and at most a copy of every bottom, parameter and top, in the order a library multiplies in.
         """
-        for blob in top:
-            blob.let_go()
-        make_room(VALUE_BYTES * sum(blob.count for blob in (*bottom, *self.blobs, *top, *top)))
+        return VALUE_BYTES * sum(blob.count for blob in (*bottom, *self.blobs, *top, *top))
 
     def accumulate(self, index: int, gradient: Tensor) -> None:
         """Add to the diff of parameter blob `index`."""

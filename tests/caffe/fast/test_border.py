@@ -9,7 +9,7 @@ import torch
 
 from fcn_repro import caffe
 from fcn_repro.caffe import fast
-from fcn_repro.caffe.fast import border, pages, winograd
+from fcn_repro.caffe.fast import border, pages, stretch, winograd
 from fcn_repro.caffe.layers.convolution import Convolution
 from tests.caffe.small_net import write
 from tests.oracle.fcn_nets import small_net
@@ -93,8 +93,8 @@ def plain(net: caffe.Net, picture: np.ndarray) -> dict[str, np.ndarray]:
         return {name: blob.data.copy() for name, blob in net.blobs.items()}
 
 
-def agree(found: np.ndarray, expected: np.ndarray) -> None:
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * max(1e-6, np.abs(expected).max()))
+def agree(found: np.ndarray, expected: np.ndarray, tolerance: float = 1e-5) -> None:
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * max(1e-6, np.abs(expected).max()))
 
 
 def scores_agree(net: caffe.Net, picture: np.ndarray) -> None:
@@ -145,7 +145,7 @@ def test_a_view_that_is_held_shows_every_pass(tmp_path):
         agree(held.copy(), plain(net, picture)["conv2_1"])
 
 
-def test_every_layer_asks_for_room_before_it_computes_the_whole_or_a_window(tmp_path, monkeypatch):
+def test_every_layer_asks_for_room_before_it_computes_and_windows_once_for_all_of_them(tmp_path, monkeypatch):
     heap = Mock(spec=["malloc_trim"])
     monkeypatch.setattr(pages, "_libc", lambda: heap)
     monkeypatch.setattr(pages, "LEAST_NEEDED", 0)
@@ -156,7 +156,8 @@ def test_every_layer_asks_for_room_before_it_computes_the_whole_or_a_window(tmp_
         show(net)
         asked.append(heap.malloc_trim.call_count - sum(asked))
     making = sum(not layer.is_in_place and layer.type not in ("Input", "Split") for layer in net.layers)
-    assert asked == [making, making, making + 1, making]  # once for the filters, before they are copied
+    others = making - 7  # of which windows are computed
+    assert asked == [making, making, others + 2, others + 1]  # once for the filters, before they are copied
 
 
 def test_where_copies_of_filters_have_no_room_every_layer_computes_the_whole(tmp_path, monkeypatch, layers_run):
@@ -183,6 +184,49 @@ def test_maps_lie_as_the_next_that_minds_multiplies_them(tmp_path, monkeypatch):
     monkeypatch.setattr(winograd, "pays", lambda size, pad, weight, *_: weight.shape[:2] == (8, 8))
     layouts = dict(zip(names, stretch._layouts(stretch._plan(picture.shape), picture), strict=True))
     assert layouts == {name: last if name in ("pool2", "score_fr") else first for name in names}
+
+
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+@pytest.mark.parametrize("text", NETS.values(), ids=NETS)
+def test_tops_that_are_made_as_large_as_the_next_needs_them_are_the_same(tmp_path, monkeypatch, text, precision):
+    monkeypatch.setenv("PRECISION", precision)
+    monkeypatch.setattr(stretch, "MOST_ADDED", dict.fromkeys((False, True), np.inf))
+    net = make_net(tmp_path, text)
+    run_in(net)
+    picture = show(net)
+    plans = [plan for found in net._stretches.values() for plan in found._plans.values() if plan]
+    margins = [window.margin for plan in plans for window in plan.windows]
+    assert any(map(any, margins)) is (text in (SMALL, NETS["vgg16-8s"]))  # in others only windows that stride
+    found = {name: net.blobs[name].data.copy() for name in [*net.outputs, *net.blobs]}
+    for name, expected in plain(net, picture).items():
+        agree(found[name], expected, 2**-6 if precision == "bf16" else 1e-5)
+
+
+@pytest.mark.parametrize(
+    "precision, has_amx, margin, size, grows",
+    [
+        ("f32", True, (2, 2), (40, 40), True),  # 21 % more of 72 multiplications a number: 15
+        ("f32", True, (2, 2), (4, 8), True),  # 144
+        ("f32", True, (2, 2), (4, 7), False),  # 153
+        ("f32", True, (3, 2), (400, 400), False),  # as wide as the filters
+        ("f32", True, (2, 2), (400, 400), True),
+        ("bf16", False, (2, 2), (400, 400), True),
+        ("bf16", True, (2, 2), (400, 400), False),
+        ("bf16", True, (2, 2), (400, 199), True),
+        ("bf16", True, (2, 2), (2, 3), True),
+        ("bf16", True, (2, 2), (2, 1), False),
+    ],
+)
+def test_tops_grow_by_few_cells_and_with_amx_while_they_are_narrow(
+    tmp_path, monkeypatch, precision, has_amx, margin, size, grows
+):
+    monkeypatch.setenv("PRECISION", precision)
+    monkeypatch.setattr(stretch, "has_amx", lambda: has_amx)
+    monkeypatch.setattr(stretch, "MOST_ADDED", {False: 144, True: 600})
+    (found,) = make_net(tmp_path)._stretches.values()
+    steps = {step.layer.param.name: step for step in found._steps}
+    assert steps["conv2_2"].grows(margin, size) is grows
+    assert not steps["pool1"].grows(margin, size)
 
 
 def test_sizes_may_alternate_and_only_some_are_kept(tmp_path, monkeypatch):

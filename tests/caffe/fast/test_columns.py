@@ -104,6 +104,6 @@ def test_tops_are_made_so_by_large_filters_of_1x1_without_avx512(monkeypatch, fi
     assert columns.pay_forward(weight, window, group) is pays
     assert not columns.pay_forward(weight.to("meta"), window, group)
     assert not columns.pay_forward(weight.bfloat16(), window, group)
-    found = FrozenFilters(weight, drawn(64), window, group)(x, window.pad, True)
+    found = FrozenFilters(weight, drawn(64), window, group, x.shape[2:], True)(x, None, 10.0)
     exact = torch.nn.functional.conv2d(x, weight, drawn(64), window.stride, window.pad, groups=group).clamp(min=0)
     torch.testing.assert_close(found, exact)

@@ -36,6 +36,17 @@ def test_what_is_no_number_wins_as_with_torch_and_infinities_are_numbers():
     torch.testing.assert_close(pairs.largest(x), expected, rtol=0, atol=0, equal_nan=True)
 
 
+@pytest.mark.parametrize("size", [(6, 8), (7, 9), (3, 4)])
+def test_channels_last_they_are_the_same_and_pay_for_bfloat16(size):
+    x = torch.randn(2, 16, *size, generator=torch.Generator().manual_seed(1)).contiguous(
+        memory_format=torch.channels_last
+    )
+    assert not pairs.pay(x, *pairs.WINDOW) and pairs.pay(x.bfloat16(), *pairs.WINDOW)
+    found = pairs.largest(x.bfloat16())
+    assert torch.equal(found, F.max_pool2d(x.bfloat16(), 2, 2, ceil_mode=True))
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.parametrize("rounding", ["", "round_mode: FLOOR"])
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
 def test_a_layer_that_uses_them_has_the_numbers_of_the_plain_one(tmp_path, monkeypatch, phase, rounding):

@@ -108,13 +108,13 @@ def test_it_suits_filters_of_3x3_between_many_channels(weight, window, group, su
 def test_with_bf16_it_pays_for_blobs_of_many_channels_unless_there_is_amx(monkeypatch):
     monkeypatch.setenv("PRECISION", "bf16")
     many = torch.empty(256, 128, 3, 3)
-    monkeypatch.setattr(winograd, "_has_amx", lambda: False)
+    monkeypatch.setattr(winograd, "has_amx", lambda: False)
     assert winograd.pays((66, 72), (1, 1), many, SLIDE, 1)  # 11 x 12 tiles
     assert not winograd.pays((66, 66), (1, 1), many, SLIDE, 1)
     assert not winograd.pays((500, 500), (1, 1), many[:250], SLIDE, 1)
     assert not winograd.pays((500, 500), (1, 1), many, SLIDE, 1, winograd.FILTERS_PAY)
-    assert FrozenFilters(many, None, SLIDE, 1)._weight.dtype == torch.bfloat16
-    monkeypatch.setattr(winograd, "_has_amx", lambda: True)
+    assert FrozenFilters(many, None, SLIDE, 1, (66, 72), True)._weight.dtype == torch.bfloat16
+    monkeypatch.setattr(winograd, "has_amx", lambda: True)
     assert not winograd.suits(many, SLIDE, 1)
 
 
@@ -138,6 +138,6 @@ def test_it_pays_from_so_many_tiles_on_unless_optimisations_are_off():
 def test_where_nnpack_is_missing_filters_keep_to_the_order_of_onednn(monkeypatch):
     monkeypatch.setattr(winograd, "_is_available", lambda: False)
     weight, x = drawn(64, 64, 3, 3), drawn(1, 64, 200, 150)
-    filters = FrozenFilters(weight, None, SLIDE, 1)
+    filters = FrozenFilters(weight, None, SLIDE, 1, (202, 152), False)
     assert filters._is_packed is torch.backends.mkldnn.is_available()
-    agree(filters(x, (1, 1), False), torch.nn.functional.conv2d(x.double(), weight.double(), padding=1))
+    agree(filters(x, None, 10.0), torch.nn.functional.conv2d(x.double(), weight.double(), padding=1))
