@@ -8,7 +8,8 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -32,6 +33,16 @@ def legacy_shape(dims: Iterable[int]) -> Shape:
     return (1,) * (4 - len(dims)) + dims
 
 
+class Promised(Protocol):
+    """What can be made of a blob's shape, all at once or in parts along the first axis."""
+
+    def whole(self) -> Tensor:
+        """All of it."""
+
+    def parts(self) -> Iterator[tuple[slice, Tensor]]:
+        """Part after part, and where it lies."""
+
+
 class Blob:
     """The unit that layers exchange: values and their gradient, in C order, usually (N, C, H, W).
 
@@ -45,6 +56,7 @@ class Blob:
         self._capacity = 0
         self._data = SyncedMemory(dtype)
         self._diff = SyncedMemory(dtype)
+        self._promised: tuple[Callable[[], None], Promised] | None = None
         self.reshape(*shape)
 
     # -- shape ---------------------------------------------------------------------------------------------------
@@ -184,6 +196,32 @@ class Blob:
             self.store_gradient(tensor)
         else:
             self.gradient_as_it_lies.add_(self._checked(tensor))
+
+    def promise_gradient(self, gradient: Promised) -> None:
+        """Add a gradient that is made when somebody asks for it; at once where there is one, or a view is held."""
+        if not self.gradient_is_blank or self._diff.is_watched:
+            self.accumulate_gradient(gradient.whole())
+            return
+
+        def keep() -> None:
+            self.store_gradient(gradient.whole())
+
+        self._diff.promise(keep)
+        self._promised = keep, gradient
+
+    @property
+    def promised_gradient(self) -> Promised | None:
+        """The gradient as it was promised, if nobody has asked for it since."""
+        if self._promised is None or not self._diff.is_promised_by(self._promised[0]):
+            self._promised = None
+            return None
+        return self._promised[1]
+
+    def settle_gradient(self) -> None:
+        """Make what is promised, before that changes which it is made of."""
+        if self.promised_gradient is not None:
+            self._diff.read(self._dims, mode.device())
+            self._promised = None
 
     def clear_gradient(self) -> None:
         """Set the gradient to zero."""

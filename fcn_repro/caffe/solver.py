@@ -9,7 +9,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -252,12 +252,21 @@ class Solver:
         local_rate = float(np.float32(rate) * np.float32(param.lr_mult))
         if local_rate == 0 and self._rests(param, history):
             return
-        whole = [param.blob.gradient, param.blob.tensor, *(blob.tensor for blob in history)]
-        for gradient, weight, *past in in_pieces(whole):
+        promised = param.blob.promised_gradient
+        kept = [param.blob.tensor, *(blob.tensor for blob in history)]
+        if self._updates_by_layer and promised is not None:  # which is not asked for afterwards
+            for some, gradient in promised.parts():
+                self._subtract(param, local_rate, [gradient, *(whole[some] for whole in kept)])
+        else:
+            self._subtract(param, local_rate, [param.blob.gradient, *kept])
+
+    def _subtract(self, param: LearnableParam, rate: float, tensors: Sequence[Tensor]) -> None:
+        """Turn a gradient, or a part of it, into an update and subtract it. After it come weights and history."""
+        for gradient, weight, *past in in_pieces(tensors):
             if self.param.iter_size > 1:
                 gradient.mul_(1 / self.param.iter_size)
             self._regularize(gradient, weight, param.decay_mult)
-            update = self.update(gradient, local_rate, past)
+            update = self.update(gradient, rate, past)
             if update is not gradient:
                 gradient.copy_(update)
             weight.sub_(gradient)

@@ -120,6 +120,59 @@ def test_a_gradient_that_is_watched_adds_up_all_the_same():
     assert watched.tolist() == [1, 2]
 
 
+class Made:
+    """A gradient of [1, 2], and how often it was made."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def whole(self) -> torch.Tensor:
+        self.times += 1
+        return numbers(2)
+
+    def parts(self):
+        yield slice(0, 2), self.whole()
+
+
+def test_a_promised_gradient_is_made_once_when_somebody_looks():
+    blob, made = Blob((2,)), Made()
+    blob.promise_gradient(made)
+    assert not blob.gradient_is_blank and blob.promised_gradient is made and made.times == 0
+    assert blob.diff.tolist() == [1, 2] and blob.gradient.tolist() == [1, 2]
+    assert made.times == 1 and blob.promised_gradient is None
+
+
+def test_a_promised_gradient_adds_up_with_others():
+    blob, made = Blob((2,)), Made()
+    blob.promise_gradient(made)
+    blob.accumulate_gradient(numbers(2))
+    assert blob.promised_gradient is None
+    blob.promise_gradient(made)
+    assert blob.promised_gradient is None and made.times == 2
+    assert blob.diff.tolist() == [3, 6]
+
+
+def test_a_promised_gradient_is_made_at_once_for_whoever_holds_a_view():
+    blob, made = Blob((2,)), Made()
+    watched = blob.diff
+    blob.clear_gradient()
+    blob.promise_gradient(made)
+    assert watched.tolist() == [1, 2]
+
+
+def test_a_promised_gradient_can_be_settled_or_forgotten():
+    blob, made = Blob((2,)), Made()
+    blob.promise_gradient(made)
+    blob.settle_gradient()
+    blob.settle_gradient()
+    assert made.times == 1 and blob.promised_gradient is None and blob.diff.tolist() == [1, 2]
+    blob.clear_gradient()
+    blob.promise_gradient(made)
+    blob.clear_gradient()
+    blob.settle_gradient()
+    assert made.times == 1 and blob.promised_gradient is None and blob.gradient_is_blank
+
+
 # ---- sharing
 
 

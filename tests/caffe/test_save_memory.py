@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fcn_repro import caffe
+from fcn_repro.caffe.fast import columns, pieces
 from tests.caffe.small_net import write
 from tests.oracle.fcn_nets import noisy_net
 
@@ -28,6 +29,7 @@ layer { name: "c3" type: "Convolution" bottom: "c2" top: "c3" param { name: "w" 
         convolution_param { num_output: 2 kernel_size: 1 bias_term: false weight_filler { type: "xavier" } } }
 layer { name: "flat\"""",
 ).replace('bottom: "c" top: "flat"', 'bottom: "c3" top: "flat"')
+LARGE = FLAT.replace("num_output: 2 kernel_size: 1", "num_output: 64 kernel_size: 3")
 FCN8S = noisy_net("vgg16-8s", 40, 53, normalize=True)
 
 
@@ -51,6 +53,28 @@ def test_it_learns_the_same(tmp_path, text, options):
             np.testing.assert_array_equal(found.data, expected.data)
     for expected, found in zip(kept.history, saved.history, strict=True):
         np.testing.assert_array_equal(found.data, expected.data)
+
+
+@pytest.mark.parametrize(
+    "options, in_parts",
+    [("", True), ('type: "Adam" momentum2: 0.99', True), ("iter_size: 2", False), ("clip_gradients: 0.01", False)],
+)
+def test_large_filters_learn_the_same_part_by_part(tmp_path, monkeypatch, options, in_parts):
+    monkeypatch.setattr(columns, "LARGE", 1000)
+    monkeypatch.setattr(pieces, "FILTERS", 1)
+    monkeypatch.setattr(pieces, "TOGETHER", 16)
+    asked = []
+    parts = columns.Product.parts
+    monkeypatch.setattr(columns.Product, "parts", lambda self: (asked.append(self), parts(self))[1])
+    kept = trained(tmp_path, LARGE, False, options)
+    assert not asked
+    saved = trained(tmp_path, LARGE, True, options)
+    assert bool(asked) is in_parts
+    pairs = list(zip(kept.history, saved.history, strict=True))
+    for name, blobs in kept.net.params.items():
+        pairs += zip(blobs, saved.net.params[name], strict=True)
+    for expected, found in pairs:
+        np.testing.assert_allclose(found.data, expected.data, rtol=1e-5, atol=1e-6 * abs(expected.data).max())
 
 
 def shown(solver):

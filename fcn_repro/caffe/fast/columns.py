@@ -8,6 +8,9 @@ the top's gradient are multiplied where they lie. On an image of 500x500 that ta
 Forward fc6 would take a quarter more so, and the library stays. But for LARGE filters of 1x1 that are kept, fc7's, it
 takes three times as long as matrices where the processor has no AVX-512.
 
+The gradient of LARGE filters is a product that need not be there at once: `Product` is multiplied as it is asked for,
+and the solver, which wants no more than to update them, asks for some filters at a time.
+
 Holds    on the CPU; over two axes, of one group; where filters are LARGE and outweigh the columns by RATIO, or where
          a LARGE top outweighs them by TOP_RATIO
 Shapes   columns (N, C * kernel, P): N maps of C channels, P places that a filter is put at, the top's cells
@@ -15,7 +18,8 @@ Shapes   columns (N, C * kernel, P): N maps of C channels, P places that a filte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import torch
@@ -23,12 +27,40 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fcn_repro.caffe import fast
+from fcn_repro.caffe.fast.pieces import filters_together
 from fcn_repro.caffe.layers.geometry import Window
 from fcn_repro.caffe.precision import factors
 
 LARGE = 1 << 24  # numbers, 64 MB: more than caches hold
 RATIO = 4  # numbers in the filters for one in the columns
 TOP_RATIO = 2  # numbers in the top for one in the columns
+
+
+@dataclass(frozen=True)
+class Product:
+    """A gradient (K, C, ...) of filters that is yet to be multiplied."""
+
+    dy: Tensor  # (K, N * P)
+    columns: Tensor  # (N * P, C * kernel)
+    like: Tensor  # of the shape and type of the gradient
+
+    def whole(self) -> Tensor:
+        """All of it."""
+        return self._of(slice(None))
+
+    def parts(self) -> Iterator[tuple[slice, Tensor]]:
+        """That of some filters after the other, and which they are."""
+        count = filters_together(self.like)
+        for first in range(0, len(self.like), count):
+            some = slice(first, first + count)
+            yield some, self._of(some)
+
+    def _of(self, some: slice) -> Tensor:
+        found = self.dy[some] @ self.columns
+        return found.to(self.like.dtype).view(-1, *self.like.shape[1:])
+
+
+Gradients = tuple[Tensor | None, Tensor | Product | None, Tensor | None]  # of a bottom, of filters, of a bias
 
 
 def pay(x: Tensor, dy: Tensor, weight: Tensor, group: int) -> bool:
@@ -52,23 +84,20 @@ def top(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return (y if bias is None else y.add_(bias[:, None])).view(len(x), len(weight), *x.shape[2:])
 
 
-def gradients(
-    x: Tensor, dy: Tensor, weight: Tensor, window: Window, wanted: Sequence[bool]
-) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """Of the bottom, the filters and the bias, those that are wanted; `dy` is the top's."""
+def gradients(x: Tensor, dy: Tensor, weight: Tensor, window: Window, wanted: Sequence[bool]) -> Gradients:
+    """Of the bottom, the filters and the bias, those that are wanted; `dy` is the top's. A large one is a Product."""
     dx, d_weight, d_bias = wanted
     kind = factors(weight)
-    matrix, flat = weight.to(kind).flatten(1), dy.to(kind).flatten(2)
-    return (
-        _added(torch.stack([matrix.t() @ each for each in flat]).to(x.dtype), x, window) if dx else None,
-        _product(flat, _columns(x, window).to(kind)).view(weight.shape) if d_weight else None,
-        dy.sum((0, 2, 3)) if d_bias else None,
-    )
-
-
-def _product(flat: Tensor, columns: Tensor) -> Tensor:
-    """The sum over the maps of dy (K, P) times what the places saw (P, C * kernel)."""
-    return flat.transpose(0, 1).flatten(1) @ columns.transpose(1, 2).flatten(0, 1)
+    flat = dy.to(kind).flatten(2)
+    of_bottom = of_filters = None
+    if dx:
+        matrix = weight.to(kind).flatten(1)
+        of_bottom = _added(torch.stack([matrix.t() @ each for each in flat]).to(x.dtype), x, window)
+    if d_weight:
+        seen = _columns(x, window).to(kind)
+        product = Product(flat.transpose(0, 1).flatten(1), seen.transpose(1, 2).flatten(0, 1), weight)
+        of_filters = product if weight.numel() >= LARGE else product.whole()
+    return of_bottom, of_filters, dy.sum((0, 2, 3)) if d_bias else None
 
 
 def _columns(x: Tensor, window: Window) -> Tensor:

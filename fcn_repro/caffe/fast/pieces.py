@@ -31,10 +31,15 @@ def in_pieces(tensors: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
     yield from zip(*(t.view(-1).split(PIECE) for t in tensors), strict=True)
 
 
+def filters_together(weight: Tensor) -> int:
+    """How many filters of (K, C, ...) to take at once."""
+    return max(FILTERS // weight[0].numel() // TOGETHER * TOGETHER, TOGETHER)
+
+
 def of_filters(weight: Tensor, bias: Tensor | None, group: int = 1) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Filters (K, C, ...) and their biases (K) as views of some; whole where they are few, in groups or on a GPU."""
     if not fast.on() or weight.is_cuda or weight.numel() <= FILTERS or group > 1:
         yield weight, bias
         return
-    count = max(FILTERS // weight[0].numel() // TOGETHER * TOGETHER, TOGETHER)
+    count = filters_together(weight)
     yield from zip(weight.split(count), repeat(None) if bias is None else bias.split(count), strict=False)

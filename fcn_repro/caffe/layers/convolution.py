@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -42,9 +40,7 @@ class Convolution(FilterBank):
         tops = [super(Convolution, self)._slid(x, *some, group) for some in of_filters(weight, bias, group)]
         return tops[0] if len(tops) == 1 else torch.cat(tops, 1)
 
-    def _gradients(
-        self, x: Tensor, dy: Tensor, weight: Tensor, group: int, wanted: list[bool]
-    ) -> Sequence[Tensor | None]:
+    def _gradients(self, x: Tensor, dy: Tensor, weight: Tensor, group: int, wanted: list[bool]) -> columns.Gradients:
         """See FilterBank."""
         if columns.pay(x, dy, weight, group):
             return columns.gradients(x, dy, weight, self.window, wanted)
@@ -53,11 +49,11 @@ class Convolution(FilterBank):
         x, dy = x.contiguous(), dy.contiguous()
         dx, d_weight, d_bias = wanted
         # The bottom's gradient comes last, for it stays, and what the others take beside it is gone by then.
-        if self._is_spared(x, weight, group, winograd.FILTERS_PAY):
+        if not self._is_spared(x, weight, group, winograd.FILTERS_PAY):
+            _, filters, bias = super()._gradients(x, dy, weight, group, [False, d_weight, d_bias])
+        else:
             filters = winograd.filter_gradient(x, dy, self.window.pad) if d_weight else None
             bias = dy.sum((0, 2, 3)) if d_bias else None
-        else:
-            _, filters, bias = super()._gradients(x, dy, weight, group, [False, d_weight, d_bias])
         return winograd.bottom_gradient(dy, weight, self.window.pad) if dx else None, filters, bias
 
     def _is_spared(self, x: Tensor, weight: Tensor, group: int, paying: winograd.Paying = winograd.PAYS) -> bool:

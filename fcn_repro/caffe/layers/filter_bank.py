@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from fcn_repro.caffe.fast.channels_last import order
+from fcn_repro.caffe.fast.columns import Gradients, Product
 from fcn_repro.caffe.layers.base import Layer, at_least
 from fcn_repro.caffe.layers.geometry import Window, convolution_window
 from fcn_repro.caffe.precision import factors
@@ -82,9 +81,11 @@ class FilterBank(Layer):
                 found.append(None)
                 continue
             batch = self._batched(x)
-            dx, *d_params = self._gradients(batch, self._batched(dy), weight, group, [want, *learned])
-            for index, (gradient, learn) in enumerate(zip(d_params, learned, strict=True)):
-                if learn and gradient is not None:
+            dx, d_weight, d_bias = self._gradients(batch, self._batched(dy), weight, group, [want, *learned])
+            for index, (gradient, learn) in enumerate(zip((d_weight, d_bias), learned, strict=True)):
+                if isinstance(gradient, Product):
+                    self.blobs[index].promise_gradient(gradient)
+                elif learn and gradient is not None:
                     self.accumulate(index, gradient.to(x.dtype))
             if dx is not None:
                 dx = dx.to(x.dtype, memory_format=order(batch))
@@ -106,9 +107,7 @@ class FilterBank(Layer):
         bias = None if bias is None else bias.to(kind)
         return torch.convolution(x.to(kind), weight.to(kind), bias, *self._geometry(group)).to(x.dtype)
 
-    def _gradients(
-        self, x: Tensor, dy: Tensor, weight: Tensor, group: int, wanted: list[bool]
-    ) -> Sequence[Tensor | None]:
+    def _gradients(self, x: Tensor, dy: Tensor, weight: Tensor, group: int, wanted: list[bool]) -> Gradients:
         """Of one bottom, which has one axis before the channels, of the filters and of the bias: those wanted."""
         if not self.window.kernel:
             return self._pointwise_gradients(x, dy)

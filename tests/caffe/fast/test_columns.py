@@ -3,11 +3,18 @@
 import pytest
 import torch
 
+from fcn_repro import caffe
 from fcn_repro.caffe import fast
-from fcn_repro.caffe.fast import columns
+from fcn_repro.caffe.fast import columns, pieces
 from fcn_repro.caffe.fast.frozen_filters import FrozenFilters
 from fcn_repro.caffe.layers.geometry import Window
+from tests.caffe.small_net import write
 
+NET = """
+force_backward: true
+layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 4 dim: 5 } } }
+layer { name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param { num_output: 64 kernel_size: 3 } }
+"""
 POINT = Window((1, 1), (1, 1), (0, 0), (1, 1))
 WINDOWS = [
     POINT,
@@ -34,6 +41,42 @@ def test_gradients_are_those_of_a_convolution(window, n):
     found = columns.gradients(x, dy, weight, window, [True] * 3)
     for gradient, leaf in zip(found, leaves, strict=True):
         torch.testing.assert_close(gradient, leaf.grad)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_large_gradient_is_a_product_of_which_parts_are_those_of_the_whole(monkeypatch, window, n):
+    monkeypatch.setattr(pieces, "FILTERS", 1)
+    monkeypatch.setattr(pieces, "TOGETHER", 3)
+    x, weight = drawn(n, 5, 9, 11), drawn(8, 5, *window.kernel)
+    dy = drawn(*torch.nn.functional.conv2d(x, weight, None, window.stride, window.pad, window.dilation).shape)
+    _, expected, _ = columns.gradients(x, dy, weight, window, [False, True, False])
+    monkeypatch.setattr(columns, "LARGE", weight.numel())
+    _, product, _ = columns.gradients(x, dy, weight, window, [False, True, False])
+    torch.testing.assert_close(product.whole(), expected, rtol=0, atol=0)
+    parts = list(product.parts())
+    assert [len(part) for _, part in parts] == [3, 3, 2]
+    torch.testing.assert_close(torch.cat([part for _, part in parts]), expected)
+    for some, part in parts:
+        torch.testing.assert_close(part, expected[some])
+
+
+def test_a_product_is_multiplied_before_the_pass_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(columns, "LARGE", 100)
+    net = caffe.Net(write(tmp_path, NET), caffe.TRAIN)
+    net.blobs["data"].data[...] = drawn(*net.blobs["data"].shape)
+    net.params["c"][0].data[...] = drawn(*net.params["c"][0].shape)
+    net.forward()
+    dy = drawn(*net.blobs["c"].shape)
+    net.blobs["c"].diff[...] = dy
+    seen = []
+    net.after_backward(lambda layer: seen.append(net.params["c"][0].promised_gradient))
+    net.backward()
+    net.blobs["c"].diff[...] = 0
+    assert isinstance(seen[0], columns.Product)
+    x = torch.tensor(net.blobs["data"].data)
+    expected = torch.nn.grad.conv2d_weight(x, net.params["c"][0].data.shape, dy)
+    torch.testing.assert_close(torch.tensor(net.params["c"][0].diff), expected)
 
 
 @pytest.mark.parametrize("wanted", [(True, False, False), (False, True, False), (False, False, True)])
