@@ -5,7 +5,8 @@ tf32    10 bits in products on GPUs that have tensor cores, and f32 elsewhere
 bf16    7 bits in the products of convolutions, sums in f32. Blobs, gradients, history and updates stay float32, so that
         updates of 1e-14 are not lost. Quick where the machine multiplies bfloat16 (AVX-512 BF16, AMX, GPUs since 2020);
         elsewhere it is imitated, and slow. Filters that have little to multiply stay with f32, which is as quick there
-        and keeps what labels are picked by: those of a picture, of interpolation, of scores.
+        and keeps what labels are picked by: those of a picture, of interpolation, of scores. A picture's that stay for
+        many are sums of two bf16 (fast/frozen_filters.py), nearly as fine
 
 Scores of f32 are Caffe's to 1e-5; those of the others are not, and what was scored with them is marked.
 """

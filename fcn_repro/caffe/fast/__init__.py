@@ -5,7 +5,8 @@ float rounding), finds out by itself whether what it rests on holds, and lets th
 `PLAIN=1` in the environment, or `with fast.off():`, takes the plain path everywhere; tests/caffe/fast compares the two.
 
     border           TEST: what padding and weights alone decide is kept for a size of picture   weights stay
-    frozen_filters   TEST: filters are put into the order that multiplies fastest, once          weights stay
+    frozen_filters   TEST: filters are put into the order that multiplies fastest, once;
+                     what they make is rectified on the way                                      weights stay
     winograd         filters of 3x3 multiply a fifth as often, where maps are large              on the CPU
     pairs            windows of 2x2 find their maxima pair by pair                               on the CPU
     columns          where filters or tops outweigh bottoms, matrices are multiplied             on the CPU
