@@ -204,6 +204,7 @@ class Blob:
             return
 
         def keep() -> None:
+            self._promised = None
             self.store_gradient(gradient.whole())
 
         self._diff.promise(keep)
@@ -213,18 +214,12 @@ class Blob:
     def promised_gradient(self) -> Promised | None:
         """The gradient as it was promised, if nobody has asked for it since."""
         if self._promised is None or not self._diff.is_promised_by(self._promised[0]):
-            self._promised = None
             return None
         return self._promised[1]
 
-    def settle_gradient(self) -> None:
-        """Make what is promised, before that changes which it is made of."""
-        if self.promised_gradient is not None:
-            self._diff.read(self._dims, mode.device())
-            self._promised = None
-
     def clear_gradient(self) -> None:
         """Set the gradient to zero."""
+        self._promised = None
         self._diff.clear()
 
     # -- sharing -------------------------------------------------------------------------------------------------

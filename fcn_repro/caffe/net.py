@@ -257,8 +257,6 @@ class Net(NetByName):
                 if self.saves_memory:
                     self._let_gradients_go(index)
             self._call_back("after_backward", index)
-            for blob in self.layers[index].blobs:
-                blob.settle_gradient()
 
     def _let_maps_go(self) -> None:
         """Forget what layers made of bottoms in the last pass, all of it at once.

@@ -160,17 +160,14 @@ def test_a_promised_gradient_is_made_at_once_for_whoever_holds_a_view():
     assert watched.tolist() == [1, 2]
 
 
-def test_a_promised_gradient_can_be_settled_or_forgotten():
+def test_a_promised_gradient_can_be_forgotten_or_replaced():
     blob, made = Blob((2,)), Made()
     blob.promise_gradient(made)
-    blob.settle_gradient()
-    blob.settle_gradient()
-    assert made.times == 1 and blob.promised_gradient is None and blob.diff.tolist() == [1, 2]
     blob.clear_gradient()
+    assert blob.promised_gradient is None and blob.gradient_is_blank
     blob.promise_gradient(made)
-    blob.clear_gradient()
-    blob.settle_gradient()
-    assert made.times == 1 and blob.promised_gradient is None and blob.gradient_is_blank
+    blob.store_gradient(numbers(2) * 5)
+    assert blob.promised_gradient is None and blob.diff.tolist() == [5, 10] and made.times == 0
 
 
 # ---- sharing

@@ -8,8 +8,8 @@ the top's gradient are multiplied where they lie. On an image of 500x500 that ta
 Forward fc6 would take a quarter more so, and the library stays. But for LARGE filters of 1x1 that are kept, fc7's, it
 takes three times as long as matrices where the processor has no AVX-512.
 
-The gradient of LARGE filters is a product that need not be there at once: `Product` is multiplied as it is asked for,
-and the solver, which wants no more than to update them, asks for some filters at a time.
+The gradient of LARGE filters is a product that need not be there at once: `Product` keeps its factors, small as they
+are, and is multiplied as it is asked for. The solver, which only wants to update, asks for some filters at a time.
 
 Holds    on the CPU; over two axes, of one group; where filters are LARGE and outweigh the columns by RATIO, or where
          a LARGE top outweighs them by TOP_RATIO
@@ -43,6 +43,10 @@ class Product:
     dy: Tensor  # (K, N * P)
     columns: Tensor  # (N * P, C * kernel)
     like: Tensor  # of the shape and type of the gradient
+
+    def kept(self) -> Product:
+        """The same, whatever becomes of the maps whose memory the factors may be."""
+        return Product(self.dy.clone(), self.columns.clone(), self.like)
 
     def whole(self) -> Tensor:
         """All of it."""
@@ -94,9 +98,9 @@ def gradients(x: Tensor, dy: Tensor, weight: Tensor, window: Window, wanted: Seq
         matrix = weight.to(kind).flatten(1)
         of_bottom = _added(torch.stack([matrix.t() @ each for each in flat]).to(x.dtype), x, window)
     if d_weight:
-        seen = _columns(x, window).to(kind)
-        product = Product(flat.transpose(0, 1).flatten(1), seen.transpose(1, 2).flatten(0, 1), weight)
-        of_filters = product if weight.numel() >= LARGE else product.whole()
+        seen = _columns(x, window).to(kind).transpose(1, 2).flatten(0, 1)
+        product = Product(flat.transpose(0, 1).flatten(1), seen, weight)
+        of_filters = product.kept() if weight.numel() >= LARGE else product.whole()
     return of_bottom, of_filters, dy.sum((0, 2, 3)) if d_bias else None
 
 

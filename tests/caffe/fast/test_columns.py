@@ -61,21 +61,26 @@ def test_a_large_gradient_is_a_product_of_which_parts_are_those_of_the_whole(mon
         torch.testing.assert_close(part, expected[some])
 
 
-def test_a_product_is_multiplied_before_the_pass_goes_on(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kernel", [3, 1])
+def test_a_product_is_that_of_the_pass_whatever_becomes_of_its_maps(tmp_path, monkeypatch, kernel):
     monkeypatch.setattr(columns, "LARGE", 100)
-    net = caffe.Net(write(tmp_path, NET), caffe.TRAIN)
-    net.blobs["data"].data[...] = drawn(*net.blobs["data"].shape)
+    monkeypatch.setattr(columns, "RATIO", 1)
+    net = caffe.Net(write(tmp_path, NET.replace("kernel_size: 3", f"kernel_size: {kernel}")), caffe.TRAIN)
+    net.blobs["data"].data[...] = data = drawn(*net.blobs["data"].shape)
     net.params["c"][0].data[...] = drawn(*net.params["c"][0].shape)
     net.forward()
     dy = drawn(*net.blobs["c"].shape)
     net.blobs["c"].diff[...] = dy
     seen = []
-    net.after_backward(lambda layer: seen.append(net.params["c"][0].promised_gradient))
+
+    def spoil(layer: int) -> None:
+        seen.append(net.params["c"][0].promised_gradient)
+        net.blobs["c"].diff[...] = net.blobs["data"].data[...] = 0
+
+    net.after_backward(spoil)
     net.backward()
-    net.blobs["c"].diff[...] = 0
     assert isinstance(seen[0], columns.Product)
-    x = torch.tensor(net.blobs["data"].data)
-    expected = torch.nn.grad.conv2d_weight(x, net.params["c"][0].data.shape, dy)
+    expected = torch.nn.grad.conv2d_weight(data, net.params["c"][0].data.shape, dy)
     torch.testing.assert_close(torch.tensor(net.params["c"][0].diff), expected)
 
 
