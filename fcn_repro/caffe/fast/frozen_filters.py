@@ -49,7 +49,8 @@ class FrozenFilters:
         stays = self._is_matrix or is_few or winograd.suits(own, window, group)
         self._is_packed = self._is_split or (_is_packable(own) and not stays)
         if self._is_split:
-            own = torch.cat([*_halves(own), own.bfloat16()], 1)
+            high, low = _halves(own)
+            own = torch.cat([high, low, high], 1)
         self._weight = _packed(own, window, group, size) if self._is_packed else own.clone()
         self._bias = None if bias is None else bias.to(bias.dtype if self._is_packed else own.dtype).clone()
         self._gain = self._offset = math.inf
