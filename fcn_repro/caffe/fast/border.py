@@ -5,6 +5,9 @@ make of these zeros: at 500x500 that is 31 % of VGG-16's arithmetic. A net that 
 weights, so the border of a size is kept when its second picture comes; from the third on, each layer computes its
 window of the map, inside the kept ring.
 
+Winograd's filtering lets a picture's numbers reach a little further, by rounding errors, and by what is no number. So a
+border is kept again where the picture that it is from had much larger numbers than the one that comes.
+
 Holds    in TEST phase; while weights stay; while no numpy view of them or of a map is held; in passes without
          callbacks over a whole stretch; from the third picture of a size on, of the SIZES sizes seen last; where there
          is room for a copy of the filters
@@ -31,6 +34,7 @@ from fcn_repro.caffe.synced_memory import Shape, SyncedMemory
 from fcn_repro.memory import VALUE_BYTES
 
 SIZES = 32  # some 15 MB each, for VGG-16 at 500x500
+ALIKE = 4  # times as large as a picture's largest number may be that of the picture that the border was kept from
 
 
 class Stretch:
@@ -59,10 +63,11 @@ class Stretch:
         plan.pictures += 1
         if plan.pictures == 1:
             return None
-        if not plan.rings:
-            self._run_whole(plan)
+        largest = _largest(self._steps[0].bottom.tensor)
+        if not plan.rings or not plan.largest <= ALIKE * largest:
+            self._run_whole(plan, largest)
         elif self._are_copied(plan):
-            self._run_windows(plan)
+            self._run_windows(plan, largest)
         else:
             return None
         return self._last(plan)
@@ -104,16 +109,18 @@ class Stretch:
     def _last(self, plan: WindowPlan) -> int:
         return self._steps[len(plan.windows) - 1].last
 
-    def _run_whole(self, plan: WindowPlan) -> None:
+    def _run_whole(self, plan: WindowPlan, largest: float) -> None:
         """Layer by layer, and keep the rings of this size."""
         for layer, bottom, top in self._placed[self.first : self._last(plan) + 1]:
             layer.reshape(bottom, top)
             layer.forward(bottom, top)
+        rings = []
         for step, window in zip(self._steps, plan.windows, strict=False):
             whole = window.whole.cut(step.top.tensor, 0.0) if self._is_shared(step, plan) else []
-            plan.rings.append((window.needed.cut(step.bottom.tensor, step.beyond), whole))
+            rings.append((window.needed.cut(step.bottom.tensor, step.beyond), whole))
+        plan.rings, plan.largest = rings, largest
 
-    def _run_windows(self, plan: WindowPlan) -> None:
+    def _run_windows(self, plan: WindowPlan, largest: float) -> None:
         for layer, bottom, top in self._placed[self.first : self._last(plan) + 1]:
             layer.reshape(bottom, top)
         steps = self._steps[: len(plan.windows)]
@@ -121,7 +128,6 @@ class Stretch:
         picture = self._steps[0].bottom.tensor
         self._unsettled = unsettled = Unsettled(picture.clone(), self._frozen, self._look_into)
         part, at = picture, (Span(0, picture.shape[2]), Span(0, picture.shape[3]))
-        largest = _largest(picture)
         todo = zip(steps, plan.windows, plan.rings, self._frozen, self._layouts(plan, picture), strict=False)
         for step, window, rings, frozen, layout in todo:
             step.top.let_go()
@@ -184,7 +190,7 @@ def stretches(placed: Sequence[Placed], loss_weights: Sequence[Sequence[float]])
 
 
 def _largest(picture: Tensor) -> float:
-    """The largest magnitude in it; a GPU is not waited for, where nobody asks."""
+    """The largest magnitude in it, NaN where something is no number; infinite on a GPU, which is not waited for."""
     return math.inf if picture.is_cuda else max(map(float, torch.stack(torch.aminmax(picture)).abs()))
 
 

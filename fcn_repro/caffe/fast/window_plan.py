@@ -37,6 +37,7 @@ class WindowPlan:
 
     windows: list[Window]
     pictures: int = 0  # seen of this size
+    largest: float = 0.0  # number of the picture that the rings are from
     rings: list[tuple[Strips, Strips]] = field(default_factory=list)
 
 

@@ -54,6 +54,18 @@ layer { name: "crop" type: "Crop" bottom: "score_pool1" bottom: "upscore" top: "
 layer { name: "fuse" type: "Eltwise" bottom: "upscore" bottom: "crop" top: "fuse" }
 layer { name: "score" type: "Crop" bottom: "fuse" bottom: "data" top: "score" crop_param { axis: 2 offset: 2 } }
 """
+TILED = """
+layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 60 dim: 60 } } }
+layer { name: "a" type: "Convolution" bottom: "data" top: "a"
+        convolution_param { num_output: 64 kernel_size: 3 pad: 60 } }
+layer { name: "ra" type: "ReLU" bottom: "a" top: "a" }
+layer { name: "b" type: "Convolution" bottom: "a" top: "b" convolution_param { num_output: 64 kernel_size: 3 pad: 1 } }
+layer { name: "rb" type: "ReLU" bottom: "b" top: "b" }
+layer { name: "c" type: "Convolution" bottom: "b" top: "c"
+        convolution_param { num_output: 80 kernel_size: 3 pad: 1 stride: 2 } }
+layer { name: "rc" type: "ReLU" bottom: "c" top: "c" }
+layer { name: "d" type: "Convolution" bottom: "c" top: "d" convolution_param { num_output: 8 kernel_size: 3 pad: 1 } }
+"""  # the map "a" is large enough for Winograd's filtering, which spreads what is no number over its tiles
 NETS = {
     "small": SMALL,
     "vgg16-8s": small_net("vgg16-8s", 70, 45, "deploy"),
@@ -276,6 +288,22 @@ def test_changed_weights_are_noticed(tmp_path, monkeypatch, change):
         net.blobs["data"].data[...] = picture
         score = net.forward()["score"].copy()
         agree(score, plain(net, picture)["score"])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, 1e6])
+@pytest.mark.parametrize("wild", [0, 1, 2])
+def test_a_wild_picture_leaves_nothing_in_the_border_of_others(tmp_path, layers_run, value, wild):
+    net = make_net(tmp_path, TILED)
+    for number in range(5):
+        picture = random.normal(0, 50, net.blobs["data"].data.shape).astype(np.float32)
+        net.blobs["data"].data[...] = picture
+        if number == wild:
+            net.blobs["data"].data[0, 0, 0, 0] = value
+        layers_run.clear()
+        net.forward()
+    assert not layers_run
+    score = net.blobs["d"].data.copy()
+    agree(score, plain(net, picture)["d"])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
