@@ -9,7 +9,7 @@ from nets.idioms import NetSpec, Style, Top, max_pool
 
 MINI_WIDTH = 1 / 8  # the mini experiment's share of VGG's channels
 CHANNELS = (64, 128, 256, 512, 512)  # of each stage
-FC6_FINE = "fc6_14x14"  # a name of its own: `fcn_repro.surgery` makes its first weights from those of fc6
+FC6_FINE = "fc6_14x14"  # a name of its own: `fcn_repro.model.surgery` makes its first weights from those of fc6
 
 
 def vgg16(n: NetSpec, style: Style) -> dict[str, Top]:

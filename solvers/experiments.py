@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import Iterator, Mapping
 
-from fcn_repro.adoption import Adoption, adoptions
+from fcn_repro.datasets.user.registry import Adoption, adoptions
 
 # Classifiers with released weights; data/weights.csv says where they are. `vgg16-fcn` is `vgg16` as convolutions.
 RELEASED = ("vgg16", "vgg19", "caffenet", "alexnet", "googlenet")
@@ -61,7 +61,7 @@ class Experiment:
     max_iter     what the solver's file says; Caffe's `step`, by which the rounds are run, does not look at it
     snapshot     iterations between two snapshots that the solver writes by itself
     seed         of fillers and dropout; None: another one every time
-    varied       what is done to training images, as `fcn_repro.datasets.variation` lists
+    varied       what is done to training images, as `fcn_repro.datasets.augmentation` lists
     scored       the same for those that are scored
     """
 

@@ -10,8 +10,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE = "fcn_repro/caffe/"
 WITHOUT_TORCH = ("fcn_repro/caffe/proto/", "fcn_repro/caffe/net_spec.py", "fcn_repro/caffe/coord_map.py")
-STATE_DICTS = "fcn_repro/exchange/torch_files.py"  # torch's own file format, which only torch reads safely
-BELOW_ALL = ("fcn_repro.atomic", "fcn_repro.bounded", "fcn_repro.memory")  # files, written and read, and memory
+STATE_DICTS = "fcn_repro/model/exchange/torch_files.py"  # torch's own file format, which only torch reads safely
+BELOW_ALL = (
+    "fcn_repro.system.atomic_write",
+    "fcn_repro.system.untrusted_files",
+    "fcn_repro.system.memory",
+)  # files, written and read, and memory
 TOPS = ("fcn_repro", "nets", "solvers", "tools")
 FILES = sorted(str(path.relative_to(ROOT)) for top in TOPS for path in (ROOT / top).rglob("*.py"))
 
@@ -59,7 +63,7 @@ def test_the_engine_knows_nothing_above_it(file):
 def test_nets_and_solvers_meet_the_rest_on_disk(file):
     other = "solvers" if file.startswith("nets/") else "nets"
     reached = within(imports(file), "fcn_repro", other, "tools")
-    assert reached == within(reached, "fcn_repro.engine", "fcn_repro.adoption")
+    assert reached == within(reached, "fcn_repro.engine", "fcn_repro.datasets.user.registry")
 
 
 @pytest.mark.parametrize("file", [f for f in FILES if not f.startswith("tools/")])

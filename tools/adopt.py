@@ -5,7 +5,7 @@
 
 The folder has images/ and labels/, or JPEGImages/ and SegmentationClass/ as VOC; label maps hold the numbers of
 classes, counted from 0 in the order of the list, and 255 for void. Splits are those of train.txt and val.txt, or are
-made (fcn_repro/datasets/layout.py). Nothing is copied and nothing there is changed.
+made (fcn_repro/datasets/user/folder_layout.py). Nothing is copied and nothing there is changed.
 
 The runs have the nets and the recipe of another run (--like) and of those it starts from: voc-fcn8s, the default, makes
 NAME-fcn32s, NAME-fcn16s and NAME-fcn8s. The score layers have as many outputs as the list has classes, and begin anew;
@@ -26,14 +26,15 @@ import sys
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from fcn_repro import adoption, surgery
-from fcn_repro.adoption import Adoption
 from fcn_repro.datasets import DATASETS
-from fcn_repro.datasets.adopted import adopt, facts, write
-from fcn_repro.datasets.reading import read_list
+from fcn_repro.datasets.download.fetch import fetch
+from fcn_repro.datasets.file_readers import read_list
+from fcn_repro.datasets.user import registry
+from fcn_repro.datasets.user.registry import Adoption
+from fcn_repro.datasets.user.user_dataset import adopt, facts, write
 from fcn_repro.errors import DataError
-from fcn_repro.fetch import fetch
-from fcn_repro.folder import RunFolder
+from fcn_repro.model import surgery
+from fcn_repro.model.run_folder import RunFolder
 from nets import FCNS, build
 from nets.fcn import Inputs
 from solvers.experiments import EXPERIMENTS, TABLE, WEIGHTS, adopted
@@ -59,15 +60,15 @@ def main(options: argparse.Namespace) -> None:
 
 def check_name(name: str) -> None:
     """Refuse a name that is taken, or would not do as a make target."""
-    ours = {*DATASETS, *(row.data for row in TABLE.values())} - {note.name for note in adoption.adoptions()}
+    ours = {*DATASETS, *(row.data for row in TABLE.values())} - {note.name for note in registry.adoptions()}
     families = {row.partition("-")[0] for row in TABLE} | {data.partition("-")[0] for data in ours}
-    if name in ours | families or not re.fullmatch(adoption.NAME, name):
+    if name in ours | families or not re.fullmatch(registry.NAME, name):
         raise DataError(f"a data set cannot be called {name!r}: give it another --name, of small letters and digits")
 
 
 def check_unchanged(note: Adoption, splits: Mapping[str, Sequence[str]]) -> None:
     """Refuse to change a data set under runs that were trained on it as it was."""
-    same = note in adoption.adoptions()
+    same = note in registry.adoptions()
     if not same or any(read_list(note.list_file(split)) != tuple(items) for split, items in splits.items()):
         folders = [RunFolder(row.name) for row in EXPERIMENTS.values() if row.data == note.name]
         trained = [folder.path for folder in folders if folder.final.is_file() or folder.snapshots()]

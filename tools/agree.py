@@ -20,12 +20,12 @@ from typing import Mapping
 
 import numpy as np
 
-from fcn_repro.datasets.layout import pictures
-from fcn_repro.datasets.reading import check_same_size, read_indexed
+from fcn_repro.datasets.file_readers import check_same_size, read_indexed
+from fcn_repro.datasets.user.folder_layout import pictures
 from fcn_repro.errors import DataError
-from fcn_repro.labelling import LEGEND, OVERLAY
-from fcn_repro.metrics import histogram, pixel_accuracy
-from fcn_repro.progress import Progress
+from fcn_repro.evaluation.metrics import histogram, pixel_accuracy
+from fcn_repro.inference.label_images import LEGEND, OVERLAY
+from fcn_repro.system.progress import Progress
 from tools import program
 
 LABELS = 256  # of a byte, void among them

@@ -28,17 +28,18 @@ from typing import Any, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro import device, machine
-from fcn_repro.atomic import replacing
-from fcn_repro.bench.chart import bars
-from fcn_repro.bench.place import Place
-from fcn_repro.bench.preparation import export, prepare, voc_layer
-from fcn_repro.bench.race import Entrant, Result, race
+from fcn_repro import device
+from fcn_repro.analysis import hardware
+from fcn_repro.analysis.benchmark.chart import bars
+from fcn_repro.analysis.benchmark.place import Place
+from fcn_repro.analysis.benchmark.preparation import export, prepare, voc_layer
+from fcn_repro.analysis.benchmark.race import Entrant, Result, race
 from fcn_repro.datasets import DATASETS
-from fcn_repro.deployment import Deployment
-from fcn_repro.diagram.svg import svg
-from fcn_repro.folder import BUILD
-from fcn_repro.memory import GB
+from fcn_repro.drawing.net_diagram.svg import svg
+from fcn_repro.model.deploy_metadata import Deployment
+from fcn_repro.model.run_folder import BUILD
+from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.memory import GB
 from nets import build
 from solvers.experiments import EXPERIMENTS
 from tools import program, real_caffe
@@ -131,7 +132,7 @@ def field() -> tuple[dict[str, Entrant], dict[str, str]]:
     """Everybody who may take part, by name; and why there is no real Caffe, if there is none."""
     entrants = {name: Entrant(name, environment=settings(name)) for names in JOBS.values() for name in names}
     absent: dict[str, str] = {}
-    if not BFLOAT16 & set(machine.instructions()):
+    if not BFLOAT16 & set(hardware.instructions()):
         absent = dict.fromkeys(("ours-bf16", "openvino-bf16"), "this processor does not multiply bfloat16")
     try:
         python = real_caffe.interpreter()
@@ -198,9 +199,9 @@ def conditions(name: str, size: Sequence[int], rounds: int, where: str) -> dict[
         "rounds": rounds,
         "threads": THREADS,
         "device": where,
-        "cores": machine.cores(),
-        "cpu": machine.processor(),
-        "vectors": machine.instructions(),
+        "cores": hardware.cores(),
+        "cpu": hardware.processor(),
+        "vectors": hardware.instructions(),
         "python": platform.python_version(),
         "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE"),
     }

@@ -27,10 +27,10 @@ import numpy as np
 from google.protobuf import text_format
 
 from fcn_repro import device
-from fcn_repro.cost import timing
+from fcn_repro.analysis.cost import timing
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
-from fcn_repro.solver_param import solver_of
+from fcn_repro.training.data_parallel import solver_of
 from tools import program
 
 EFFECTS = ("stop", "snapshot", "none")

@@ -19,10 +19,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from fcn_repro import adoption
-from fcn_repro.datasets import DATASETS, colours, layout, register
+from fcn_repro.datasets import DATASETS, register
 from fcn_repro.datasets.base import DataSet
 from fcn_repro.datasets.inspection import Inspection, inspect, leaks, suspicions
+from fcn_repro.datasets.user import colour_table, folder_layout, registry
 from fcn_repro.errors import DataError
 from tools import program
 
@@ -70,11 +70,11 @@ def parted(train: Inspection, val: Inspection) -> list[str]:
 
 def convert(name: str, table: str) -> None:
     """Bring the label maps of an adopted data set from colours to class indices."""
-    adopted = adoption.read(name)
+    adopted = registry.read(name)
     classes = adopted.class_names
-    known = colours.voc_table(len(classes)) if table == "voc" else colours.read_table(Path(table), classes)
-    given = layout.pictures(Path(adopted.given_labels), layout.LABEL_MAPS)
-    colours.convert(given, known, adopted.converted_labels)
+    known = colour_table.voc_table(len(classes)) if table == "voc" else colour_table.read_table(Path(table), classes)
+    given = folder_layout.pictures(Path(adopted.given_labels), folder_layout.LABEL_MAPS)
+    colour_table.convert(given, known, adopted.converted_labels)
     print(f"{len(given)} label maps in {adopted.converted_labels}")
 
 
@@ -84,6 +84,6 @@ if __name__ == "__main__":
     parser.add_argument("--split", choices=("train", "val"), help="one of the two splits; both by default")
     parser.add_argument("--convert", metavar="TABLE", help='of colours: "voc", or a CSV of the columns name, r, g, b')
     options = parser.parse_args()
-    if options.convert and options.dataset not in [adopted.name for adopted in adoption.adoptions()]:
+    if options.convert and options.dataset not in [adopted.name for adopted in registry.adoptions()]:
         parser.error(f"--convert is for adopted data sets, not for {options.dataset}")
     sys.exit(program.run(main, options))

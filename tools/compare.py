@@ -3,7 +3,7 @@
     python -m tools.compare
 
 A "?" stands behind numbers of the paper that are recalled, not read (data/paper/README.md), a "." where a run was not
-made. Where the paper does not say how it counted, every way is printed (`fcn_repro.subsets`, `fcn_repro.metrics`).
+made. Where the paper does not say how it counted, every way is printed (`fcn_repro.evaluation.class_subsets`, `fcn_repro.evaluation.metrics`).
 Shortened runs and mini experiments are labelled: their numbers reproduce nothing.
 
 Reads    data/paper/*.csv, build/*/score.json, build/*/*.score.json
@@ -17,8 +17,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
-from fcn_repro.metrics import METRICS
-from fcn_repro.paper import Counting, Table, countings, measured, metric_name, standing, tables
+from fcn_repro.analysis.paper_tables import Counting, Table, countings, measured, metric_name, standing, tables
+from fcn_repro.evaluation.metrics import METRICS
 from tools import program
 
 LABEL, CELL = 51, 11  # widths in characters

@@ -14,10 +14,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from fcn_repro.datasets.download.fetch import fetch
 from fcn_repro.errors import DataError
-from fcn_repro.fetch import fetch
-from fcn_repro.folder import CLASSIFIER_NETS, RunFolder, converted
-from fcn_repro.surgery import convolutionalise
+from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder, converted
+from fcn_repro.model.surgery import convolutionalise
 from nets import CLASSIFIERS
 from solvers.experiments import CONVOLUTIONAL, EXPERIMENTS
 from tools import program

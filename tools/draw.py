@@ -17,15 +17,15 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from fcn_repro.atomic import replacing
-from fcn_repro.diagram.graph import graph
-from fcn_repro.diagram.layout import layout
-from fcn_repro.diagram.png import png
-from fcn_repro.diagram.shapes import sheet, size
-from fcn_repro.diagram.svg import svg
+from fcn_repro.drawing.net_diagram.graph import graph
+from fcn_repro.drawing.net_diagram.layout import layout
+from fcn_repro.drawing.net_diagram.png import png
+from fcn_repro.drawing.net_diagram.shapes import sheet, size
+from fcn_repro.drawing.net_diagram.svg import svg
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
-from fcn_repro.folder import RunFolder
+from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.system.atomic_write import replacing
 from nets import PHASES
 from solvers.experiments import EXPERIMENTS
 from tools import program

@@ -21,11 +21,11 @@ from typing import Mapping
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
-from fcn_repro import deployment
-from fcn_repro.atomic import replacing
 from fcn_repro.datasets import DATASETS, DataSet
-from fcn_repro.deployment import Deployment
-from fcn_repro.folder import BUILD, CLASSIFIER_NETS, RunFolder
+from fcn_repro.model import deploy_metadata
+from fcn_repro.model.deploy_metadata import Deployment
+from fcn_repro.model.run_folder import BUILD, CLASSIFIER_NETS, RunFolder
+from fcn_repro.system.atomic_write import replacing
 from nets import CLASSIFIERS, CONVOLUTIONAL, PHASES, build
 from solvers.experiments import EXPERIMENTS, Experiment, classifier_of
 from solvers.prototxt import solver
@@ -54,7 +54,7 @@ def emit_experiment(row: Experiment, place: Path = BUILD, data: DataSet | None =
     folder, data = RunFolder(row.name, place), varied(data or DATASETS[row.data], row.varied, row.scored)
     for phase in PHASES:
         write(folder.path / f"{phase}.prototxt", build(row.net, phase, data, row.regime.normalize))
-    deployment.write(folder.facts, Deployment.of(data))
+    deploy_metadata.write(folder.facts, Deployment.of(data))
     images = data.splits[str(data.val.params["split"])]
     write(folder.solver, solver(row, folder.train, folder.val, images, folder.snapshot_prefix))
     folder.snapshot_prefix.parent.mkdir(exist_ok=True)  # Caffe wants it to be there

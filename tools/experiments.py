@@ -28,11 +28,11 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Iterator, Sequence
 
+from fcn_repro.analysis.paper_tables import Cell, Table, tables
 from fcn_repro.datasets import DATASETS, DataSet
-from fcn_repro.folder import RunFolder
-from fcn_repro.learnt import learnt
-from fcn_repro.paper import Cell, Table, tables
-from fcn_repro.state import State, state
+from fcn_repro.model.parameter_count import learnt
+from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.training.run_status import State, state
 from nets import CLASSIFIERS, build
 from solvers.experiments import EXPERIMENTS, PREPARED, Experiment
 from tools import program

@@ -21,8 +21,8 @@ from typing import Any, Sequence
 from google.protobuf import text_format
 
 from fcn_repro.engine import caffe
-from fcn_repro.folder import RunFolder
-from fcn_repro.geometry import derivations, grids, padding
+from fcn_repro.model.receptive_field import derivations, grids, padding
+from fcn_repro.model.run_folder import RunFolder
 from solvers.experiments import EXPERIMENTS
 from tools import program
 from tools.emit import emit_experiment

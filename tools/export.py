@@ -20,8 +20,8 @@ from pathlib import Path
 
 from fcn_repro import device
 from fcn_repro.errors import DataError
-from fcn_repro.exchange.handing_on import Model
-from fcn_repro.infer import model_folder, model_weights
+from fcn_repro.inference.segmenter import model_folder, model_weights
+from fcn_repro.model.exchange.export import Model
 from solvers.experiments import EXPERIMENTS
 from tools import program
 from tools.emit import emit_experiment

@@ -17,8 +17,8 @@ import argparse
 import sys
 
 from fcn_repro.datasets import DATASETS
+from fcn_repro.datasets.download.fetch import fetch, sources
 from fcn_repro.errors import DataError
-from fcn_repro.fetch import fetch, sources
 from tools import program
 
 ARCHIVES = {facts.name: facts.archives for facts in DATASETS.values()}

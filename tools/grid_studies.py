@@ -9,14 +9,17 @@ from typing import Callable, Iterator, Sequence
 
 import numpy as np
 
-from fcn_repro import datasets, dilation, metrics, surgery, upper_bounds
+from fcn_repro import datasets
+from fcn_repro.analysis import grid_upper_bound
+from fcn_repro.analysis.dense_prediction import DenseNet
+from fcn_repro.analysis.study_results import STUDIES, Found, percent
 from fcn_repro.datasets.base import SegDataLayer
 from fcn_repro.datasets.inspection import outside_a_net
-from fcn_repro.dense import DenseNet
-from fcn_repro.folder import RunFolder
-from fcn_repro.progress import Progress
-from fcn_repro.report import headline, read_report
-from fcn_repro.study import STUDIES, Found, percent
+from fcn_repro.evaluation import metrics
+from fcn_repro.evaluation.score_report import headline, read_report
+from fcn_repro.model import dilated, surgery
+from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.system.progress import Progress
 from nets import build
 from solvers.experiments import EXPERIMENTS
 from solvers.studies import Study
@@ -32,10 +35,10 @@ def bounded(study: Study, data: str) -> tuple[list[Found], list[str]]:
     facts = datasets.DATASETS[data]
     layer = outside_a_net(facts.val)
     maps = (arrays[-1][0] for arrays in items(layer, "upper bounds"))
-    hists = upper_bounds.bounds(maps, len(facts.class_names), facts.void)
+    hists = grid_upper_bound.bounds(maps, len(facts.class_names), facts.void)
     lines = [
         Found(f"factor {factor}", {name: percent(metrics.mean_iu(hist[factor])) for name, hist in hists.items()})
-        for factor in upper_bounds.FACTORS
+        for factor in grid_upper_bound.FACTORS
     ]
     return lines, [
         f"mean IU of {len(layer.items)} label maps of {layer.options['split']}, down by the factor and up again",
@@ -92,7 +95,7 @@ def _trained(data: str, run: str, image: np.ndarray) -> Found:
     net = surgery.load(folder.deploy, program.weights(folder, None))
     report = read_report(folder.score)
     numbers = {name: percent(headline(report)[name]) for name in metrics.METRICS}
-    numbers[MS] = milliseconds(lambda: dilation.scores(net, image))
+    numbers[MS] = milliseconds(lambda: dilated.scores(net, image))
     return Found(run.upper().replace("FCN", "FCN-").replace("S", "s"), numbers, folder.experiment, report["iteration"])
 
 

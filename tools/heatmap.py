@@ -25,17 +25,17 @@ from google.protobuf import text_format
 from PIL import Image
 
 from fcn_repro import device
+from fcn_repro.datasets.download.fetch import member
+from fcn_repro.datasets.ilsvrc_synsets import read_synsets
 from fcn_repro.datasets.preparation import write_png
 from fcn_repro.datasets.voc import MEAN_BGR
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
-from fcn_repro.fetch import member
-from fcn_repro.folder import BUILD, RunFolder, converted
-from fcn_repro.geometry import Grid, grids
-from fcn_repro.heatmap import at_pixels, heat_map, picture
-from fcn_repro.photograph import read_photograph
-from fcn_repro.surgery import load
-from fcn_repro.synsets import read_synsets
+from fcn_repro.inference.class_heatmap import at_pixels, heat_map, picture
+from fcn_repro.inference.photo import read_photograph
+from fcn_repro.model.receptive_field import Grid, grids
+from fcn_repro.model.run_folder import BUILD, RunFolder, converted
+from fcn_repro.model.surgery import load
 from nets import CLASSIFIERS, CONVOLUTIONAL
 from tools import program
 from tools.emit import emit_classifier

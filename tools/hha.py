@@ -20,20 +20,20 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn_repro.datasets import hha, reading
+from fcn_repro.datasets import file_readers, hha
 from fcn_repro.datasets.hha import Camera
 from fcn_repro.datasets.nyud_labeled import CAMERAS
 from fcn_repro.datasets.preparation import write_png
 from fcn_repro.errors import DataError
-from fcn_repro.progress import Progress
+from fcn_repro.system.progress import Progress
 from tools import program
 
 
 def main(options: argparse.Namespace) -> None:
     with Progress(len(options.depth), "hha") as progress:
         for path in options.depth:
-            depth = reading.read_depth(path)
-            raw = options.raw and reading.read_depth(options.raw / path.name)
+            depth = file_readers.read_depth(path)
+            raw = options.raw and file_readers.read_depth(options.raw / path.name)
             camera = Camera(*options.camera) if options.camera else known_camera(path, depth)
             try:
                 encoded = hha.encode(depth / options.per_metre, camera, raw, options.holes)

@@ -22,9 +22,9 @@ from pathlib import Path
 from fcn_repro import device
 from fcn_repro.datasets.voc import MEAN_BGR
 from fcn_repro.engine import caffe
-from fcn_repro.exchange import vgg16
-from fcn_repro.folder import CLASSIFIER_NETS, RunFolder, converted
-from fcn_repro.surgery import convolutionalise, save
+from fcn_repro.model.exchange import torchvision_vgg16
+from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder, converted
+from fcn_repro.model.surgery import convolutionalise, save
 from tools import program
 from tools.emit import emit_classifier
 
@@ -33,15 +33,15 @@ CLASSIFIER, CONVOLUTIONAL = "vgg16", "vgg16-fcn"
 
 def main(options: argparse.Namespace) -> None:
     device.choose(-1)
-    layers = vgg16.read_layers(options.file)
+    layers = torchvision_vgg16.read_layers(options.file)
     for name in (CLASSIFIER, CONVOLUTIONAL):
         emit_classifier(name)
     dense = RunFolder(CLASSIFIER, CLASSIFIER_NETS).deploy
     net = caffe.Net(str(dense), caffe.TEST)
-    vgg16.fill(net, options.file, layers)
+    torchvision_vgg16.fill(net, options.file, layers)
     if options.images == "torchvision":
-        images = vgg16.Images(255, options.mean, options.std)
-        vgg16.fold(net, next(iter(net.params)), images, MEAN_BGR)
+        images = torchvision_vgg16.Images(255, options.mean, options.std)
+        torchvision_vgg16.fold(net, next(iter(net.params)), images, MEAN_BGR)
     imported = converted(f"{CLASSIFIER}-imported")
     save(net, imported)
     print(imported)
@@ -54,7 +54,7 @@ if __name__ == "__main__":
     parser.add_argument("file", type=Path, metavar="FILE", help="a state_dict (.pth, .pt), or .onnx")
     taken = "what it was trained to take: R G B of 0-1, normalised, or B G R of 0-255 minus ILSVRC's mean"
     parser.add_argument("--images", choices=("torchvision", "caffe"), default="torchvision", help=taken)
-    for name, default in (("mean", vgg16.TORCHVISION.mean), ("std", vgg16.TORCHVISION.std)):
+    for name, default in (("mean", torchvision_vgg16.TORCHVISION.mean), ("std", torchvision_vgg16.TORCHVISION.std)):
         shown = f"of R, G and B in 0-1 (default: {' '.join(map(str, default))})"
         parser.add_argument(f"--{name}", type=float, nargs=3, default=default, metavar=("R", "G", "B"), help=shown)
     sys.exit(program.run(main, parser.parse_args()))

@@ -25,12 +25,12 @@ import time
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from fcn_repro import memory
+from fcn_repro.datasets.download.fetch import fetch
 from fcn_repro.errors import DataError
-from fcn_repro.fetch import fetch
-from fcn_repro.infer import Segmenter
-from fcn_repro.labelling import Labelled, find, label, write_legend
-from fcn_repro.photograph import MAX_PIXELS
+from fcn_repro.inference.label_images import Labelled, find, label, write_legend
+from fcn_repro.inference.photo import MAX_PIXELS
+from fcn_repro.inference.segmenter import Segmenter
+from fcn_repro.system import memory
 from solvers.experiments import EXPERIMENTS
 from tools import program
 from tools.emit import emit_experiment

@@ -14,16 +14,16 @@ import sys
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from fcn_repro.datasets.mini import MINI, VOC
-from fcn_repro.datasets.reading import read_list
+from fcn_repro.analysis.paper_tables import tables
+from fcn_repro.datasets.file_readers import read_list
+from fcn_repro.datasets.mini.mini import MINI, VOC
 from fcn_repro.datasets.voc import voc_files
-from fcn_repro.folder import RunFolder
-from fcn_repro.infer import stage_sheet
-from fcn_repro.metrics import METRICS
-from fcn_repro.palette import label_image
-from fcn_repro.paper import tables
-from fcn_repro.pictures import save
-from fcn_repro.report import headline, read_report
+from fcn_repro.drawing.image_sheet import save
+from fcn_repro.drawing.palette import label_image
+from fcn_repro.evaluation.metrics import METRICS
+from fcn_repro.evaluation.score_report import headline, read_report
+from fcn_repro.inference.segmenter import stage_sheet
+from fcn_repro.model.run_folder import RunFolder
 from tools import program
 
 STAGES = {"mini-fcn32s": "voc-fcn32s", "mini-fcn16s": "voc-fcn16s", "mini-fcn8s": "voc-fcn8s"}  # and what they mirror

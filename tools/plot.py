@@ -14,14 +14,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from fcn_repro.atomic import replacing
-from fcn_repro.curves import learning_charts
-from fcn_repro.diagram.chart import charts
-from fcn_repro.diagram.png import png
-from fcn_repro.diagram.svg import svg
+from fcn_repro.analysis.curves import learning_charts
+from fcn_repro.drawing.image_sheet import save
+from fcn_repro.drawing.net_diagram.chart import charts
+from fcn_repro.drawing.net_diagram.png import png
+from fcn_repro.drawing.net_diagram.svg import svg
 from fcn_repro.errors import DataError
-from fcn_repro.folder import BUILD, RunFolder
-from fcn_repro.pictures import save
+from fcn_repro.model.run_folder import BUILD, RunFolder
+from fcn_repro.system.atomic_write import replacing
 from solvers.experiments import EXPERIMENTS
 from tools import program
 

@@ -18,7 +18,7 @@ Columns  top     of the layer: channels x height x width
                  counted. In training those of the gradients are added
          ms      medians of passes run layer by layer, in which every layer computes all of its map
          pass    of whole passes, in which the engine may run layers as one and keep what all pictures of a size have in
-                 common (fcn_repro/caffe/fast); PLAIN=1 in the environment forbids it. Updates are no part of a pass
+                 common (fcn_repro/caffe/kernels); PLAIN=1 in the environment forbids it. Updates are no part of a pass
 Writes   build/profile/<experiment>/<phase>-<height>x<width>-<batch>.{prototxt,json,csv}: what was measured of a size;
          build/profile/<experiment>/<phase>.{csv,svg}: what was measured of several
 Exit     0 told · 1 the net cannot take that size, or none fitted into memory · 2 bad arguments
@@ -32,15 +32,16 @@ import statistics
 import sys
 from typing import Any, Iterator, Mapping, Sequence
 
-from fcn_repro import device, machine
-from fcn_repro.atomic import replacing
-from fcn_repro.cost import layer_table, ledger
-from fcn_repro.cost.curves import cost_charts
-from fcn_repro.cost.ledger import Record
-from fcn_repro.cost.measurement import DidNotFit, Job, all_passes, measured
-from fcn_repro.diagram.chart import charts
-from fcn_repro.diagram.svg import svg
-from fcn_repro.memory import GB
+from fcn_repro import device
+from fcn_repro.analysis import hardware
+from fcn_repro.analysis.cost import layer_table, ledger
+from fcn_repro.analysis.cost.curves import cost_charts
+from fcn_repro.analysis.cost.ledger import Record
+from fcn_repro.analysis.cost.measurement import DidNotFit, Job, all_passes, measured
+from fcn_repro.drawing.net_diagram.chart import charts
+from fcn_repro.drawing.net_diagram.svg import svg
+from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.memory import GB
 from solvers.experiments import EXPERIMENTS
 from tools import program
 from tools.explain import table
@@ -61,7 +62,7 @@ def main(options: argparse.Namespace) -> None:
         print_costs(nets[0], None)
         return
     device.choose(options.gpu)
-    facts = machine.facts()
+    facts = hardware.facts()
     if options.sizes or options.batches:
         sweep(nets, facts, options)
     else:
@@ -69,7 +70,7 @@ def main(options: argparse.Namespace) -> None:
         if "trouble" in record:
             raise RuntimeError(f"{nets[0].point}: {record['trouble']}")
         print_costs(nets[0], record)
-        print(f"{'measured on':19}{machine.told(facts)}")
+        print(f"{'measured on':19}{hardware.told(facts)}")
 
 
 def records(nets: Sequence[SizedNet], facts: Mapping[str, object], options: argparse.Namespace) -> Iterator[Record]:
@@ -118,7 +119,7 @@ def sweep(nets: Sequence[SizedNet], facts: Mapping[str, object], options: argpar
         rows.append(row(net, record))
         print(" ".join(f"{value:>{width}.{2 if isinstance(value, float) else 0}f}"
                        for value, width in zip(rows[-1].values(), COLUMNS.values())), flush=True)  # fmt: skip
-    print(f"measured on {machine.told(dict(facts))}")
+    print(f"measured on {hardware.told(dict(facts))}")
     if not rows:
         raise RuntimeError("nothing fitted into memory")
     stem = PROFILE / options.experiment / options.phase

@@ -12,8 +12,8 @@ from typing import Callable
 
 from fcn_repro import device, ranks
 from fcn_repro.errors import DataError
-from fcn_repro.folder import RunFolder
-from fcn_repro.interruption import Interrupted, Stopped, ending_at_once, number_of
+from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.system.signals import Interrupted, Stopped, ending_at_once, number_of
 
 OK, OTHER, MISSING = 0, 1, 3  # 2, bad arguments, is argparse's
 STOPPED = 128  # and the number of the signal: 130 Ctrl-C, 143 SIGTERM, 129 a lost terminal

@@ -17,10 +17,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from fcn_repro.atomic import replacing
-from fcn_repro.folder import BUILD
-from fcn_repro.page.page import page
-from fcn_repro.paper import tables
+from fcn_repro.analysis.html_report.page import page
+from fcn_repro.analysis.paper_tables import tables
+from fcn_repro.model.run_folder import BUILD
+from fcn_repro.system.atomic_write import replacing
 from tools import program
 
 

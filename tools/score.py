@@ -16,12 +16,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from fcn_repro import datasets, engine, ranks, surgery
+from fcn_repro import datasets, engine, ranks
 from fcn_repro.datasets.base import data_layer
-from fcn_repro.folder import RunFolder
-from fcn_repro.heads import heads
-from fcn_repro.report import build_report, origin, read_report, summary, write_report
-from fcn_repro.score import seg_tests
+from fcn_repro.evaluation.evaluate import seg_tests
+from fcn_repro.evaluation.score_report import build_report, origin, read_report, summary, write_report
+from fcn_repro.model import surgery
+from fcn_repro.model.loss_heads import heads
+from fcn_repro.model.run_folder import RunFolder
 from solvers.experiments import EXPERIMENTS, Experiment
 from tools import program
 

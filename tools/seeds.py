@@ -18,13 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Sequence
 
-from fcn_repro import device, learning_curve
+from fcn_repro import device
 from fcn_repro.datasets import DATASETS, PREPARE, DataSet
-from fcn_repro.folder import BUILD, CLASSIFIER_NETS, RunFolder, converted
-from fcn_repro.metrics import METRICS
-from fcn_repro.report import headline, read_report
-from fcn_repro.solve import solve
-from fcn_repro.surgery import convolutionalise
+from fcn_repro.evaluation.metrics import METRICS
+from fcn_repro.evaluation.score_report import headline, read_report
+from fcn_repro.model.run_folder import BUILD, CLASSIFIER_NETS, RunFolder, converted
+from fcn_repro.model.surgery import convolutionalise
+from fcn_repro.training import train_log
+from fcn_repro.training.trainer import solve
 from solvers.experiments import EXPERIMENTS, Experiment
 from tools import program
 from tools.emit import emit_classifier, emit_experiment
@@ -69,7 +70,7 @@ def spread(runs: Sequence[RunFolder]) -> str:
     for metric in METRICS:
         values = [100 * headline(read_report(run.score))[metric] for run in runs]
         cells.append(f"{metric.replace('_', ' ')} {statistics.mean(values):.1f} ({min(values):.1f}-{max(values):.1f})")
-    paces = [row["images_per_s"] for run in runs for row in learning_curve.read(run.log)]
+    paces = [row["images_per_s"] for run in runs for row in train_log.read(run.log)]
     pace = statistics.median(float(pace) for pace in paces if pace)
     return f"  {runs[0].experiment:12}" + "  ".join(cells) + f"  {pace:.3g} images/s"
 

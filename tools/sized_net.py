@@ -7,11 +7,11 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from fcn_repro.atomic import replacing
-from fcn_repro.cost.costs import costs, fed, summary
+from fcn_repro.analysis.cost.costs import costs, fed, summary
 from fcn_repro.datasets import DATASETS
 from fcn_repro.engine import caffe
-from fcn_repro.folder import BUILD
+from fcn_repro.model.run_folder import BUILD
+from fcn_repro.system.atomic_write import replacing
 from nets import CLASSIFIERS, build
 from solvers.experiments import EXPERIMENTS
 

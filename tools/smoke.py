@@ -23,16 +23,16 @@ from typing import Iterator, Sequence
 
 from fcn_repro import device
 from fcn_repro.datasets import PREPARE
-from fcn_repro.datasets.reading import read_list
+from fcn_repro.datasets.file_readers import read_list
 from fcn_repro.datasets.smoke import ROOT, SMOKE
 from fcn_repro.datasets.voc import voc_files
-from fcn_repro.folder import RunFolder, converted
-from fcn_repro.hed import write_hed_vgg16
-from fcn_repro.infer import stage_sheet
-from fcn_repro.palette import overlay
-from fcn_repro.pictures import save
-from fcn_repro.report import headline, read_report, summary
-from fcn_repro.solve import Recipe, solve
+from fcn_repro.drawing.image_sheet import save
+from fcn_repro.drawing.palette import overlay
+from fcn_repro.evaluation.score_report import headline, read_report, summary
+from fcn_repro.inference.segmenter import stage_sheet
+from fcn_repro.model.hed_weights import write_hed_vgg16
+from fcn_repro.model.run_folder import RunFolder, converted
+from fcn_repro.training.trainer import Recipe, solve
 from solvers.experiments import Experiment, Regime
 from tools import program
 from tools.emit import emit_experiment

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from fcn_repro import ranks
 from fcn_repro.datasets import DATASETS
-from fcn_repro.folder import BUILD, RunFolder, converted
-from fcn_repro.report import read_report, summary
-from fcn_repro.solve import Recipe, solve
+from fcn_repro.evaluation.score_report import read_report, summary
+from fcn_repro.model.run_folder import BUILD, RunFolder, converted
+from fcn_repro.training.trainer import Recipe, solve
 from solvers.experiments import EXPERIMENTS, WEIGHTS, Experiment, classifier_of
 from tools import program
 

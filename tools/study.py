@@ -20,13 +20,15 @@ from typing import Mapping
 
 import numpy as np
 
-from fcn_repro import datasets, device, metrics, subsets, surgery
-from fcn_repro.folder import RunFolder
-from fcn_repro.heads import heads
-from fcn_repro.report import headline, read_report
-from fcn_repro.score import seg_tests
-from fcn_repro.study import STUDIES as FOLDER
-from fcn_repro.study import Found, Outcome, findings, found, paper_table, percent, printed, write
+from fcn_repro import datasets, device
+from fcn_repro.analysis.study_results import STUDIES as FOLDER
+from fcn_repro.analysis.study_results import Found, Outcome, findings, found, paper_table, percent, printed, write
+from fcn_repro.evaluation import class_subsets, metrics
+from fcn_repro.evaluation.evaluate import seg_tests
+from fcn_repro.evaluation.score_report import headline, read_report
+from fcn_repro.model import surgery
+from fcn_repro.model.loss_heads import heads
+from fcn_repro.model.run_folder import RunFolder
 from nets import build
 from solvers.experiments import EXPERIMENTS
 from solvers.studies import DATA, STUDIES, Line, Study
@@ -66,7 +68,7 @@ def cued(study: Study, data: str) -> tuple[list[Found], list[str]]:
         classes = tuple(range(1, len(hist)))
         numbers = {
             WITHOUT: percent(metrics.mean_iu(hist, classes)),
-            PIXELS: percent(metrics.mean_iu(subsets.only(hist, classes), classes)),
+            PIXELS: percent(metrics.mean_iu(class_subsets.only(hist, classes), classes)),
         }
         lines.append(Found(line.label, numbers, f"{data}-{line.run}", report["iteration"], bool(report["shortened"])))
     return lines, [

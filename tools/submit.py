@@ -22,10 +22,10 @@ from pathlib import Path
 
 from fcn_repro.datasets import DATASETS
 from fcn_repro.datasets.voc import CLASS_NAMES
-from fcn_repro.folder import RunFolder
-from fcn_repro.infer import Segmenter
-from fcn_repro.report import sha256
-from fcn_repro.submission import Submission
+from fcn_repro.evaluation.score_report import sha256
+from fcn_repro.inference.segmenter import Segmenter
+from fcn_repro.inference.voc_submission import Submission
+from fcn_repro.model.run_folder import RunFolder
 from solvers.experiments import EXPERIMENTS
 from tools import program
 from tools.emit import emit_experiment

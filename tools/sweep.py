@@ -16,11 +16,12 @@ import argparse
 import sys
 from dataclasses import replace
 
-from fcn_repro import device, learning_curve
-from fcn_repro.diagnosis import Diverged
-from fcn_repro.folder import BUILD, RunFolder
-from fcn_repro.report import headline, read_report
-from fcn_repro.solve import solve
+from fcn_repro import device
+from fcn_repro.evaluation.score_report import headline, read_report
+from fcn_repro.model.run_folder import BUILD, RunFolder
+from fcn_repro.training import train_log
+from fcn_repro.training.divergence import Diverged
+from fcn_repro.training.trainer import solve
 from solvers.experiments import EXPERIMENTS, Experiment
 from tools import program
 from tools.emit import emit_experiment
@@ -46,7 +47,7 @@ def attempt(row: Experiment, iterations: int, where: str) -> str:
         solve(folder, recipe(row), iterations, where)
     except Diverged:
         return f"{row.base_lr:10g}  {'diverged':>14}"
-    losses = [entry["loss_per_pixel"] for entry in learning_curve.read(folder.log)]
+    losses = [entry["loss_per_pixel"] for entry in train_log.read(folder.log)]
     return f"{row.base_lr:10g}  {losses[-1]:>14}  {100 * headline(read_report(folder.score))['mean_iu']:8.2f}"
 
 

@@ -13,18 +13,24 @@ from fcn_repro.caffe.blob import Blob, BlobVec, IntVec
 from fcn_repro.caffe.classifier import Classifier
 from fcn_repro.caffe.detector import Detector
 from fcn_repro.caffe.errors import CaffeError
-from fcn_repro.caffe.fast.pages import keep_pages
 from fcn_repro.caffe.glog import init_log, log
+from fcn_repro.caffe.kernels.malloc import keep_pages
 from fcn_repro.caffe.layers import layer_type_list
 from fcn_repro.caffe.layers.base import Layer
 from fcn_repro.caffe.mode import set_device, set_mode_cpu, set_mode_gpu
-from fcn_repro.caffe.nccl import NCCL, exchange, has_nccl
-from fcn_repro.caffe.net import Net
+from fcn_repro.caffe.net.net import Net
 from fcn_repro.caffe.net_spec import NetSpec, to_proto
-from fcn_repro.caffe.parallel import set_multiprocess, set_solver_count, set_solver_rank, solver_count, solver_rank
 from fcn_repro.caffe.proto import caffe_pb2
-from fcn_repro.caffe.rng import random_state, set_random_seed, set_random_state
-from fcn_repro.caffe.sgd_solvers import (
+from fcn_repro.caffe.random.rng import random_state, set_random_seed, set_random_state
+from fcn_repro.caffe.solver.nccl import NCCL, exchange, has_nccl
+from fcn_repro.caffe.solver.solver_rank import (
+    set_multiprocess,
+    set_solver_count,
+    set_solver_rank,
+    solver_count,
+    solver_rank,
+)
+from fcn_repro.caffe.solver.update_rules import (
     AdaDeltaSolver,
     AdaGradSolver,
     AdamSolver,

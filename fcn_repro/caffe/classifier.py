@@ -12,7 +12,7 @@ import numpy as np
 
 from fcn_repro.caffe.io import Transformer, resize_image
 from fcn_repro.caffe.io import oversample as ten_crops
-from fcn_repro.caffe.net import Net
+from fcn_repro.caffe.net.net import Net
 from fcn_repro.caffe.proto import caffe_pb2
 
 

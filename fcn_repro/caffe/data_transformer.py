@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn_repro import bounded
-from fcn_repro.caffe import rng
 from fcn_repro.caffe.errors import CaffeError
-from fcn_repro.caffe.host_generator import HostGenerator
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.proto.stored_blob import read_blob_file
+from fcn_repro.caffe.random import rng
+from fcn_repro.caffe.random.host_generator import HostGenerator
+from fcn_repro.system import untrusted_files
 
 
 class DataTransformer:
@@ -81,15 +81,15 @@ class DataTransformer:
 def decode(encoded: bytes | Path, color: bool | None) -> np.ndarray:
     """An image file as uint8 (C, H, W), channels B G R; `color` None keeps a grey image grey.
 
-    Raises   OSError for a file that is damaged, has too many pixels, or is in no format of fcn_repro/bounded.py
+    Raises   OSError for a file that is damaged, has too many pixels, or is in no format of fcn_repro/system/untrusted_files.py
     Differs  Caffe decodes with OpenCV; JPEG pixels may differ by a level or two.
     """
     try:
-        with bounded.picture(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
+        with untrusted_files.picture(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
             if color is None:
                 color = image.mode not in ("1", "L", "I;16")
             pixels = np.asarray(image.convert("RGB" if color else "L"))
-    except bounded.DAMAGED as error:
+    except untrusted_files.DAMAGED as error:
         raise OSError(f"damaged, or no picture ({type(error).__name__}: {error})") from error
     return pixels[:, :, ::-1].transpose(2, 0, 1) if color else pixels[None]
 

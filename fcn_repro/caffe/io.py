@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn_repro import bounded
 from fcn_repro.caffe.proto import caffe_pb2
+from fcn_repro.system import untrusted_files
 
 # -- messages ----------------------------------------------------------------------------------------------------------
 
@@ -179,10 +179,10 @@ class Transformer:
 def load_image(filename: str | Path, color: bool = True) -> np.ndarray:
     """An image file as (H, W, 3), grey ones repeated and alpha dropped; or as (H, W, 1) by luma, without `color`.
 
-    Raises   OSError for a file that is missing or in no format of fcn_repro/bounded.py; what Pillow raises for one
+    Raises   OSError for a file that is missing or in no format of fcn_repro/system/untrusted_files.py; what Pillow raises for one
              that is damaged, and PIL.Image.DecompressionBombError for one of too many pixels.
     """
-    with bounded.picture(filename) as image:
+    with untrusted_files.picture(filename) as image:
         if image.mode.startswith("I"):  # 16 bits
             pixels = np.asarray(image) / 65535
         else:

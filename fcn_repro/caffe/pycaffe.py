@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fcn_repro.caffe.nccl import NCCL
-from fcn_repro.caffe.net import Net
-from fcn_repro.caffe.sgd_solvers import (
+from fcn_repro.caffe.net.net import Net
+from fcn_repro.caffe.solver.nccl import NCCL
+from fcn_repro.caffe.solver.update_rules import (
     AdaDeltaSolver,
     AdaGradSolver,
     AdamSolver,

@@ -10,9 +10,11 @@ import sys
 from functools import partial
 from typing import Callable, Mapping
 
-from fcn_repro.adoption import adoptions
-from fcn_repro.datasets import adopted, mini, mini_depth, nyud, pascal_context, siftflow, smoke, voc
+from fcn_repro.datasets import nyud, pascal_context, siftflow, smoke, voc
 from fcn_repro.datasets.base import DataSet
+from fcn_repro.datasets.mini import mini, mini_depth
+from fcn_repro.datasets.user import user_dataset
+from fcn_repro.datasets.user.registry import adoptions
 
 DATASETS = {
     "voc": voc.VOC,
@@ -32,7 +34,7 @@ DATASETS = {
     "mini-hha": mini_depth.facts("hha"),
     "mini-color-d": mini_depth.facts("color", "depth"),
     "mini-color-hha": mini_depth.facts("color", "hha"),
-    **{note.name: adopted.facts(note) for note in adoptions()},
+    **{note.name: user_dataset.facts(note) for note in adoptions()},
 }
 
 PREPARE: Mapping[str, Callable[[], Mapping[str, int]]] = {
@@ -48,7 +50,7 @@ PREPARE: Mapping[str, Callable[[], Mapping[str, int]]] = {
     "mini": mini.prepare,
     "mini-objects": mini.prepare,
     "mini-depth": mini_depth.prepare,
-    **{note.name: partial(adopted.prepare, note) for note in adoptions()},
+    **{note.name: partial(user_dataset.prepare, note) for note in adoptions()},
 }
 
 MODULES = {
@@ -58,7 +60,7 @@ MODULES = {
     "pascalcontext_layers": pascal_context,
     "mini_layers": mini,
     "mini_depth_layers": mini_depth,
-    "adopted_layers": adopted,
+    "adopted_layers": user_dataset,
 }
 
 

@@ -13,9 +13,9 @@ from typing import Any, Hashable, Iterator, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
-from fcn_repro.datasets import read_ahead, reading
-from fcn_repro.datasets.order import Order
-from fcn_repro.datasets.variation import OFF, Variation
+from fcn_repro.datasets import file_readers, read_ahead
+from fcn_repro.datasets.augmentation import OFF, Variation
+from fcn_repro.datasets.sampling_order import Order
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 
@@ -89,7 +89,7 @@ class SegDataLayer(caffe.Layer):
     param_str   a dict literal: the required keys, and optionally
                 randomize (True)  draw images at random; never done for a split without "train" in its name
                 seed (None)       of this layer's own generator; None takes one from the operating system
-                and the variations that `fcn_repro.datasets.variation` lists
+                and the variations that `fcn_repro.datasets.augmentation` lists
     Order       see `order.Order`. Several ranks (`caffe.solver_count`) take turns in the one order of a single run.
     Reading     is done ahead in a thread, which changes nothing but the time: see `read_ahead`
     Raises      ValueError for a wrong param_str or number of tops; DataError for missing and damaged files
@@ -133,7 +133,7 @@ class SegDataLayer(caffe.Layer):
                 f"{found}; expected no bottoms and {len(self.top_names)} tops: {', '.join(self.top_names)}"
             )
         with self._naming_the_remedy():
-            self.items = reading.read_list(self.list_file())
+            self.items = file_readers.read_list(self.list_file())
         self.order = Order(
             len(self.items), self.options["randomize"] and "train" in self.options["split"], self.options["seed"]
         )

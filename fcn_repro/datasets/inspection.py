@@ -10,9 +10,9 @@ from typing import Iterator, Mapping, Sequence
 import numpy as np
 
 from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer
-from fcn_repro.datasets.reading import StrangeLabels
+from fcn_repro.datasets.file_readers import StrangeLabels
 from fcn_repro.errors import DataError
-from fcn_repro.progress import Progress
+from fcn_repro.system.progress import Progress
 
 MUCH_VOID = 0.5  # of all pixels: then void may be a class by mistake
 RARE = 1e-3  # of the pixels that count: a class that hardly weighs in the loss

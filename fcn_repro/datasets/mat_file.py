@@ -18,7 +18,7 @@ from typing import Any, Iterator, Mapping
 
 import scipy.io
 
-from fcn_repro import bounded
+from fcn_repro.system import untrusted_files
 
 MB = 1 << 20
 LIMIT = 256 * MB  # of a variable, unpacked; a label map of a photograph has less than 10
@@ -39,7 +39,7 @@ def load(path: Path, *variables: str, limit: int = LIMIT, **options: Any) -> Map
     Raises   ValueError for a file that is damaged or of another version, or unpacks to more than `limit` bytes; what
              scipy raises for what else is wrong
     """
-    content = bounded.read_bytes(path, limit)
+    content = untrusted_files.read_bytes(path, limit)
     if content[124:128] not in (b"\0\1IM", b"\1\0MI"):
         raise ValueError("expected MATLAB 5; MATLAB 7.3 is HDF5, and MATLAB 4 has no such header")
     order = "<" if content[126:128] == b"IM" else ">"

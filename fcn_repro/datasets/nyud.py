@@ -20,10 +20,10 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro.datasets import nyud_labeled, preparation, reading
+from fcn_repro.datasets import file_readers, nyud_labeled, preparation
 from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
+from fcn_repro.datasets.download.fetch import fetch, sources
 from fcn_repro.errors import DataError
-from fcn_repro.fetch import fetch, sources
 
 CLASS_NAMES = (
     *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture"),
@@ -95,11 +95,11 @@ class NYUDSegDataLayer(SegDataLayer):
         readers = {"color": self._color, "depth": _depth, "hha": _hha, "label": _label}
         arrays = [readers[top](files[top]) for top in self.top_names]
         for top, array in zip(self.top_names, arrays):
-            reading.check_same_size(array.shape[1:], files[top], arrays[0].shape[1:], files[self.top_names[0]])
+            file_readers.check_same_size(array.shape[1:], files[top], arrays[0].shape[1:], files[self.top_names[0]])
         return arrays
 
     def _color(self, path: Path) -> np.ndarray:
-        return to_blob(reading.read_rgb(path), np.array(self.options["mean"], np.float32))
+        return to_blob(file_readers.read_rgb(path), np.array(self.options["mean"], np.float32))
 
 
 def _hha(path: Path) -> np.ndarray:
@@ -108,11 +108,13 @@ def _hha(path: Path) -> np.ndarray:
             f"{path}: missing; expected a picture. Encode it: python -m tools.hha {path.parents[1]}/depth/*.png "
             f"--out {path.parent}"
         )
-    return to_blob(reading.read_rgb(path)[:, :, ::-1], np.array(MEAN_HHA, np.float32))  # turned twice: as in the file
+    return to_blob(
+        file_readers.read_rgb(path)[:, :, ::-1], np.array(MEAN_HHA, np.float32)
+    )  # turned twice: as in the file
 
 
 def _depth(path: Path) -> np.ndarray:
-    depth_mm = reading.read_depth(path)
+    depth_mm = file_readers.read_depth(path)
     holes = np.count_nonzero(depth_mm == 0)
     if holes:
         raise DataError(f"{path}: {holes} pixels of depth 0, no measurement; expected depth with its holes filled")
@@ -120,9 +122,9 @@ def _depth(path: Path) -> np.ndarray:
 
 
 def _label(path: Path) -> np.ndarray:
-    label_hw = reading.read_mat(path, "segmentation")
-    reading.check_values(label_hw, path, range(len(CLASS_NAMES) + 1))
-    return reading.from_one(label_hw)[np.newaxis]
+    label_hw = file_readers.read_mat(path, "segmentation")
+    file_readers.check_values(label_hw, path, range(len(CLASS_NAMES) + 1))
+    return file_readers.from_one(label_hw)[np.newaxis]
 
 
 def nyud_files(nyud_dir: Path, item: str) -> Mapping[str, Path]:

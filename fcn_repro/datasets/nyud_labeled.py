@@ -22,11 +22,11 @@ import h5py
 import numpy as np
 import scipy.io
 
-from fcn_repro.atomic import replacing
-from fcn_repro.datasets import hha, mat_file, reading
+from fcn_repro.datasets import file_readers, hha, mat_file
 from fcn_repro.datasets.preparation import write_png
 from fcn_repro.errors import DataError
-from fcn_repro.progress import Progress
+from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.progress import Progress
 
 FIRST_ID = 5001
 SIZE = (480, 640)  # height, width
@@ -43,7 +43,7 @@ def read_splits(path: Path) -> Mapping[str, tuple[str, ...]]:
     Raises   DataError when the file is not what it should be, or a picture is in both
     """
     splits = {
-        name: tuple(str(FIRST_ID - 1 + int(number)) for number in reading.read_mat(path, f"{name}Ndxs").ravel())
+        name: tuple(str(FIRST_ID - 1 + int(number)) for number in file_readers.read_mat(path, f"{name}Ndxs").ravel())
         for name in ("train", "test")
     }
     both = set(splits["train"]) & set(splits["test"])
@@ -72,7 +72,7 @@ def write_items(labeled: Path, labels40: Path, files: Mapping[str, Mapping[str, 
                 _write_label(paths["label"], _cropped(labels_hwn[:, :, number]))
                 progress.advance()
     except OSError as error:
-        raise reading.unreadable(labeled, "HDF5 file", error) from error
+        raise file_readers.unreadable(labeled, "HDF5 file", error) from error
 
 
 def _write_pictures(labeled: Path, arrays: h5py.File, number: int, paths: Mapping[str, Path]) -> None:
@@ -101,8 +101,8 @@ def _cropped(picture: np.ndarray) -> np.ndarray:
 def _labels(path: Path, items: Iterable[str]) -> np.ndarray:
     try:
         labels_hwn = mat_file.load(path, "labels40", limit=LABELS_BYTES)["labels40"]
-    except reading.DAMAGED_MAT as error:
-        raise reading.unreadable(path, ".mat file with labels40", error) from error
+    except file_readers.DAMAGED_MAT as error:
+        raise file_readers.unreadable(path, ".mat file with labels40", error) from error
     if labels_hwn.ndim != 3 or labels_hwn.shape[:2] != SIZE:
         raise DataError(f"{path}: labels40 of shape {labels_hwn.shape}; expected {SIZE} and an axis of pictures")
     _check_number(path, labels_hwn.shape[2], items)

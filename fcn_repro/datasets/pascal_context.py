@@ -6,7 +6,7 @@ Directories
 Differs     The task's classes are told here, with their places in the full list of 459. The reference reads two lists
             at run time, where the one that it ships itself, with background in front, shifts every class by one.
 Note        Background is learnt and scored as any class: nothing is void. The paper speaks of 59 classes, and of an
-            easier task of 33 of them, and does not say what becomes of the other pixels: `fcn_repro.subsets` counts
+            easier task of 33 of them, and does not say what becomes of the other pixels: `fcn_repro.evaluation.class_subsets` counts
             each way there is.
 Source      reference 1305c73 pascalcontext_layers.py
 """
@@ -18,7 +18,7 @@ from typing import Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro.datasets import preparation, reading
+from fcn_repro.datasets import file_readers, preparation
 from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
 
 FULL_LIST = 459  # labels run from 1; 0 is no label
@@ -88,9 +88,9 @@ class PASCALContextSegDataLayer(SegDataLayer):
         """VOC2010/JPEGImages/ITEM.jpg and trainval/ITEM.mat."""
         voc_dir, context_dir = Path(self.options["voc_dir"]), Path(self.options["context_dir"])
         image_path, label_path = context_files(voc_dir, context_dir, item)
-        image_rgb = reading.read_rgb(image_path)
-        full_hw = reading.read_mat(label_path, "LabelMap")
-        reading.check_label(full_hw, label_path, image_rgb.shape[:2], range(FULL_LIST + 1))
+        image_rgb = file_readers.read_rgb(image_path)
+        full_hw = file_readers.read_mat(label_path, "LabelMap")
+        file_readers.check_label(full_hw, label_path, image_rgb.shape[:2], range(FULL_LIST + 1))
         return to_blob(image_rgb, np.array(MEAN_BGR, np.float32)), to_task(full_hw)[np.newaxis]
 
 

@@ -9,11 +9,11 @@ from typing import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from fcn_repro.atomic import replacing
-from fcn_repro.datasets import reading
+from fcn_repro.datasets import file_readers
+from fcn_repro.datasets.download.fetch import fetch
+from fcn_repro.datasets.download.unpack import unpack
 from fcn_repro.errors import DataError
-from fcn_repro.fetch import fetch
-from fcn_repro.unpack import unpack
+from fcn_repro.system.atomic_write import replacing
 
 
 def unpacked(
@@ -30,12 +30,12 @@ def unpacked(
     if missing:
         count = f"{len(missing)} such files" if len(missing) > 1 else "one such file"
         raise DataError(f"{missing[0]}: missing, though {list_file} lists it, and not in {fetch(archive)} ({count})")
-    return reading.read_list(list_file)
+    return file_readers.read_list(list_file)
 
 
 def list_alone(source: str, list_file: Path, expected: int) -> Sequence[str]:
     """The ids in a split's list that comes as a file of its own, brought to its place; refused at another length."""
-    items = reading.read_list(list_file if list_file.is_file() else fetch(source))
+    items = file_readers.read_list(list_file if list_file.is_file() else fetch(source))
     write_list(list_file, items, expected)
     return items
 
@@ -74,4 +74,4 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
 
 
 def _missing(list_file: Path, files: Callable[[str], Iterable[Path]]) -> list[Path]:
-    return [path for item in reading.read_list(list_file) for path in files(item) if not path.is_file()]
+    return [path for item in file_readers.read_list(list_file) for path in files(item) if not path.is_file()]

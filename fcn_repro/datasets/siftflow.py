@@ -14,7 +14,7 @@ from typing import Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro.datasets import preparation, reading
+from fcn_repro.datasets import file_readers, preparation
 from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
 
 CLASS_NAMES = (
@@ -66,17 +66,17 @@ class SIFTFlowSegDataLayer(SegDataLayer):
     def load(self, item: str) -> Sequence[np.ndarray]:
         """The item's photograph, and S of its two .mat files: 0 is void, and -1 too in the geometric one."""
         image_path, semantic_path, geometric_path = siftflow_files(Path(self.options["siftflow_dir"]), item)
-        image_rgb = reading.read_rgb(image_path)
-        semantic_hw = reading.read_mat(semantic_path, "S")
-        geometric_hw = reading.read_mat(geometric_path, "S")
-        reading.check_label(semantic_hw, semantic_path, image_rgb.shape[:2], range(len(CLASS_NAMES) + 1))
-        reading.check_label(
+        image_rgb = file_readers.read_rgb(image_path)
+        semantic_hw = file_readers.read_mat(semantic_path, "S")
+        geometric_hw = file_readers.read_mat(geometric_path, "S")
+        file_readers.check_label(semantic_hw, semantic_path, image_rgb.shape[:2], range(len(CLASS_NAMES) + 1))
+        file_readers.check_label(
             geometric_hw, geometric_path, image_rgb.shape[:2], range(-1, len(GEOMETRIC_CLASS_NAMES) + 1)
         )
         return (
             to_blob(image_rgb, np.array(MEAN_BGR, np.float32)),
-            reading.from_one(semantic_hw)[np.newaxis],
-            reading.from_one(np.maximum(geometric_hw, 0))[np.newaxis],
+            file_readers.from_one(semantic_hw)[np.newaxis],
+            file_readers.from_one(np.maximum(geometric_hw, 0))[np.newaxis],
         )
 
 

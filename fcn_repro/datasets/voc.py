@@ -19,7 +19,7 @@ from typing import Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro.datasets import preparation, reading
+from fcn_repro.datasets import file_readers, preparation
 from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
 
 PARTS = ("ImageSets/Segmentation/", "JPEGImages/", "SegmentationClass/")  # of VOC, that are read
@@ -88,9 +88,9 @@ class VOCSegDataLayer(SegDataLayer):
     def load(self, item: str) -> Sequence[np.ndarray]:
         """JPEGImages/ITEM.jpg and SegmentationClass/ITEM.png."""
         image_path, label_path = voc_files(Path(self.options["voc_dir"]), item)
-        image_rgb = reading.read_rgb(image_path)
-        label_hw = reading.read_indexed(label_path)
-        reading.check_label(label_hw, label_path, image_rgb.shape[:2], self.facts.labels)
+        image_rgb = file_readers.read_rgb(image_path)
+        label_hw = file_readers.read_indexed(label_path)
+        file_readers.check_label(label_hw, label_path, image_rgb.shape[:2], self.facts.labels)
         return to_blob(image_rgb, self.options["mean"]), label_hw[np.newaxis]
 
 
@@ -111,9 +111,9 @@ class SBDDSegDataLayer(SegDataLayer):
     def load(self, item: str) -> Sequence[np.ndarray]:
         """img/ITEM.jpg and cls/ITEM.mat."""
         image_path, label_path = sbd_files(Path(self.options["sbdd_dir"]), item)
-        image_rgb = reading.read_rgb(image_path)
-        label_hw = reading.read_mat(label_path, "GTcls", "Segmentation")
-        reading.check_label(label_hw, label_path, image_rgb.shape[:2], self.facts.labels)
+        image_rgb = file_readers.read_rgb(image_path)
+        label_hw = file_readers.read_mat(label_path, "GTcls", "Segmentation")
+        file_readers.check_label(label_hw, label_path, image_rgb.shape[:2], self.facts.labels)
         return to_blob(image_rgb, self.options["mean"]), label_hw[np.newaxis]
 
 

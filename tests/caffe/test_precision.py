@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from fcn_repro import caffe
-from fcn_repro.caffe import fast
+from fcn_repro.caffe import kernels
 from fcn_repro.caffe.precision import allow_tf32, factors
-from tests.caffe.small_net import write
+from tests.fixtures.small_net import write
 
 NET = """
 force_backward: true
@@ -112,7 +112,7 @@ def test_a_kept_border_has_the_precision_of_the_rest(tmp_path, bf16):
         picture = random.normal(0, 50, net.blobs["data"].data.shape)
         net.blobs["data"].data[...] = picture
         found = net.forward()["b"].copy()
-    with fast.off():
+    with kernels.off():
         net.blobs["data"].data[...] = picture
         expected = net.forward()["b"]
     np.testing.assert_allclose(found, expected, rtol=0, atol=2**-7 * abs(expected).max())

@@ -5,7 +5,7 @@ import pytest
 
 from fcn_repro import caffe
 from fcn_repro.caffe.blob import Blob
-from tests.caffe.small_net import DEPLOY, TRAINABLE, small_net
+from tests.fixtures.small_net import DEPLOY, TRAINABLE, small_net
 
 
 @pytest.fixture

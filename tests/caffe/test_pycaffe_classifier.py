@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from fcn_repro import caffe
-from tests.caffe.small_net import write
+from tests.fixtures.small_net import write
 
 MEAN = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 3 dim: 3 dim: 4 dim: 4 } } }

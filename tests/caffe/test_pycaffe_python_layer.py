@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fcn_repro import caffe
-from tests.caffe import python_layers
-from tests.caffe.small_net import small_net, write
+from tests.fixtures import python_layers
+from tests.fixtures.small_net import small_net, write
 
 RNG = np.random.RandomState(1)
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from trees import SIZES, label, write_label_mat, write_label_png, write_list, write_picture
 
-from fcn_repro import fetch
+from fcn_repro.datasets.download import fetch
+from tests.fixtures.dataset_trees import SIZES, label, write_label_mat, write_label_png, write_list, write_picture
 
 REPOSITORY = Path(__file__).parent.parent.parent
 

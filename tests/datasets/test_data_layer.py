@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from trees import SIZES, label, write_label_png, write_list, write_picture
 
 from fcn_repro.errors import DataError
+from tests.fixtures.dataset_trees import SIZES, label, write_label_png, write_list, write_picture
 
 MEAN = (104.00699, 116.66877, 122.67892)
 

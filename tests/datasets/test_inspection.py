@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from trees import SIZES, label
 
 from fcn_repro import datasets
 from fcn_repro.datasets.base import DataLayer
 from fcn_repro.datasets.inspection import Inspection, inspect, leaks, suspicions
 from fcn_repro.errors import DataError
+from tests.fixtures.dataset_trees import SIZES, label
 
 
 @pytest.fixture

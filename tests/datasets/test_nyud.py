@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
-from trees import write_list
 
 from fcn_repro.datasets import DATASETS, nyud
 from fcn_repro.errors import DataError
+from tests.fixtures.dataset_trees import write_list
 
 H, W = 12, 16
 RNG = np.random.RandomState(0)

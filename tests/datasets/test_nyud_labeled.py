@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from fcn_repro.datasets import hha, nyud, nyud_labeled, reading
+from fcn_repro.datasets import file_readers, hha, nyud, nyud_labeled
 from fcn_repro.errors import DataError
 
 LISTED = {"train": 1, "val": 1, "test": 1}
@@ -56,15 +56,15 @@ def test_lists_are_the_data_sets_own_counted_from_5001(prepared):
 
 
 def test_pictures_are_cropped_and_upright(prepared):
-    np.testing.assert_array_equal(reading.read_rgb(prepared["color"]), IMAGES[2][CROP])
-    np.testing.assert_array_equal(reading.read_depth(prepared["depth"]), np.round(1000 * DEPTHS[2][CROP]))
-    np.testing.assert_array_equal(reading.read_mat(prepared["label"], "segmentation"), LABELS[2][CROP])
+    np.testing.assert_array_equal(file_readers.read_rgb(prepared["color"]), IMAGES[2][CROP])
+    np.testing.assert_array_equal(file_readers.read_depth(prepared["depth"]), np.round(1000 * DEPTHS[2][CROP]))
+    np.testing.assert_array_equal(file_readers.read_mat(prepared["label"], "segmentation"), LABELS[2][CROP])
 
 
 def test_hha_is_encoded_from_filled_depth_with_planes_from_what_was_measured(prepared):
     camera = hha.NYUD_CAMERA.cropped(left=40, top=45)
     expected = hha.encode(DEPTHS[2][CROP], camera, measured=RAW[2][CROP] > 0)
-    np.testing.assert_array_equal(reading.read_rgb(prepared["hha"]), expected)
+    np.testing.assert_array_equal(file_readers.read_rgb(prepared["hha"]), expected)
 
 
 def test_the_data_layer_reads_what_was_written(prepared, data_net):

@@ -8,11 +8,11 @@ import tarfile
 import numpy as np
 import pytest
 import scipy.io
-from trees import write_list, write_picture
 
 from fcn_repro.datasets import pascal_context
 from fcn_repro.datasets.pascal_context import FULL_LIST, PASCAL_CONTEXT, TASK, to_task
 from fcn_repro.errors import DataError
+from tests.fixtures.dataset_trees import write_list, write_picture
 
 ITEM = "2007_000033"  # 30 x 20 pixels
 FULL = (np.arange(600) % (FULL_LIST + 1)).reshape(20, 30).astype(np.uint16)

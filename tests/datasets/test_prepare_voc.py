@@ -10,11 +10,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from trees import SIZES, write_list
 
-from fcn_repro import fetch
 from fcn_repro.datasets import DATASETS, voc
+from fcn_repro.datasets.download import fetch
 from fcn_repro.errors import DataError
+from tests.fixtures.dataset_trees import SIZES, write_list
 
 REPOSITORY = Path(__file__).parent.parent.parent
 FACTS = dataclasses.replace(DATASETS["voc"], splits={"train": 1, "seg11valid": 2})

@@ -7,12 +7,12 @@ import threading
 
 import numpy as np
 import pytest
-from trees import SIZES, write_list
 
 from fcn_repro.datasets import read_ahead
 from fcn_repro.datasets.read_ahead import ReadAhead
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
+from tests.fixtures.dataset_trees import SIZES, write_list
 
 MEAN = (104.00699, 116.66877, 122.67892)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
-from trees import write_list
 
 from fcn_repro.datasets import siftflow
 from fcn_repro.errors import DataError
+from tests.fixtures.dataset_trees import write_list
 
 RGB = np.random.RandomState(0).randint(0, 256, (16, 16, 3), dtype=np.uint8)
 SEMANTIC = (np.arange(256) % 34).reshape(16, 16).astype(np.uint8)

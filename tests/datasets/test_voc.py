@@ -7,10 +7,10 @@ import random
 import numpy as np
 import pytest
 from PIL import Image
-from trees import SIZES, label, write_label_mat, write_label_png, write_list
 
 from fcn_repro.datasets import DATASETS
 from fcn_repro.errors import DataError
+from tests.fixtures.dataset_trees import SIZES, label, write_label_mat, write_label_png, write_list
 
 FACTS = DATASETS["voc"]
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fcn_repro import surgery
+from fcn_repro.drawing.palette import save_label
 from fcn_repro.engine import caffe
-from fcn_repro.folder import RunFolder
-from fcn_repro.palette import save_label
+from fcn_repro.model import surgery
+from fcn_repro.model.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("data/**/README.md"), *ROOT.glob("docs/*.md")])

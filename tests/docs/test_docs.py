@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fcn_repro.folder import RunFolder
+from fcn_repro.model.run_folder import RunFolder
 from tests.docs.documented import PAGES, ROOT, Command, blocks, commands, write_place, write_weights
 from tools import emit
 

@@ -17,10 +17,12 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
-from fcn_repro import adoption, datasets, unpack
+from fcn_repro import datasets
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2, caffemodel, prototxt, solverstate, stored_blob
-from fcn_repro.datasets import colours, reading
+from fcn_repro.datasets import file_readers
+from fcn_repro.datasets.download import unpack
+from fcn_repro.datasets.user import colour_table, registry
 from fcn_repro.errors import DataError
 
 OURS = (CaffeError, DataError, ValueError)
@@ -30,7 +32,7 @@ layer { name: "c" type: "Convolution" bottom: "d" top: "c" convolution_param { n
 
 
 def _list(path: Path) -> None:
-    for item in reading.read_list(path):
+    for item in file_readers.read_list(path):
         assert (path.parent / item).resolve().is_relative_to(path.parent.resolve())
 
 
@@ -49,12 +51,12 @@ def _archive(path: Path) -> None:
 def _note(path: Path) -> None:
     folder = path.parent / "cells"
     folder.mkdir(exist_ok=True)
-    (folder / adoption.NOTE).write_bytes(path.read_bytes())
-    before, adoption.ADOPTED = adoption.ADOPTED, path.parent
+    (folder / registry.NOTE).write_bytes(path.read_bytes())
+    before, registry.ADOPTED = registry.ADOPTED, path.parent
     try:
-        assert adoption.read("cells").name == "cells"
+        assert registry.read("cells").name == "cells"
     finally:
-        adoption.ADOPTED = before
+        registry.ADOPTED = before
 
 
 def _param_str(path: Path) -> None:
@@ -69,12 +71,12 @@ TARGETS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "solverstate": ("a.solverstate", solverstate.read),
     "solverstate_hdf5": ("a.solverstate.h5", solverstate.read),
     "binaryproto": ("mean.binaryproto", stored_blob.read_blob_file),
-    "mat": ("a.mat", lambda path: reading.read_mat(path, "GTcls", "Segmentation")),
-    "label": ("a.png", reading.read_indexed),
-    "photograph": ("a.jpg", reading.read_any_rgb),
+    "mat": ("a.mat", lambda path: file_readers.read_mat(path, "GTcls", "Segmentation")),
+    "label": ("a.png", file_readers.read_indexed),
+    "photograph": ("a.jpg", file_readers.read_any_rgb),
     "archive": ("a.tar.gz", _archive),
     "list": ("train.txt", _list),
-    "colours": ("colours.csv", lambda path: colours.read_table(path, ["background", "cell"])),
+    "colours": ("colours.csv", lambda path: colour_table.read_table(path, ["background", "cell"])),
     "note": ("dataset.json", _note),
     "param_str": ("param_str", _param_str),
 }
@@ -159,7 +161,7 @@ def _zip() -> bytes:
     return raw.getvalue()
 
 
-_CELLS = adoption.Adoption("cells", "photos", "labels", ("background", "cell"), {"train": 4, "val": 1}, "voc-fcn8s")
+_CELLS = registry.Adoption("cells", "photos", "labels", ("background", "cell"), {"train": 4, "val": 1}, "voc-fcn8s")
 _SEEDS: dict[str, list[Callable[[], bytes]]] = {
     "prototxt": [NET.encode, lambda: b'layers { layer { name: "c" type: "conv" num_output: 2 } bottom: "d" top: "c" }'],
     "solver": [lambda: b'net: "a.prototxt" base_lr: 1e-10 lr_policy: "fixed" solver_type: ADAM snapshot_prefix: "s"'],

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from fcn_repro.caffe import mode, rng
+from fcn_repro.caffe import mode
+from fcn_repro.caffe.random import rng
 
 
 def pytest_configure() -> None:

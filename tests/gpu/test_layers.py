@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from fcn_repro.caffe import mode, rng
-from tests.caffe.layers.contract import Built, Promise
-from tests.caffe.layers.promises import PROMISES
+from fcn_repro.caffe import mode
+from fcn_repro.caffe.random import rng
+from tests.fixtures.layers.contract import Built, Promise
+from tests.fixtures.layers.promises import PROMISES
 
 CLOSE = {torch.float64: 1e-9, torch.float32: 1e-4}  # of 1 + the value's magnitude
 

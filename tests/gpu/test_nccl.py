@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from fcn_repro import caffe
-from tests.caffe.least_squares import solver_file
-from tests.caffe.test_nccl import train
-from tests.together import together
+from tests.caffe.solver.test_nccl import train
+from tests.fixtures.least_squares import solver_file
+from tests.fixtures.together import together
 
 
 def train_there(path: str, uid: bytes | None) -> tuple[list[np.ndarray], str]:

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from fcn_repro import caffe
-from fcn_repro.caffe import fast, mode
-from fcn_repro.cost.measurement import fill
+from fcn_repro.analysis.cost.measurement import fill
+from fcn_repro.caffe import kernels, mode
 from fcn_repro.datasets import DATASETS
 from nets import build
 from solvers.experiments import EXPERIMENTS
-from tests.caffe.small_net import write
+from tests.fixtures.small_net import write
 from tests.oracle.fcn_nets import noisy_net
 
 SOLVER = (
@@ -117,7 +117,7 @@ def test_labels_there_are_the_cpus_when_borders_are_kept_and_sizes_change(fcn8s,
     images = [random.uniform(-120, 130, (1, 3, *size)).astype(np.float32) for size in [(300, 333)] * 5 + [(200, 90)]]
     expected = [scores(fcn8s, image) for image in images]
     mode.set_mode_gpu()
-    with fast.off() if plain else contextlib.nullcontext():
+    with kernels.off() if plain else contextlib.nullcontext():
         for image, here in zip(images, expected, strict=True):
             there = scores(fcn8s, image)
             assert np.abs(there - here).max() < 1e-5 * np.abs(here).max()

@@ -30,7 +30,7 @@ for root, top in ((place, "fcn_repro"), *((pathlib.Path(sys.argv[2]), top) for t
             importlib.import_module(name)
             count += 1
 print(count)
-""".replace("NEED_TORCH", repr(("fcn_repro.exchange.torch_files", "tools.pycaffe", "tools.caffe")))
+""".replace("NEED_TORCH", repr(("fcn_repro.model.exchange.torch_files", "tools.pycaffe", "tools.caffe")))
 
 
 @pytest.fixture(scope="module")

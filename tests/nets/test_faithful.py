@@ -6,9 +6,9 @@ The data layer's module and param_str are left out: they are the data set's, and
 import hashlib
 
 import pytest
-from window_arithmetic import data
 
 from nets import build
+from tests.fixtures.window_arithmetic import data
 
 DIGESTS = {
     "voc-fcn32s": "1cce1375115666bc15b9b8843e94bde837001a639e39d4e79bcb6c3e2e24bef8",

@@ -3,9 +3,9 @@
 import ast
 
 import pytest
-from window_arithmetic import DATA, LATE, by_name, data, data_for, parameters, walk
 
 from nets import FCNS, build
+from tests.fixtures.window_arithmetic import DATA, LATE, by_name, data, data_for, parameters, walk
 
 OFFSETS = {
     "vgg16-32s": {"score": 19},

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fcn_repro import surgery
 from fcn_repro.engine import caffe
+from fcn_repro.model import surgery
 from nets.fcn import FCNS
 from tests.oracle.fcn_nets import CLASSES, INPUTS, NETS, small_net
 

@@ -1,9 +1,9 @@
 """Expectations are from BVLC's and VGG's released models."""
 
 import pytest
-from window_arithmetic import DATA, by_name, parameters, walk
 
 from nets import CLASSIFIERS, CONVOLUTIONAL, build
+from tests.fixtures.window_arithmetic import DATA, by_name, parameters, walk
 
 VGG_LAYERS = [
     *("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv4_1", "conv4_2", "conv4_3"),

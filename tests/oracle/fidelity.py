@@ -26,8 +26,8 @@ TAIL = """
 ## Not compared with this Caffe
 
 - BatchNorm that normalises by the batch (TRAIN): wrong in this build of Caffe; checked against its formula instead
-  (tests/caffe/layers/test_batch_norm.py).
-- Clip, which this build lacks, likewise (tests/caffe/layers/test_clip.py).
+  (tests/caffe/layers/normalization/test_batch_norm.py).
+- Clip, which this build lacks, likewise (tests/caffe/layers/activation/test_clip.py).
 - GPU computation: the build has none.
 
 ## Differs by design

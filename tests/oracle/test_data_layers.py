@@ -101,7 +101,7 @@ def test_hdf5_rows_come_in_order_across_files(batch, hdf5_list, oracle: Oracle, 
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_hdf5_rows_are_shuffled_by_the_c_library(batch, hdf5_list, oracle: Oracle, record: Record, monkeypatch):
-    from fcn_repro.caffe import c_rand
+    from fcn_repro.caffe.random import c_rand
 
     monkeypatch.setattr(c_rand, "_process", c_rand.c_rand())  # as in a process that has just begun
     case = Case("batches", {"text": hdf5_data(hdf5_list, batch, "shuffle: true"), "passes": 12}, alone=True)

@@ -9,7 +9,7 @@ from tests.oracle.tables import all_layers
 
 RANDOM_LAYERS = 70  # of each type
 NOT_COMPARED_HERE = {
-    "Clip": "missing in the wheel: tests/caffe/layers/test_clip.py",
+    "Clip": "missing in the wheel: tests/caffe/layers/activation/test_clip.py",
     "Data": "test_data_layers.py",
     "DummyData": "test_random_numbers.py",
     "HDF5Data": "test_data_layers.py",

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fcn_repro import learning_curve
 from fcn_repro.caffe.proto import caffemodel
-from fcn_repro.datasets import mini
-from fcn_repro.datasets.reading import read_list
+from fcn_repro.datasets.file_readers import read_list
+from fcn_repro.datasets.mini import mini
 from fcn_repro.datasets.voc import sbd_files, voc_files
-from fcn_repro.folder import RunFolder
-from fcn_repro.report import headline, read_report
+from fcn_repro.evaluation.score_report import headline, read_report
+from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.training import train_log
+from tests.fixtures.random_weights import write_classifier
 from tests.oracle.comparison import Record
 from tests.oracle.oracle import Arrays
-from tests.random_weights import write_classifier
 from tools import real_caffe
 
 STAGES = ("mini-fcn32s", "mini-fcn16s", "mini-fcn8s")
@@ -112,7 +112,7 @@ def results(runs: list[RunFolder]) -> Arrays:
     """Losses and scores of a relay."""
     arrays = {}
     for run in runs:
-        losses = [float(row["loss"]) for row in learning_curve.read(run.log) if row["loss"]]
+        losses = [float(row["loss"]) for row in train_log.read(run.log) if row["loss"]]
         arrays[f"{run.experiment} loss"] = np.array(losses)
         arrays[f"{run.experiment} mean IU"] = np.array(headline(read_report(run.score))["mean_iu"])
     return arrays

@@ -7,8 +7,8 @@ import pytest
 
 from fcn_repro.caffe import CaffeError, Net
 from fcn_repro.caffe.proto import caffemodel
+from fcn_repro.datasets.download.fetch import member
 from fcn_repro.errors import DataError
-from fcn_repro.fetch import member
 from tests.oracle.comparison import Record
 from tests.oracle.oracle import Arrays, Case, Oracle, run_ours
 

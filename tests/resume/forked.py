@@ -12,12 +12,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn_repro.folder import RunFolder
-from fcn_repro.interruption import SIGNALS
-from fcn_repro.learning_curve import COLUMNS, read
-from fcn_repro.report import read_report
-from fcn_repro.solve import Recipe, solve
-from tests.tiny_run import write_run
+from fcn_repro.evaluation.score_report import read_report
+from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.system.signals import SIGNALS
+from fcn_repro.training.train_log import COLUMNS, read
+from fcn_repro.training.trainer import Recipe, solve
+from tests.fixtures.tiny_run import write_run
 from tools import program
 
 RECIPE = Recipe(rounds=2, steps=4)

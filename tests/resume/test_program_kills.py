@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from fcn_repro.folder import RunFolder
+from fcn_repro.model.run_folder import RunFolder
+from tests.fixtures.tiny_run import write_run
 from tests.resume.forked import outcome
 from tests.resume.test_kills import SEED
-from tests.tiny_run import write_run
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = RunFolder("mini-vgg16")  # a row of the table that starts from nothing; its prototxts are a tiny run's

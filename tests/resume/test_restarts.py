@@ -1,7 +1,7 @@
 """torchrun takes a run up again by itself when one of its ranks was killed."""
 
-from tests.ranked_run import torchrun
-from tests.tiny_run import write_run, write_voc
+from tests.fixtures.ranked_run import torchrun
+from tests.fixtures.tiny_run import write_run, write_voc
 
 
 def test_a_run_whose_rank_is_killed_ends_as_if_nothing_had_happened(tmp_path):

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from fcn_repro.adoption import Adoption
 from fcn_repro.datasets import DATASETS, PREPARE
+from fcn_repro.datasets.user.registry import Adoption
 from nets import FCNS, NETS, build
 from solvers.experiments import (
     ACCUM,

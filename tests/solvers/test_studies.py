@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fcn_repro.paper import tables
+from fcn_repro.analysis.paper_tables import tables
 from solvers.experiments import EXPERIMENTS, HALF, HEAVY, QUARTER
 from solvers.studies import DATA, STUDIES, rules, runs
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 import fcn_repro.datasets
 from fcn_repro.caffe.proto import prototxt
-from fcn_repro.folder import RunFolder
-from fcn_repro.palette import label_image
-from fcn_repro.report import headline, read_report
-from tests.random_weights import write_classifier
+from fcn_repro.drawing.palette import label_image
+from fcn_repro.evaluation.score_report import headline, read_report
+from fcn_repro.model.run_folder import RunFolder
+from tests.fixtures.random_weights import write_classifier
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fcn_repro.drawing.palette import save_label
 from fcn_repro.errors import DataError
-from fcn_repro.palette import save_label
 from tools import agree
 
 LABELS = np.zeros((10, 20), np.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fcn_repro.engine import caffe
-from tests.caffe.small_net import TRAINABLE, write
+from tests.fixtures.small_net import TRAINABLE, write
 from tools import caffe as tool
 from tools import program
 

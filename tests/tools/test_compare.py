@@ -4,10 +4,10 @@ import re
 import numpy as np
 import pytest
 
-from fcn_repro import paper
-from fcn_repro.report import build_report, write_report
-from fcn_repro.score import Score
-from fcn_repro.subsets import Subset
+from fcn_repro.analysis import paper_tables
+from fcn_repro.evaluation.class_subsets import Subset
+from fcn_repro.evaluation.evaluate import Score
+from fcn_repro.evaluation.score_report import build_report, write_report
 from tools import compare
 
 HIST = np.array([[90, 10], [20, 80]])  # mean IU (90/120 + 80/110) / 2
@@ -25,7 +25,7 @@ def printed(tmp_path, monkeypatch, capsys):
             facts = {"split": "seg11valid", "images": 736, **facts}
             scores = {"score": Score(facts.pop("hist", HIST), 0.0)}
             write_report(tmp_path / experiment / "score.json", build_report(facts, scores, []))
-        monkeypatch.setattr(compare, "measured", lambda: paper.measured(tmp_path))
+        monkeypatch.setattr(compare, "measured", lambda: paper_tables.measured(tmp_path))
         compare.main(argparse.Namespace())
         return capsys.readouterr().out.splitlines()
 

@@ -5,7 +5,7 @@ import pytest
 
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
-from fcn_repro.folder import CLASSIFIER_NETS, RunFolder
+from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder
 from tools import convolutionalise
 
 CLASSIFIER = "mini-vgg16"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from fcn_repro import deployment
 from fcn_repro.caffe.proto import caffe_pb2, prototxt
 from fcn_repro.datasets import DATASETS
-from fcn_repro.deployment import Deployment
+from fcn_repro.model import deploy_metadata
+from fcn_repro.model.deploy_metadata import Deployment
 from nets import PHASES
 from tools import emit
 
@@ -76,6 +76,6 @@ def test_refuses_bad_arguments(arguments: list, complaint: str, monkeypatch, cap
 
 def test_what_a_deploy_net_reads_and_says_lies_beside_it():
     emit.emit_experiment(emit.EXPERIMENTS["mini-fcn8s"])
-    note = deployment.read(Path("build/mini-fcn8s/deploy.json"))
+    note = deploy_metadata.read(Path("build/mini-fcn8s/deploy.json"))
     mini = DATASETS["mini"]
     assert note == Deployment(("color",), tuple(mini.mean_bgr), {"score": mini.class_names})

@@ -5,9 +5,9 @@ import pytest
 import torch
 from google.protobuf import text_format
 
-from fcn_repro.folder import CLASSIFIER_NETS, RunFolder, converted
-from tests.exchange.test_handing_on import message, write_net
-from tests.exchange.test_vgg16_weights import SMALL
+from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder, converted
+from tests.model.exchange.test_export import message, write_net
+from tests.model.exchange.test_torchvision_vgg16 import SMALL
 from tools import export, import_weights
 
 

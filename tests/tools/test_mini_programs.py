@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_repro import infer
 from fcn_repro.datasets import DATASETS, voc
-from fcn_repro.diagnosis import Diverged
-from fcn_repro.folder import RunFolder
-from fcn_repro.palette import label_image
-from fcn_repro.report import write_report
+from fcn_repro.drawing.palette import label_image
+from fcn_repro.evaluation.score_report import write_report
+from fcn_repro.inference import segmenter
+from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.training.divergence import Diverged
 from solvers.experiments import EXPERIMENTS
 from tools import mini, seeds, sweep
 
@@ -45,7 +45,9 @@ def test_the_table_sets_the_papers_stages_apart_from_ours():
 def test_the_sheet_has_a_column_per_stage(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     stages = list(mini.STAGES)
-    monkeypatch.setattr(infer, "Segmenter", lambda path: lambda image: np.full((20, 30), 1 + stages.index(path.name)))
+    monkeypatch.setattr(
+        segmenter, "Segmenter", lambda path: lambda image: np.full((20, 30), 1 + stages.index(path.name))
+    )
     image, label = voc.voc_files(mini.VOC, "a")
     lists = mini.VOC / "ImageSets" / "Segmentation" / "val.txt"
     for path in image, label, lists:

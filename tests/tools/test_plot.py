@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from fcn_repro.errors import DataError
-from fcn_repro.folder import RunFolder
-from tests.test_curves import log, row
+from fcn_repro.model.run_folder import RunFolder
+from tests.analysis.test_curves import log, row
 from tools import plot
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fcn_repro.cost.measurement import DidNotFit, Measurement
+from fcn_repro.analysis.cost.measurement import DidNotFit, Measurement
 from solvers.experiments import EXPERIMENTS
 from tools import profile, program
 from tools.sized_net import Point, SizedNet

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_repro import datasets, deployment
-from fcn_repro.deployment import Deployment
+from fcn_repro import datasets
+from fcn_repro.drawing.palette import voc_palette
 from fcn_repro.errors import DataError
-from fcn_repro.folder import RunFolder
-from fcn_repro.interruption import Interrupted
-from fcn_repro.palette import voc_palette
-from fcn_repro.report import headline, read_report
+from fcn_repro.evaluation.score_report import headline, read_report
+from fcn_repro.model import deploy_metadata
+from fcn_repro.model.deploy_metadata import Deployment
+from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.system.signals import Interrupted
 from solvers.experiments import EXPERIMENTS
-from tests.tiny_run import DEPLOY, SIZES, write_run
+from tests.fixtures.tiny_run import DEPLOY, SIZES, write_run
 from tools import infer, program, score, solve
 
 TINY = replace(EXPERIMENTS["voc-fcn32s"], name="tiny", init=None, iterations=(2, 30))
@@ -32,7 +33,7 @@ def folder(tmp_path, monkeypatch):
         monkeypatch.setattr(tool, "EXPERIMENTS", {"tiny": TINY})
     folder = RunFolder("tiny")
     folder.deploy.write_text(DEPLOY)
-    deployment.write(folder.facts, Deployment.of(datasets.DATASETS["voc"]))
+    deploy_metadata.write(folder.facts, Deployment.of(datasets.DATASETS["voc"]))
     monkeypatch.setattr(infer, "emit_experiment", lambda row: None)
     return folder
 

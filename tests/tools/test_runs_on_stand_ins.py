@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_repro import learning_curve
 from fcn_repro.datasets.nyud import NYUD_DIR, nyud_files
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
-from fcn_repro.folder import CLASSIFIER_NETS, RunFolder, converted
-from fcn_repro.report import read_report, sha256
+from fcn_repro.evaluation.score_report import read_report, sha256
+from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder, converted
+from fcn_repro.training import train_log
 from solvers.experiments import EXPERIMENTS, Regime
-from tests import stand_in_trees
-from tests.random_weights import write_classifier
+from tests.fixtures import stand_in_trees
+from tests.fixtures.random_weights import write_classifier
 from tools import check, emit, score, solve
 
 FAST = Regime(momentum=0.9, iter_size=1, normalize=True)  # to see a few steps make a difference
@@ -65,7 +65,7 @@ def test_a_whole_nyud_is_looked_through_and_every_fault_of_depth_and_hha_named(t
 
 
 def losses(run: str) -> list[float]:
-    rows = learning_curve.read(RunFolder(run).log)
+    rows = train_log.read(RunFolder(run).log)
     return [float(row["loss_per_pixel"]) for row in rows if row["loss_per_pixel"]]
 
 

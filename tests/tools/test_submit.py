@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from fcn_repro import datasets, deployment
-from fcn_repro.deployment import Deployment
+from fcn_repro import datasets
 from fcn_repro.errors import DataError
-from fcn_repro.folder import RunFolder
-from fcn_repro.solve import Recipe, solve
+from fcn_repro.model import deploy_metadata
+from fcn_repro.model.deploy_metadata import Deployment
+from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.training.trainer import Recipe, solve
 from solvers.experiments import EXPERIMENTS
-from tests.tiny_run import DEPLOY, SIZES, write_run
+from tests.fixtures.tiny_run import DEPLOY, SIZES, write_run
 from tools import submit
 
 PLACE = "results/VOC/Segmentation/comp6_val_cls"
@@ -23,7 +24,7 @@ def trained(tmp_path, monkeypatch):
     folder = write_run(tmp_path, snapshot=1000)
     solve(folder, Recipe(1, 5))
     folder.deploy.write_text(DEPLOY)
-    deployment.write(folder.facts, Deployment.of(datasets.DATASETS["voc"]))
+    deploy_metadata.write(folder.facts, Deployment.of(datasets.DATASETS["voc"]))
     rows = {"tiny": replace(EXPERIMENTS["voc-fcn32s"], name="tiny"), "mini-fcn8s": EXPERIMENTS["mini-fcn8s"]}
     monkeypatch.setattr(submit, "EXPERIMENTS", rows)
     monkeypatch.setattr(submit, "emit_experiment", lambda row: None)

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from fcn_repro.caffe import fast, fillers
+from fcn_repro.caffe import kernels
 from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.errors import CaffeError
-from fcn_repro.caffe.fast.pages import make_room
-from fcn_repro.caffe.memory_required import MemoryRequired
+from fcn_repro.caffe.kernels.malloc import make_room
+from fcn_repro.caffe.net.memory_required import MemoryRequired
 from fcn_repro.caffe.proto import stored_blob
+from fcn_repro.caffe.random import fillers
 from fcn_repro.caffe.synced_memory import Shape
-from fcn_repro.memory import VALUE_BYTES
+from fcn_repro.system.memory import VALUE_BYTES
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,9 @@ class Layer:
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Compute the tops' data."""
         inputs = self._as_taken(bottom)
-        if self.is_in_place and fast.on() and self.overwrite(inputs[0]):
+        if self.is_in_place and kernels.on() and self.overwrite(inputs[0]):
             return
-        if fast.on() and not self.is_in_place:
+        if kernels.on() and not self.is_in_place:
             for blob in top:
                 blob.let_go()
             make_room(self.room(bottom, top))
@@ -113,7 +114,7 @@ class Layer:
         """Compute the diffs of those bottoms that want one, and add to the parameters' diffs."""
         top_values = self._as_taken(top)
         top_diff = tuple(blob.gradient_as_it_lies if self.any_order else blob.gradient for blob in top)
-        if self.is_in_place and fast.on() and propagate_down[0]:
+        if self.is_in_place and kernels.on() and propagate_down[0]:
             if self.overwrite_gradient(top_diff[0], top_values[0]):
                 return
         diffs = self.gradients(self._as_taken(bottom), top_values, top_diff, tuple(propagate_down))

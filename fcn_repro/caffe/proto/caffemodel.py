@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fcn_repro.atomic import replacing
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto.stored_blob import StoredBlob, blob_pieces, read_blob
 from fcn_repro.caffe.proto.wire import BYTES, Field, Reader, key, size_of, tagged, varint
+from fcn_repro.system.atomic_write import replacing
 
 
 @dataclass

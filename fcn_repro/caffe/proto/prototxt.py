@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
-from fcn_repro import bounded
-from fcn_repro.atomic import replacing
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.proto.upgrade import upgrade_net, upgrade_solver
+from fcn_repro.system import untrusted_files
+from fcn_repro.system.atomic_write import replacing
 
 SHOWN = 200  # characters of a faulty line, or of what the parser says of it
 
@@ -59,7 +59,7 @@ def read(path: str | Path, kind: type[AnyMessage]) -> AnyMessage:
     Raises   CaffeError("Could not open file ...") or as `parse` does.
     """
     try:
-        text = bounded.read_text(path)
+        text = untrusted_files.read_text(path)
     except OSError as error:
         raise CaffeError(f"Could not open file {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -11,11 +11,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from fcn_repro.atomic import replacing
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import hdf5_file
 from fcn_repro.caffe.proto.stored_blob import StoredBlob, blob_pieces, read_blob
 from fcn_repro.caffe.proto.wire import BYTES, VARINT, Reader, key, size_of, tagged, varint
+from fcn_repro.system.atomic_write import replacing
 
 LAST = 2**31 - 1  # iteration; Caffe counts in 32 bits
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fcn_repro.caffe import CaffeError, layer_type_list
-from tests.caffe.layers.contract import Built, Promise, check_gradients, check_shapes
-from tests.caffe.layers.promises import PROMISES
+from tests.fixtures.layers.contract import Built, Promise, check_gradients, check_shapes
+from tests.fixtures.layers.promises import PROMISES
 
 # Layers that need files, arrays or a user's code, each with a test file of its own.
 ON_THEIR_OWN = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.caffe.layers.one_layer import OneLayer
+from tests.fixtures.layers.one_layer import OneLayer
 
 EQUAL = np.float32([[2, 2, 1]])
 

@@ -1,0 +1,62 @@
+"""What was measured of a net at a size, in files: as JSON with the facts of the machine, and its layers as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+from fcn_repro.analysis.cost.costs import Cost
+from fcn_repro.system.atomic_write import replacing
+
+MS = 1e3
+
+Record = Mapping[str, Any]  # passes, machine, and what `fcn_repro.analysis.cost.measurement.Measurement` has
+
+
+def write(stem: Path, costs: Sequence[Cost], record: Record) -> None:
+    """Write STEM.json and STEM.csv."""
+    layers = [fields(cost) for cost in costs]
+    for layer, forward, backward in zip(layers, record["layers_forward_s"], record["layers_backward_s"]):
+        layer.update(forward_ms=MS * forward, backward_ms=MS * backward)
+    write_csv(stem.with_suffix(".csv"), layers)
+    with replacing(stem.with_suffix(".json")) as file:
+        json.dump(record, file, indent=1)
+
+
+def known(stem: Path, facts: Mapping[str, object], passes: int) -> Record | None:
+    """What was measured before, if on a machine of these facts and by as many passes."""
+    path = stem.with_suffix(".json")
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return record if record["machine"] == facts and record["passes"] >= passes else None
+    except (ValueError, KeyError, TypeError):  # not one of ours: measure anew
+        return None
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write rows that have the same columns."""
+    with replacing(path) as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def fields(cost: Cost) -> dict[str, object]:
+    """A layer's cost as a row of the CSV."""
+    return {
+        "layer": cost.layer,
+        "type": cost.type,
+        "top": "x".join(map(str, cost.shape)),
+        "every_px": cost.grid.spacing if cost.grid else "",
+        "sees_px": cost.grid.sees if cost.grid else "",
+        "parameters": cost.parameters,
+        "learnt": cost.learnt,
+        "activation_bytes": cost.activations,
+        "gradient_bytes": cost.gradients,
+        "forward_flop": cost.forward,
+        "backward_flop": cost.backward,
+    }

@@ -1,0 +1,1 @@
+"""Layers of the chapter activation of Caffe's layer catalogue."""

@@ -1,0 +1,28 @@
+"""BNLL."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fcn_repro.caffe.layers.activation.neuron import NeuronLayer
+
+_LARGEST_EXPONENT = 50.0  # beyond it the derivative is 1 in float32 anyway
+
+
+class BNLL(NeuronLayer):
+    """log(1 + exp(x)), the binomial normal log likelihood.
+
+    Shapes   bottom[0] any; top[0] the same; in place, Caffe takes the derivative at y instead of x, and so does this
+    Source   caffe 9b89154 bnll_layer.cpp
+    """
+
+    def compute(self, *bottom: Tensor) -> Tensor:
+        """max(x, 0) + log(1 + exp(-|x|)), which cannot overflow."""
+        (x,) = bottom
+        return x.clamp(min=0) + torch.log(1 + torch.exp(-x.abs()))
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        """The logistic function."""
+        e = torch.exp(x.clamp(max=_LARGEST_EXPONENT))
+        return e / (e + 1)

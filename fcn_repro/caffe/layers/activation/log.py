@@ -1,0 +1,36 @@
+"""Log."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fcn_repro.caffe.layers.activation.logarithm import natural_log_of_base
+from fcn_repro.caffe.layers.activation.neuron import NeuronLayer
+from fcn_repro.caffe.synced_memory import Shape
+
+
+class Log(NeuronLayer):
+    """The logarithm to `base` of shift + scale * x.
+
+    Shapes   bottom[0] any; top[0] the same; in place Caffe's gradient is garbage, and this one is taken at y
+    Reads    log_param: base (-1 stands for e), scale, shift
+    Source   caffe 9b89154 log_layer.cpp
+    """
+
+    def prepare(self, *bottom: Shape) -> None:
+        """Check the base."""
+        self._log_base = natural_log_of_base(self, self.param.log_param.base)
+        if not self._log_base:
+            raise self.error("has base 1, to which there is no logarithm")
+
+    def compute(self, *bottom: Tensor) -> Tensor:
+        """Take the logarithm."""
+        return torch.log(self._argument(bottom[0])) / self._log_base
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        """scale / (ln(base) * (shift + scale * x))."""
+        return self.param.log_param.scale / self._log_base / self._argument(x)
+
+    def _argument(self, x: Tensor) -> Tensor:
+        return x * self.param.log_param.scale + self.param.log_param.shift

@@ -1,0 +1,1 @@
+"""Layers of the chapter common of Caffe's layer catalogue."""

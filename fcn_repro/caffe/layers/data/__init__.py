@@ -1,0 +1,1 @@
+"""Layers of the chapter data of Caffe's layer catalogue."""

@@ -1,0 +1,1 @@
+"""Layers of the chapter loss of Caffe's layer catalogue."""

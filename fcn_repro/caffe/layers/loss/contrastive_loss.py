@@ -1,0 +1,64 @@
+"""ContrastiveLoss."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fcn_repro.caffe.layers.base import exactly
+from fcn_repro.caffe.layers.loss.base_loss import LossLayer
+from fcn_repro.caffe.synced_memory import Shape
+
+_KEEPS_FINITE = 1e-4  # added to a distance before dividing by it
+
+
+class ContrastiveLoss(LossLayer):
+    """Pulls similar pairs together and pushes others apart up to a margin.
+
+    Shapes
+        bottom[0], bottom[1]   features (N, C)
+        bottom[2]              N numbers, not 0 (when cut towards zero) for a similar pair
+        top[0]                 () = sum / 2N of d^2 for similar pairs, max(margin - d, 0)^2 for others
+    Reads    contrastive_loss_param: margin, legacy_version (then others count max(margin - d^2, 0))
+    Source   caffe 9b89154 contrastive_loss_layer.cpp
+    """
+
+    bottoms = exactly(3)
+
+    def allow_force_backward(self, bottom_index: int) -> bool:
+        """To the features."""
+        return bottom_index != 2
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        """A scalar; flat features, and one number a pair."""
+        shapes = super().top_shapes(*bottom)
+        first, second, similar = bottom
+        if first[1:2] != second[1:2] or set(first[2:] + second[2:]) - {1}:
+            raise self.error(f"compares features of shapes {list(first)} and {list(second)}; expected two (N, C)")
+        if set(similar[1:]) - {1}:
+            raise self.error(f"needs one similarity a pair, not {list(similar)}")
+        return shapes
+
+    def compute(self, *bottom: Tensor) -> Tensor:
+        """The loss, and what the gradient multiplies the difference with."""
+        param = self.param.contrastive_loss_param
+        pairs = len(bottom[0])
+        self._difference = (bottom[0] - bottom[1].view(bottom[0].shape)).view(pairs, -1)
+        similar = bottom[2].view(pairs).long() != 0
+        squared = self._difference.square().sum(1)
+        if param.legacy_version:
+            short = param.margin - squared
+            apart, push = short.clamp(min=0), torch.ones_like(short)
+        else:
+            distance = squared.sqrt()
+            short = param.margin - distance
+            apart, push = short.clamp(min=0).square(), short / (distance + _KEEPS_FINITE)
+        self._pull = torch.where(similar, torch.ones_like(push), -push.masked_fill(short <= 0, 0))
+        return torch.where(similar, squared, apart).sum() / (2 * pairs)
+
+    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
+        """Along the difference for the first features, against it for the second."""
+        if wanted[2]:
+            raise self.error(f"cannot pass a gradient to its similarities, bottom {self.param.bottom[2]!r}")
+        d_first = self._difference * self._pull.unsqueeze(1) * (top_diff[0] / len(bottom[0]))
+        return [d_first.view(bottom[0].shape), -d_first.view(bottom[1].shape), None]

@@ -1,0 +1,1 @@
+"""Layers of the chapter normalization of Caffe's layer catalogue."""

@@ -1,0 +1,1 @@
+"""Layers of the chapter recurrent of Caffe's layer catalogue."""

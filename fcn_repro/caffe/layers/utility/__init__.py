@@ -1,0 +1,1 @@
+"""Layers of the chapter utility of Caffe's layer catalogue."""

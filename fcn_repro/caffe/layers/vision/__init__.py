@@ -1,0 +1,1 @@
+"""Layers of the chapter vision of Caffe's layer catalogue."""

@@ -1,0 +1,147 @@
+"""What Convolution and Deconvolution share: the filters, the bias, and torch's one operator for both."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fcn_repro.caffe.kernels.channels_last import order
+from fcn_repro.caffe.kernels.im2col_gemm import Gradients, Product
+from fcn_repro.caffe.layers.base import Layer, at_least
+from fcn_repro.caffe.layers.vision.conv_window import Window, convolution_window
+from fcn_repro.caffe.precision import factors
+from fcn_repro.caffe.synced_memory import Shape
+
+
+class FilterBank(Layer):
+    """Filters slid over every bottom alike, one top per bottom.
+
+    Source   caffe 9b89154 base_conv_layer.cpp
+    """
+
+    bottoms = tops = at_least(1)
+    equal_counts = True
+    may_be_in_place = False
+    copies = 1  # oneDNN computes in a layout of its own
+    transposed = False
+
+    def prepare(self, *bottom: Shape) -> None:
+        """Check the parameters and make the blobs: [0] filters, [1] bias if there is one."""
+        param = self.param.convolution_param
+        self.axis = self.canonical_axis(param.axis, len(bottom[0]))
+        self.window: Window = convolution_window(self, len(bottom[0]) - self.axis - 1)
+        self.group = param.group
+        self.channels = bottom[0][self.axis]
+        self.num_output = param.num_output
+        if self.num_output < 1:
+            raise self.error("has no num_output; expected at least 1")
+        if self.group < 1 or self.channels % self.group or self.num_output % self.group:
+            raise self.error(
+                f"has group {self.group}, which must divide both its {self.channels} bottom channels "
+                f"and its num_output {self.num_output}"
+            )
+        self.add_blob((*self.filter_channels(), *self.window.kernel), param.weight_filler)
+        if param.bias_term:
+            self.add_blob((self.num_output,), param.bias_filler)
+
+    def filter_channels(self) -> Shape:
+        """The first two dims of the filter blob."""
+        raise NotImplementedError
+
+    def spatial_shape(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """The top's spatial dims for the bottom's."""
+        raise NotImplementedError
+
+    def top_shapes(self, *bottom: Shape) -> list[Shape]:
+        """One top shape per bottom; all bottoms must have the first one's."""
+        for shape in bottom:
+            if shape != bottom[0]:
+                raise self.error(f"has bottoms of shapes {list(bottom[0])} and {list(shape)}; they must be equal")
+        if len(bottom[0]) - self.axis - 1 != len(self.window.kernel):
+            raise self.error(f"was set up for {len(self.window.kernel)} spatial axes and got {list(bottom[0])}")
+        if bottom[0][self.axis] != self.channels:
+            raise self.error(f"was set up for {self.channels} channels and got {bottom[0][self.axis]}")
+        size = self.spatial_shape(bottom[0][self.axis + 1 :])
+        if any(n < 1 for n in size):
+            raise self.error(f"would make a top of size {list(size)} from a bottom of shape {list(bottom[0])}")
+        return [(*bottom[0][: self.axis], self.num_output, *size)] * len(bottom)
+
+    def compute(self, *bottom: Tensor) -> tuple[Tensor, ...]:
+        """Each bottom with the filters slid over it, plus the bias."""
+        return tuple(self._filtered(x) for x in bottom)
+
+    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
+        """Through the filters to every bottom; filter and bias gradients add up over the bottoms."""
+        has_bias = len(self.blobs) > 1
+        learned = (self.param_propagate_down[0], has_bias and self.param_propagate_down[1])
+        weight, group = (self.blobs[0].tensor, self.group) if learned[0] else self.filters()
+        found: list[Tensor | None] = []
+        for x, dy, want in zip(bottom, top_diff, wanted, strict=True):
+            if not (want or any(learned)):
+                found.append(None)
+                continue
+            batch = self._batched(x)
+            dx, d_weight, d_bias = self._gradients(batch, self._batched(dy), weight, group, [want, *learned])
+            for index, (gradient, learn) in enumerate(zip((d_weight, d_bias), learned, strict=True)):
+                if isinstance(gradient, Product):
+                    self.blobs[index].promise_gradient(gradient)
+                elif learn and gradient is not None:
+                    self.accumulate(index, gradient.to(x.dtype))
+            if dx is not None:
+                dx = dx.to(x.dtype, memory_format=order(batch))
+                dx = dx if self.axis == 1 else dx.view(x.shape)  # a view of one map forgets its batch's stride
+            found.append(dx)
+        return found
+
+    def _filtered(self, x: Tensor) -> Tensor:
+        weight, group = self.filters()
+        bias = self.blobs[1].tensor if len(self.blobs) > 1 else None
+        if not self.window.kernel:
+            return self._pointwise(self._batched(x), weight, bias).view(*x.shape[: self.axis], self.num_output)
+        y = self._slid(self._batched(x), weight, bias, group)
+        return y if self.axis == 1 else y.view(*x.shape[: self.axis], *y.shape[1:])
+
+    def _slid(self, x: Tensor, weight: Tensor, bias: Tensor | None, group: int) -> Tensor:
+        """The top of one bottom, which has one axis before the channels."""
+        kind = factors(weight)
+        bias = None if bias is None else bias.to(kind)
+        return torch.convolution(x.to(kind), weight.to(kind), bias, *self._geometry(group)).to(x.dtype)
+
+    def _gradients(self, x: Tensor, dy: Tensor, weight: Tensor, group: int, wanted: list[bool]) -> Gradients:
+        """Of one bottom, which has one axis before the channels, of the filters and of the bias: those wanted."""
+        if not self.window.kernel:
+            return self._pointwise_gradients(x, dy)
+        bias_sizes = [self.num_output] if len(self.blobs) > 1 else None
+        dy = dy.contiguous(memory_format=order(x))
+        dy, x, weight = (each.to(factors(weight)) for each in (dy, x, weight))
+        return torch.ops.aten.convolution_backward(dy, x, weight, bias_sizes, *self._geometry(group), wanted)
+
+    def filters(self) -> tuple[Tensor, int]:
+        """The filters for torch's operator, and in how many groups they are."""
+        return self.blobs[0].tensor, self.group
+
+    def _geometry(self, group: int) -> tuple:
+        window = self.window
+        no_output_padding = [0] * len(window.kernel)
+        return window.stride, window.pad, window.dilation, self.transposed, no_output_padding, group
+
+    def _batched(self, x: Tensor) -> Tensor:
+        """The axes before the channels as one."""
+        return x if self.axis == 1 else x.reshape(-1, *x.shape[self.axis :])
+
+    # A filter without spatial axes is a matrix per group, which torch's convolution does not take.
+
+    def _matrix(self, weight: Tensor) -> Tensor:
+        grouped = weight.view(self.group, -1, weight.shape[1])
+        return grouped if self.transposed else grouped.transpose(1, 2)  # (group, in, out)
+
+    def _pointwise(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        y = torch.einsum("ngi,gio->ngo", x.view(len(x), self.group, -1), self._matrix(weight)).reshape(len(x), -1)
+        return y if bias is None else y + bias
+
+    def _pointwise_gradients(self, x: Tensor, dy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        weight = self.blobs[0].tensor
+        grouped_x, grouped_dy = (t.view(len(t), self.group, -1) for t in (x, dy))
+        dx = torch.einsum("ngo,gio->ngi", grouped_dy, self._matrix(weight)).reshape(x.shape)
+        d_weight = torch.einsum("ngi,ngo->" + ("gio" if self.transposed else "goi"), grouped_x, grouped_dy)
+        return dx, d_weight.reshape(weight.shape), dy.sum(0)

@@ -1,0 +1,41 @@
+"""Deconvolution."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from fcn_repro.caffe.kernels.interpolation import Diagonal
+from fcn_repro.caffe.layers.vision.base_convolution import FilterBank
+from fcn_repro.caffe.synced_memory import Shape
+
+
+class Deconvolution(FilterBank):
+    """Transposed convolution: every bottom pixel adds its multiple of the filter to the top; `pad` is then cut off.
+
+    Shapes
+        bottom[i]   (N, C, H, W), or any number of axes after `axis`; all bottoms alike
+        top[i]      (N, num_output, OH, OW) with OH = stride*(H-1) + dilation*(kernel-1)+1 - 2*pad
+        blobs       [0] (C, num_output/group, kernel, kernel)   [1] (num_output)
+    Reads    convolution_param
+    Source   caffe 9b89154 deconv_layer.cpp; PAMI section 4.3 (upsampling is backwards convolution)
+    """
+
+    transposed = True
+
+    def prepare(self, *bottom: Shape) -> None:
+        """See FilterBank."""
+        super().prepare(*bottom)
+        self._diagonal = Diagonal()
+
+    def filters(self) -> tuple[Tensor, int]:
+        """One filter per channel where the others are zero, as in bilinear interpolation."""
+        own = self._diagonal.of(self.blobs[0]) if self.group == 1 else None
+        return super().filters() if own is None else (own, self.channels)
+
+    def filter_channels(self) -> Shape:
+        """(C, num_output/group)."""
+        return self.channels, self.num_output // self.group
+
+    def spatial_shape(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """The inverse of the convolution's rule."""
+        return self.window.deconvolved(size)

@@ -1,0 +1,1 @@
+"""The net: built from a NetParameter, run forward and backward, loaded and saved."""

@@ -1,0 +1,1 @@
+"""Solvers: update rules, learning rate policies, data-parallel training."""

@@ -1,0 +1,89 @@
+"""ILSVRC's classes and the WordNet concepts above them, as the challenge's development kit lists them.
+
+meta.mat    a struct array `synsets` of MATLAB 5: ILSVRC2012_ID, WNID (as n02084071), words, num_children, children
+            (IDs); what has no children is one of the 1000 classes
+Order       The outputs of Caffe's classifiers are the classes in the order of their WNIDs.
+Not run     on the real file, which cannot be had here, but on one of the same layout made by the tests.
+Source      ILSVRC 2012 development kit, readme.txt; caffe 9b89154 data/ilsvrc12: synset_words.txt is ordered by WNID
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+
+from fcn_repro.datasets import mat_file
+from fcn_repro.datasets.file_readers import DAMAGED_MAT, unreadable
+from fcn_repro.errors import DataError
+
+
+@dataclass(frozen=True)
+class Synset:
+    """A concept: what ILSVRC and WordNet call it, its names, and the IDs of the concepts right below it."""
+
+    id: int
+    wnid: str
+    words: tuple[str, ...]
+    children: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.wnid} ({self.words[0]})"
+
+
+class Synsets:
+    """The concepts of meta.mat and their hierarchy."""
+
+    def __init__(self, synsets: Sequence[Synset]) -> None:
+        self.by_id = {synset.id: synset for synset in synsets}
+        leaves = sorted(synset.wnid for synset in synsets if not synset.children)
+        self.outputs = {wnid: output for output, wnid in enumerate(leaves)}
+
+    def find(self, concept: str) -> Synset:
+        """The concept of a WNID or a name; upper and lower case are the same.
+
+        Raises   DataError when there is none, or when several have that name
+        """
+        wanted = concept.lower()
+        found = [s for s in self.by_id.values() if wanted == s.wnid or wanted in map(str.lower, s.words)]
+        if len(found) != 1:
+            those = f"; it may be {', '.join(map(str, found))}" if found else ""
+            raise DataError(f"{len(found)} concepts are called {concept!r}{those}. Expected one WNID, as n02084071")
+        return found[0]
+
+    def classes(self, synset: Synset) -> list[int]:
+        """The classifier's outputs that are a concept or lie anywhere below it, each once."""
+        reached, todo = set(), [synset.id]
+        while todo:
+            synset_id = todo.pop()
+            if synset_id not in reached:
+                reached.add(synset_id)
+                todo += self.by_id[synset_id].children
+        wnids = (self.by_id[synset_id].wnid for synset_id in reached)
+        return sorted(self.outputs[wnid] for wnid in wnids if wnid in self.outputs)
+
+
+def read_synsets(path: Path) -> Synsets:
+    """Read the development kit's meta.mat.
+
+    Raises   DataError when it is missing, damaged or of another layout
+    """
+    try:
+        table = mat_file.load(path, "synsets", squeeze_me=True)["synsets"]
+        synsets = [_synset(row) for row in np.atleast_1d(table)]
+    except DAMAGED_MAT as error:
+        raise unreadable(path, "meta.mat of ILSVRC's development kit, with synsets", error) from error
+    known = {synset.id for synset in synsets}
+    for synset in synsets:
+        strange = sorted(set(synset.children) - known)
+        if strange:
+            raise DataError(f"{path}: {synset} has a child {strange[0]}; expected one of its {len(known)} IDs")
+    return Synsets(synsets)
+
+
+def _synset(row: np.void) -> Synset:
+    children = np.atleast_1d(row["children"])[: int(row["num_children"])]
+    words = tuple(str(row["words"]).split(", "))
+    return Synset(int(row["ILSVRC2012_ID"]), str(row["WNID"]), words, tuple(int(child) for child in children))

@@ -1,0 +1,1 @@
+"""The mini data set: scenes of real silhouettes, made on the spot."""

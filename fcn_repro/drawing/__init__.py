@@ -1,0 +1,1 @@
+"""Images that the project draws: palettes, sheets of images, net diagrams."""

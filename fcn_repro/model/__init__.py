@@ -1,0 +1,1 @@
+"""A net as files: the run folder, weights, surgery, and what follows from the prototxt alone."""

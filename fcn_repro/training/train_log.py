@@ -1,0 +1,99 @@
+"""log.csv: the learning curve of a run, a row per stretch of iterations, with the score where there is one."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fcn_repro.evaluation.evaluate import Score
+from fcn_repro.evaluation.metrics import METRICS
+from fcn_repro.system.atomic_write import naming, replacing
+
+COLUMNS = (
+    "iteration",  # updates made
+    "loss",  # mean over the row's iterations, as Caffe reports it; summed over heads
+    "loss_per_pixel",  # the same in nats per pixel that counts; of the first head
+    *METRICS,  # of the first head, 0 to 1
+    "seconds",  # of training since the run began, scoring left out
+    "images_per_s",  # over the row's iterations
+    "shortened",  # "yes" where the run is shorter than its recipe
+)
+
+
+@dataclass
+class Stretch:
+    """The iterations since the last row: what the next will be made of. It is kept with a snapshot, as JSON."""
+
+    losses: list[tuple[float, float]] = field(default_factory=list)  # of each iteration, and per pixel
+    seconds: float = 0.0
+    images: int = 0
+
+    def note(self, loss: float, loss_per_pixel: float, seconds: float, images: int) -> None:
+        """Take in an iteration: its losses, the time it took and the images it saw."""
+        self.losses.append((loss, loss_per_pixel))
+        self.seconds += seconds
+        self.images += images
+
+    def row(self) -> tuple[float, float, float, int]:
+        """What `LearningCurve.add` wants of it: mean losses, seconds, images."""
+        loss, loss_per_pixel = (sum(column) / len(self.losses) for column in zip(*self.losses))
+        return loss, loss_per_pixel, self.seconds, self.images
+
+
+class LearningCurve:
+    """Writes log.csv; opening it drops the rows past `iteration`, which a resumed run will write again."""
+
+    def __init__(self, path: Path, iteration: int, shortened: bool) -> None:
+        self._path, self._shortened = path, "yes" if shortened else "no"
+        self._rows = [row for row in read(path) if int(row["iteration"]) <= iteration]
+        self._rewrite()
+
+    def add(self, iteration: int, loss: float, loss_per_pixel: float, seconds: float, images: int) -> None:
+        """Add a row: mean losses over a stretch that ended at `iteration`, the time it took and the images it saw.
+
+        Raises   OSError naming the file; after it returned, the row is on the disk for good.
+        """
+        row = {
+            **self._row(iteration, seconds),
+            "loss": f"{loss:.6g}",
+            "loss_per_pixel": f"{loss_per_pixel:.6g}",
+            "images_per_s": f"{images / seconds:.4g}",
+        }
+        self._rows.append(row)
+        with naming(self._path), open(self._path, "a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(row)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def add_score(self, iteration: int, score: Score) -> None:
+        """Put a score into the row of its iteration, which is the last; after a kill that row may be missing."""
+        if not self._rows or self._rows[-1]["iteration"] != str(iteration):
+            self._rows.append(self._row(iteration, 0.0))
+        self._rows[-1].update({metric: f"{score[metric]:.6f}" for metric in METRICS})
+        self._rewrite()
+
+    @property
+    def last_mean_iu(self) -> str:
+        """What the progress bar says of the last score; empty before the first."""
+        scored = [row for row in self._rows if row.get("mean_iu")]
+        return f"mean IU {100 * float(scored[-1]['mean_iu']):.2f} at {scored[-1]['iteration']}" if scored else ""
+
+    def _row(self, iteration: int, seconds: float) -> dict[str, str]:
+        before = float(self._rows[-1]["seconds"]) if self._rows else 0.0
+        return {"iteration": str(iteration), "seconds": f"{before + seconds:.3f}", "shortened": self._shortened}
+
+    def _rewrite(self) -> None:
+        with replacing(self._path) as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self._rows)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a log.csv, every cell as text and blank where nothing was measured; none if there is no such file."""
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row["shortened"]]  # a kill may leave the last row cut short

@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fcn_repro.analysis.cost import measurement
+from fcn_repro.analysis.cost.costs import fed
+from fcn_repro.analysis.cost.measurement import DidNotFit, Job, all_passes, measure, measured
+from fcn_repro.engine import caffe
+from fcn_repro.system import memory
+from nets import build
+from tests.analysis.cost.test_costs import DATA
+
+
+def job(folder: Path, phase: str, passes: int = 2, side: int = 40) -> Job:
+    message = fed(build("vgg16-mini-8s", phase, DATA), {"data": (1, 3, side, side), "label": (1, 1, side, side)})
+    (folder / "net.prototxt").write_text(str(message))
+    learning = phase == "train"
+    return Job(folder / "net.prototxt", learning, passes, -1, "net", 1, 0, all_passes(learning, passes))
+
+
+@pytest.fixture(autouse=True)
+def without_a_limit(monkeypatch):
+    """A limit would stay with the process that runs the tests."""
+    monkeypatch.setattr(memory, "limit", lambda n: None)
+
+
+@pytest.mark.parametrize("phase", ["deploy", "train"])
+def test_a_measurement_has_every_layer_and_every_pass_that_counts(tmp_path, phase):
+    todo = job(tmp_path, phase)
+    found = measure(todo)
+    layers = len(caffe.Net(str(todo.net), caffe.TRAIN if todo.learning else caffe.TEST).layers)
+    assert len(found.layers_forward_s) == len(found.layers_backward_s) == layers
+    assert len(found.forward_s) == 2 and min(found.forward_s) > 0
+    assert len(found.backward_s) == 2 * todo.learning
+    assert (sum(found.layers_backward_s) > 0) == todo.learning
+    assert found.peak_bytes > 0
+
+
+@pytest.mark.parametrize("phase", ["deploy", "train"])
+def test_progress_ends_at_the_passes_that_were_announced(tmp_path, monkeypatch, phase):
+    bars = []
+    monkeypatch.setattr(measurement, "Progress", lambda *args: bars.append(args) or Bar())
+    todo = job(tmp_path, phase)
+    Bar.done = 0
+    measure(todo)
+    assert bars == [(todo.total, "net", "GFLOP", 0)]
+    assert Bar.done == todo.total
+
+
+class Bar:
+    done = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def advance(self, n):
+        Bar.done += n
+
+
+def test_whole_passes_that_count_are_those_in_which_the_border_is_kept(tmp_path, monkeypatch):
+    """From the third picture on the engine runs most of a net that tests as one: see fcn_repro/caffe/padding_cache/border.py."""
+    told = []
+    forward = measurement.timing.forward
+
+    def watched(net):
+        told.append({stretch.first: sum(plan.pictures for plan in stretch._plans.values() if plan)
+                     for stretch in net._stretches.values()})  # fmt: skip
+        return forward(net)
+
+    monkeypatch.setattr(measurement.timing, "forward", watched)
+    measure(job(tmp_path, "deploy"))
+    counted = told[-2:]
+    assert counted and all(min(pictures.values()) >= 2 for pictures in counted)
+
+
+def test_weights_keep_the_spread_of_what_they_pass_on(tmp_path):
+    net = caffe.Net(str(job(tmp_path, "deploy").net), caffe.TEST)
+    measurement.fill(net)
+    net.forward()
+    first, last = (net.blobs[name].data.std() for name in ("conv1_2", "fc7"))
+    assert 0.1 < last / first < 10
+    assert np.count_nonzero(net.params["upscore8"][0].data) == 21 * 16 * 16  # diagonal
+    assert not np.array(net.params["conv1_1"][1].data).any()
+
+
+def test_a_process_of_its_own_measures_and_tells(tmp_path):
+    found = measured(job(tmp_path, "deploy", passes=1))
+    assert len(found.forward_s) == 1 and found.peak_bytes > 0
+
+
+def test_what_does_not_fit_is_refused_and_not_killed(tmp_path, monkeypatch):
+    def fail(net):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes.\nBacktrace")
+
+    monkeypatch.setattr(measurement, "fill", fail)
+    with pytest.raises(DidNotFit, match=r"^DefaultCPUAllocator: .* 99 bytes\.$"):
+        measure(job(tmp_path, "deploy"))
+
+
+def test_an_image_that_no_memory_holds_does_not_fit(tmp_path):
+    with pytest.raises(DidNotFit, match="memory"):
+        measured(job(tmp_path, "deploy", side=200_000))
+
+
+def test_what_the_engine_says_of_a_net_is_passed_on(tmp_path):
+    todo = job(tmp_path, "deploy")
+    todo.net.write_text(todo.net.read_text().replace("dim: 40", "dim: -1"))
+    with pytest.raises(RuntimeError, match=str(todo.net)):
+        measured(todo)

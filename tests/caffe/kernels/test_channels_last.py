@@ -1,0 +1,99 @@
+"""With bf16, maps lie channels last from the picture on for layers that take them so, and in C order for all others."""
+
+import numpy as np
+import pytest
+import torch
+
+from fcn_repro import caffe
+from fcn_repro.caffe import kernels
+from fcn_repro.caffe.kernels import channels_last
+from tests.fixtures.small_net import write
+
+NET = """
+force_backward: true
+layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 15 dim: 12 } } }
+layer { name: "a" type: "Convolution" bottom: "data" top: "a" convolution_param { num_output: 16 kernel_size: 3 pad: 4
+        weight_filler { type: "xavier" } bias_filler { type: "constant" value: 0.3 } } }
+layer { name: "rectified" type: "ReLU" bottom: "a" top: "a" }
+layer { name: "b" type: "Convolution" bottom: "a" top: "b" convolution_param { num_output: 24 kernel_size: 3
+        weight_filler { type: "xavier" } } }
+layer { name: "apart" type: "ReLU" bottom: "b" top: "apart" }
+layer { name: "pool" type: "Pooling" bottom: "apart" top: "pool" pooling_param { pool: %s kernel_size: 2 stride: 2 } }
+layer { name: "sigmoid" type: "Sigmoid" bottom: "pool" top: "sigmoid" }
+layer { name: "c" type: "Convolution" bottom: "sigmoid" top: "c" convolution_param { num_output: 8 kernel_size: 3
+        weight_filler { type: "xavier" } } }
+layer { name: "sum" type: "Reduction" bottom: "c" top: "sum" loss_weight: 1 }
+"""
+ONWARD = ["a", "b", "apart", "pool"]  # from the picture to the first layer that wants C order
+
+
+def lies_last(x: torch.Tensor) -> bool:
+    return channels_last.order(x) == torch.channels_last
+
+
+def passed(folder, pool: str = "MAX", phase: int = caffe.TRAIN) -> caffe.Net:
+    caffe.set_random_seed(3)
+    net = caffe.Net(write(folder, NET % pool), phase)
+    net.blobs["data"].data[...] = np.random.default_rng(1).normal(0, 50, net.blobs["data"].data.shape)
+    net.forward()
+    return net
+
+
+@pytest.fixture
+def bf16(monkeypatch):
+    monkeypatch.setenv("PRECISION", "bf16")
+
+
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
+def test_maps_lie_so_from_the_picture_to_a_layer_that_wants_c_order(tmp_path, bf16, phase):
+    net = passed(tmp_path, phase=phase)
+    lying = [name for name, blob in net.blobs.items() if lies_last(blob.tensor_as_it_lies)]
+    assert lying == ONWARD[:-1]  # the last was turned for who read it
+    net.backward()
+    gradients = {name: lies_last(blob.gradient_as_it_lies) for name, blob in net.blobs.items()}
+    assert gradients["a"] and gradients["apart"]  # made by a convolution and by pooling, of bottoms that lie so
+    assert not gradients["data"] and not gradients["sigmoid"]
+
+
+@pytest.mark.parametrize("pool", ["MAX", "AVE"])
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
+def test_whoever_looks_sees_the_numbers_of_the_plain_path_in_c_order(tmp_path, bf16, pool, phase):
+    found = passed(tmp_path, pool, phase)
+    found.backward()
+    with kernels.off():
+        expected = passed(tmp_path, pool, phase)
+        expected.backward()
+        assert not any(lies_last(blob.tensor_as_it_lies) for blob in expected.blobs.values())
+    pairs = [(found.blobs[name], blob) for name, blob in expected.blobs.items()]
+    for name, blobs in expected.params.items():
+        pairs += zip(found.params[name], blobs, strict=True)
+    for one, other in pairs:
+        for seen, plain in (one.data, other.data), (one.diff, other.diff):
+            assert seen.flags.c_contiguous
+            np.testing.assert_allclose(seen, plain, rtol=0, atol=2**-6 * np.abs(plain).max())
+    assert expected.params["a"][0].diff.any()
+
+
+@pytest.mark.parametrize(
+    "precision, shape, begins",
+    [
+        ("bf16", (1, 3, 9, 9), True),
+        ("bf16", (2, 7, 9, 9), True),
+        ("bf16", (1, 8, 9, 9), False),
+        ("bf16", (1, 3, 9), False),
+        ("bf16", (1, 3, 9, 9, 9), False),
+        ("f32", (1, 3, 9, 9), False),
+    ],
+)
+def test_it_begins_with_pictures_and_with_bf16(monkeypatch, precision, shape, begins):
+    monkeypatch.setenv("PRECISION", precision)
+    x = torch.rand(shape)
+    begun = channels_last.begun(x)
+    assert lies_last(begun) is begins and torch.equal(begun, x)
+    with kernels.off():
+        assert channels_last.begun(x) is x
+
+
+def test_a_map_that_lies_both_ways_is_in_c_order():
+    assert not lies_last(torch.rand(1, 1, 5, 4).contiguous(memory_format=torch.channels_last))
+    assert not lies_last(torch.rand(1, 5, 1, 1).contiguous(memory_format=torch.channels_last))

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fcn_repro.caffe import CaffeError
+from fcn_repro.caffe.random import rng
+from fcn_repro.caffe.proto import caffe_pb2
+from tests.fixtures.layers.one_layer import OneLayer
+
+lmdb = pytest.importorskip("lmdb", reason="the Data layer needs Python's lmdb package")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    with lmdb.open(str(tmp_path / "db"), map_size=2**20) as environment, environment.begin(write=True) as transaction:
+        for index in range(3):
+            datum = caffe_pb2.Datum(channels=1, height=2, width=2, data=bytes([index, 1, 2, 255]), label=index)
+            transaction.put(b"%d" % index, datum.SerializeToString())
+    return tmp_path / "db"
+
+
+def layer(source: Path, more: str = "", backend: str = "LMDB") -> OneLayer:
+    rng.set_random_seed(1)
+    return OneLayer(
+        "Data",
+        (),
+        f'data_param {{ source: "{source}" batch_size: 2 backend: {backend} }} transform_param {{ {more} }}',
+        2,
+    )
+
+
+def test_reads_records_by_key_around_and_around(source):
+    built = layer(source)
+    assert built.forward()[:, 0].tolist() == [[[0, 1], [2, 255]], [[1, 1], [2, 255]]]
+    assert built.top[1].data.tolist() == [0, 1]
+    built.forward()
+    assert built.top[1].data.tolist() == [2, 0]
+
+
+def test_mirrors_about_half_of_the_items_left_to_right(source):
+    built = layer(source, "mirror: true")
+    corners = [float(built.forward()[0, 0, 1, 0]) for _ in range(40)]
+    assert set(corners) == {2, 255}
+    assert 8 < corners.count(255) < 32
+
+
+def test_refuses_leveldb_with_the_reason(source):
+    with pytest.raises(
+        CaffeError, match="asks for Data backend LEVELDB, unsupported here: .*convert the data base to LMDB"
+    ):
+        layer(source, backend="LEVELDB")
+
+
+def test_refuses_a_crop_larger_than_the_image(source):
+    with pytest.raises(CaffeError, match="crops 3 pixels from an image of 2 x 2"):
+        layer(source, "crop_size: 3")
+
+
+def test_refuses_a_missing_data_base(tmp_path):
+    with pytest.raises(CaffeError, match="Could not open the LMDB"):
+        layer(tmp_path / "none")
+
+
+def test_refuses_two_kinds_of_mean(source):
+    with pytest.raises(CaffeError, match="both mean_file and mean_value"):
+        layer(source, "mean_file: 'x' mean_value: 1")
+
+
+def test_reads_float_data(tmp_path):
+    with lmdb.open(str(tmp_path / "db"), map_size=2**20) as environment, environment.begin(write=True) as transaction:
+        datum = caffe_pb2.Datum(channels=2, height=1, width=1, float_data=[0.5, -3])
+        transaction.put(b"0", datum.SerializeToString())
+    assert layer(tmp_path / "db").forward()[0].ravel().tolist() == [0.5, -3]
+    assert np.float32(layer(tmp_path / "db", "scale: 2").forward()[1].ravel()).tolist() == [1, -6]

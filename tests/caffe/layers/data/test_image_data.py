@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcn_repro.caffe import CaffeError
+from fcn_repro.caffe.random import rng
+from fcn_repro.caffe.data_transformer import resize
+from fcn_repro.caffe.proto import caffe_pb2
+from tests.fixtures.layers.one_layer import OneLayer
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for index in range(5):
+        rgb = np.zeros((4, 6, 3), np.uint8) + np.uint8([10 * index, 1, 2])
+        Image.fromarray(rgb).save(tmp_path / f"image {index}.png")
+    (tmp_path / "list.txt").write_text("".join(f"image {index}.png {index}\n" for index in range(5)))
+    return tmp_path
+
+
+def layer(folder: Path, more: str = "batch_size: 2", transform: str = "", phase: int = caffe_pb2.TRAIN) -> OneLayer:
+    rng.set_random_seed(1)
+    return OneLayer(
+        "ImageData",
+        (),
+        f'image_data_param {{ source: "{folder / "list.txt"}" root_folder: "{folder}/" {more} }} '
+        f"transform_param {{ {transform} }}",
+        tops=2,
+        phase=phase,
+    )
+
+
+def labels(built: OneLayer) -> list[float]:
+    """Those of the next batch."""
+    built.forward()
+    return built.top[1].data.tolist()
+
+
+def test_reads_images_in_order_as_blue_green_red(folder):
+    built = layer(folder)
+    assert built.forward().shape == (2, 3, 4, 6)
+    assert built.top[0].data[1, :, 0, 0].tolist() == [2, 1, 10]
+    assert built.top[1].data.tolist() == [0, 1]
+    assert [labels(built) for _ in range(2)] == [[2, 3], [4, 0]]
+
+
+def test_shuffles_at_the_start_and_at_every_turn(folder):
+    built = layer(folder, "batch_size: 5 shuffle: true")
+    turns = [labels(built) for _ in range(3)]
+    assert all(sorted(turn) == [0, 1, 2, 3, 4] for turn in turns)
+    assert len({tuple(turn) for turn in turns}) > 1
+
+
+def test_skips_at_most_that_many(folder):
+    built = layer(folder, "batch_size: 1 rand_skip: 3")
+    built.forward()
+    assert built.top[1].data[0] in (0, 1, 2)
+
+
+def test_crops_the_centre_in_test_and_subtracts_the_mean_before_scaling(folder):
+    built = layer(folder, "batch_size: 1", "crop_size: 2 mean_value: 1 scale: 0.5", caffe_pb2.TEST)
+    assert built.forward()[0, :, 0, 0].tolist() == [0.5, 0, -0.5]
+    assert built.top[0].dims == (1, 3, 2, 2)
+
+
+def test_reads_grey_images_of_another_size(folder):
+    assert layer(folder, "batch_size: 1 is_color: false new_height: 3 new_width: 5").forward().shape == (1, 1, 3, 5)
+
+
+def test_resizing_keeps_a_ramp_a_ramp():
+    ramp = np.uint8(np.arange(0, 200, 20))[None, None].repeat(4, 1)
+    assert resize(ramp, 4, 20)[0, 0].tolist() == [0, 5, *range(15, 180, 10), 180][:20]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("new_height: 3", "it needs both or neither"),
+        ("batch_size: 0", "has batch_size 0"),
+        ("new_height: 3 new_width: 2000000000", "resizes to 3 x 2000000000; expected at most 32767 pixels a side"),
+    ],
+)
+def test_refuses_impossible_sizes_and_empty_batches(folder, more, message):
+    with pytest.raises(CaffeError, match=message):
+        layer(folder, more)
+
+
+def test_names_the_image_that_is_missing(folder):
+    (folder / "image 0.png").unlink()
+    with pytest.raises(CaffeError, match="Could not load .*image 0.png"):
+        layer(folder)

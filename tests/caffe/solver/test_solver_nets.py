@@ -1,0 +1,105 @@
+import pytest
+
+from fcn_repro import caffe
+from fcn_repro.caffe.errors import CaffeError
+from tests.fixtures.small_net import write
+
+NET = """
+name: "{}"
+layer {{ name: "always" type: "Input" top: "x" input_param {{ shape {{ dim: 1 }} }} }}
+layer {{ name: "train" type: "Silence" bottom: "x" include {{ phase: TRAIN }} }}
+layer {{ name: "test" type: "Silence" bottom: "x" include {{ phase: TEST }} }}
+layer {{ name: "deep" type: "Silence" bottom: "x" include {{ min_level: 2 }} }}
+layer {{ name: "a" type: "Silence" bottom: "x" include {{ stage: "a" }} }}
+layer {{ name: "b" type: "Silence" bottom: "x" include {{ stage: "b" }} }}
+"""
+INLINE = "{ " + NET.format("inline") + " }"
+
+
+@pytest.fixture
+def solver(tmp_path):
+    for name in ("one", "two"):
+        write(tmp_path, NET.format(name), f"{name}.prototxt")
+
+    def make(text: str) -> caffe.SGDSolver:
+        for name in ("one", "two"):
+            text = text.replace(f'"{name}"', f'"{tmp_path}/{name}.prototxt"')
+        return caffe.SGDSolver(write(tmp_path, text + ' lr_policy: "fixed"', "solver.prototxt"))
+
+    return make
+
+
+def layers(net: caffe.Net) -> str:
+    """What the rules kept."""
+    return " ".join(name for name in net._layer_names if name not in ("always",) and not name.endswith("split"))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('net: "one"', "one"),
+        ('train_net: "two"', "two"),
+        (f"net_param {INLINE}", "inline"),
+        (f"train_net_param {INLINE}", "inline"),
+    ],
+)
+def test_the_train_net_is_named_or_inline(solver, text, name):
+    made = solver(text)
+    assert (made.net.name, layers(made.net), made.test_nets) == (name, "train", [])
+
+
+def test_test_nets_are_the_inline_then_the_named_then_the_train_nets_twin(solver):
+    made = solver(f"""
+        net: "one" test_net: "two" test_net_param {INLINE} test_interval: 5
+        test_iter: 1 test_iter: 2 test_iter: 3 test_iter: 4""")
+    assert [net.name for net in made.test_nets] == ["inline", "two", "one", "one"]
+    assert {layers(net) for net in made.test_nets} == {"test"}
+
+
+def test_states_are_those_of_phase_net_and_solver_together(solver, tmp_path):
+    write(tmp_path, 'state { level: 2 stage: "a" }' + NET.format("one"), "one.prototxt")
+    made = solver("""
+        net: "one" test_iter: 1 test_iter: 1 test_interval: 1 train_state { stage: "b" }
+        test_state { stage: "b" level: 0 } test_state { }""")
+    assert layers(made.net) == "train deep a b"
+    assert [layers(net) for net in made.test_nets] == ["test a b", "test deep a"]
+
+
+def test_weights_go_to_all_nets(tmp_path):
+    text = """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 1 } } }
+              layer { name: "ip" type: "InnerProduct" bottom: "x" inner_product_param { num_output: 1 } top: "ip" }"""
+    net = caffe.Net(write(tmp_path, text), caffe.TRAIN)
+    for value in (1, 2, 3):
+        net.params["ip"][0].data[...] = value
+        net.save(f"{tmp_path}/{value}.caffemodel")
+    weights = f'weights: "{tmp_path}/1.caffemodel, {tmp_path}/2.caffemodel" weights: "{tmp_path}/3.caffemodel"'
+    path = write(tmp_path, f'net: "{tmp_path}/net.prototxt" test_iter: 1 test_interval: 1 {weights}', "solver.prototxt")
+    made = caffe.SGDSolver(path)
+    assert [net.params["ip"][0].data.item() for net in (made.net, *made.test_nets)] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "names its train net once, by net or train_net .or inline.; found none"),
+        ('net: "one" train_net: "two"', r"found \['net', 'train_net'\]"),
+        (
+            'train_net: "one" test_net: "two" test_interval: 1',
+            "test_iter is given 0 times for 1 test nets; expected one",
+        ),
+        (
+            'train_net: "one" test_iter: 1 test_interval: 1',
+            "test_iter is given 1 times for 0 test nets; expected one each",
+        ),
+        ('net: "one" test_net: "two" test_interval: 1', "test_iter is given 0 times for at least 1 test nets"),
+        ('net: "one" test_iter: 1', "test_interval is 0; with a test net it must be more than 0"),
+        (
+            'net: "one" test_iter: 1 test_interval: 1 test_state { } test_state { }',
+            "test_state is given 2 times for 1 test",
+        ),
+        ('net: "three"', "Could not open file three"),
+    ],
+)
+def test_refuses_and_names_the_solver_file(solver, text, complaint):
+    with pytest.raises(CaffeError, match=f"solver.prototxt: .*{complaint}"):
+        solver(text)

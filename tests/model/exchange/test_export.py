@@ -1,0 +1,184 @@
+"""Nets in other formats compute what they compute here."""
+
+import ast
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from PIL import Image
+
+from fcn_repro.engine import caffe
+from fcn_repro.errors import DataError
+from fcn_repro.inference.segmenter import Segmenter
+from fcn_repro.model import deploy_metadata
+from fcn_repro.model.deploy_metadata import Deployment
+from fcn_repro.model.exchange import onnx_files, torch_files
+from fcn_repro.model.exchange.export import Model
+from fcn_repro.model.exchange.graph import graph
+from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.model.surgery import interp, save, upsampling_layers
+from nets import build
+from nets.fcn import FCNS, fcn
+
+CLASSES = ("sky", "grass", "cow")
+DATA = SimpleNamespace(inputs={"data": 3}, heads={"label": CLASSES}, class_names=CLASSES, void=255)
+MEAN_BGR = (104.0, 117.0, 123.0)
+WIDTHS = {"vgg16-8s": 1 / 64, "vgg16-8s-atonce": 1 / 64, "alexnet-32s": 1 / 16, "googlenet-8s": 1 / 8}
+
+
+def message(name: str):
+    if name not in WIDTHS:
+        return build(name, "deploy", DATA)
+    return fcn(replace(FCNS[name], style=replace(FCNS[name].style, width=WIDTHS[name])), "deploy", DATA, False)
+
+
+def write_net(folder: RunFolder, text: str) -> RunFolder:
+    folder.path.mkdir(parents=True)
+    folder.deploy.write_text(text)
+    deploy_metadata.write(folder.facts, Deployment(("color",), MEAN_BGR, {"score": CLASSES}))
+    net = caffe.Net(str(folder.deploy), caffe.TEST)
+    random = np.random.default_rng(1)
+    for blobs in net.params.values():
+        for blob in blobs:
+            fan_in = max(blob.count / blob.shape[0], 4)
+            blob.data[...] = random.normal(0, np.sqrt(2 / fan_in), blob.data.shape)
+    for name in upsampling_layers(net) if "upscore" in text else ():
+        net.params[name][0].data[...] = 0
+        interp(net, [name])
+    save(net, folder.final)
+    return folder
+
+
+@pytest.fixture(scope="module", params=[*WIDTHS, "mini-vgg16"])
+def model(request, tmp_path_factory):
+    folder = RunFolder(request.param, tmp_path_factory.mktemp("build"))
+    write_net(folder, text_format.MessageToString(message(request.param)))
+    return Model(folder, folder.final)
+
+
+@pytest.mark.parametrize("to", ["to_onnx", "to_torch"])
+def test_a_net_computes_the_same_in_another_format(model, to, tmp_path):
+    _, run = getattr(model, to)(tmp_path)
+    found = model.differences(run)
+    assert len(found) == (1 if model.graph.fixed else 3)
+    for difference in found:
+        assert difference.largest > 0
+        assert difference.worst <= 1e-5 * difference.largest
+
+
+@pytest.fixture
+def small(tmp_path):
+    name = "vgg16-8s"
+    return write_net(RunFolder(name, tmp_path / "build"), text_format.MessageToString(message(name)))
+
+
+def test_a_wrong_weight_shows_as_a_difference(small, tmp_path):
+    model = Model(small, small.final)
+    _, run = model.to_onnx(tmp_path)
+    model._net.params["score_pool3"][0].data[0] += 1
+    assert any(each.worst > 1e-3 * each.largest for each in model.differences(run))
+
+
+def test_interpolation_that_is_diagonal_becomes_grouped_and_learnt_upsampling_stays_dense(small):
+    net = caffe.Net(str(small.deploy), caffe.TEST, weights=str(small.final))
+    net.params["upscore2"][0].data[0, 1] += 0.5
+    groups = {step.layer.name: step.group for step in graph(message("vgg16-8s"), net).steps}
+    assert (groups["upscore8"], groups["upscore_pool4"], groups["upscore2"]) == (3, 3, 1)
+
+
+def test_onnx_files_say_how_their_input_is_made_and_take_any_size(small, tmp_path):
+    onnx = onnx_files.package("onnx")
+    ((path,), _) = Model(small, small.final).to_onnx(tmp_path)
+    found = onnx.load(str(path))
+    props = {prop.key: prop.value for prop in found.metadata_props}
+    assert props["mean_bgr"] == "[104.0, 117.0, 123.0]" and '"cow"' in props["classes"]
+    (image,) = found.graph.input
+    assert [dim.dim_param or dim.dim_value for dim in image.type.tensor_type.shape.dim] == [
+        "batch",
+        3,
+        "height",
+        "width",
+    ]
+
+
+def test_the_module_labels_a_photograph_without_this_package(small, tmp_path):
+    (module, _), _ = Model(small, small.final).to_torch(tmp_path)
+    tree = ast.walk(ast.parse(module.read_text()))
+    imported = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
+    assert imported == {"sys", "numpy", "torch"}
+    image_rgb = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    Image.fromarray(image_rgb).save(tmp_path / "photo.png")
+    command = [sys.executable, "-I", str(module), "photo.png", "labels.png"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    with Image.open(tmp_path / "labels.png") as labels:
+        assert np.array_equal(np.asarray(labels), Segmenter(small.path)(image_rgb))
+    assert set(told.split()[::2]) <= set(CLASSES)
+
+
+def test_the_modules_weights_are_a_plain_state_dict(small, tmp_path):
+    (_, weights), _ = Model(small, small.final).to_torch(tmp_path)
+    arrays = torch_files.read_state_dict(weights)
+    assert arrays["conv1_1.weight"].shape == (1, 3, 3, 3) and arrays["upscore8.weight"].shape == (3, 1, 16, 16)
+
+
+INPUT = 'layer { name: "in" type: "Input" top: "data" input_param { shape { dim: [1, 3, 20, 20] } } } '
+ODD = {
+    "windows": """
+      layer { name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param {
+        num_output: 4 kernel_h: 3 kernel_w: 5 pad_h: 1 pad_w: 2 stride: 2 dilation: [1, 2] bias_term: false } }
+      layer { name: "r" type: "ReLU" bottom: "c" top: "c" relu_param { negative_slope: 0.1 } }
+      layer { name: "p" type: "Pooling" bottom: "c" top: "p" pooling_param { pool: AVE kernel_size: 3 pad: 1 } }
+      layer { name: "score" type: "Softmax" bottom: "p" top: "score" }""",
+    "sums": """
+      layer { name: "e" type: "Eltwise" bottom: "data" bottom: "data" top: "e" eltwise_param { coeff: [0.5, 2] } }
+      layer { name: "m" type: "Eltwise" bottom: "e" bottom: "data" top: "m" eltwise_param { operation: MAX } }
+      layer { name: "x" type: "Eltwise" bottom: "m" bottom: "data" top: "x" eltwise_param { operation: PROD } }
+      layer { name: "s" type: "Scale" bottom: "x" top: "x" scale_param { bias_term: true } }
+      layer { name: "g" type: "Pooling" bottom: "x" top: "g" pooling_param { pool: AVE global_pooling: true } }""",
+    "crops": """
+      layer { name: "up" type: "Deconvolution" bottom: "data" top: "up"
+        convolution_param { num_output: 3 kernel_size: 4 stride: 2 pad: 1 group: 3 } }
+      layer { name: "2/cut" type: "Crop" bottom: "up" bottom: "data" top: "2/cut" crop_param { offset: [3, 7] } }
+      layer { name: "in place" type: "ReLU" bottom: "2/cut" top: "2/cut" }""",
+}
+
+
+@pytest.mark.parametrize("net", ODD)
+@pytest.mark.parametrize("to", ["to_onnx", "to_torch"])
+def test_every_form_of_a_layer_is_written(net, to, tmp_path):
+    folder = write_net(RunFolder("odd", tmp_path), INPUT + ODD[net])
+    model = Model(folder, folder.final)
+    _, run = getattr(model, to)(tmp_path)
+    assert all(each.worst <= 1e-5 * each.largest for each in model.differences(run))
+
+
+@pytest.mark.parametrize(
+    ("layer", "complaint"),
+    [
+        (
+            'type: "Pooling" pooling_param { kernel_size: 3 stride: 2 pad: 1 }',
+            "layer top pools with stride 2 and pad 1",
+        ),
+        ('type: "Pooling" pooling_param { kernel_size: 2 stride: 2 pool: AVE }', "cut it otherwise"),
+        ('type: "MVN"', "layer top of type MVN has no (ONNX|line) here"),
+        ('type: "LRN" lrn_param { norm_region: WITHIN_CHANNEL }', "normalises within channels"),
+    ],
+)
+@pytest.mark.parametrize("to", ["to_onnx", "to_torch"])
+def test_layers_without_an_equal_are_refused(layer, complaint, to, tmp_path):
+    layers = INPUT + f'layer {{ name: "top" bottom: "data" top: "top" {layer} }}'
+    folder = write_net(RunFolder("odd", tmp_path), layers)
+    with pytest.raises(ValueError, match=complaint):
+        getattr(Model(folder, folder.final), to)(tmp_path)
+    assert not list(Path(tmp_path).glob("odd.onnx")) and not list(Path(tmp_path).glob("odd.py"))
+
+
+def test_a_missing_package_is_named_with_how_to_get_it(small, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(DataError, match="the package onnx is missing .*pip install onnx"):
+        Model(small, small.final).to_onnx(tmp_path)

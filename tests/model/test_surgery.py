@@ -1,0 +1,339 @@
+import sys
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+
+from fcn_repro import engine
+from fcn_repro.engine import caffe
+from fcn_repro.errors import DataError
+from fcn_repro.model import surgery
+
+CLASSIFIER = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 6 dim: 6 } } }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1" convolution_param {
+  num_output: 3 kernel_size: 3 weight_filler { type: "gaussian" std: 0.5 } bias_filler { type: "gaussian" std: 0.5 } } }
+layer { name: "fc2" type: "InnerProduct" bottom: "conv1" top: "fc2" inner_product_param {
+  num_output: 5 weight_filler { type: "gaussian" std: 0.5 } bias_filler { type: "gaussian" std: 0.5 } } }
+"""
+
+CONVOLUTIONAL = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 9 dim: 8 } } }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1" convolution_param {
+  num_output: 3 kernel_size: 3 } }
+layer { name: "fc2" type: "Convolution" bottom: "conv1" top: "fc2" convolution_param {
+  num_output: 5 kernel_size: 4 } }
+"""
+
+SCORE = """
+layer { name: "score" type: "Convolution" bottom: "fc2" top: "score" convolution_param {
+  num_output: 2 kernel_size: 1 } }
+"""
+
+
+@pytest.fixture
+def net(tmp_path):
+    """Build a net from prototxt text."""
+
+    def build(text, name="net.prototxt"):
+        path = tmp_path / name
+        path.write_text(text)
+        return caffe.Net(str(path), caffe.TEST)
+
+    return build
+
+
+def input_layer(channels):
+    return (
+        f'layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: [1, {channels}, 4, 5] }} }} }}'
+    )
+
+
+def convolution(inputs, outputs, kernel="kernel_size: 1", name="score"):
+    return f"""{input_layer(inputs)}
+    layer {{ name: "{name}" type: "Convolution" bottom: "data" top: "{name}" convolution_param {{
+      num_output: {outputs} {kernel}
+      weight_filler {{ type: "gaussian" std: 1 }} bias_filler {{ type: "gaussian" std: 1 }} }} }}"""
+
+
+def deconvolution(channels, param, name="upscore"):
+    return f"""{input_layer(channels)}
+    layer {{ name: "{name}" type: "Deconvolution" bottom: "data" top: "{name}" convolution_param {{
+      bias_term: false {param} }} }}"""
+
+
+# --- transplant
+
+
+def test_convolutional_net_computes_what_the_classifier_computes_at_every_position(net):
+    classifier, convolutional = net(CLASSIFIER), net(CONVOLUTIONAL)
+    surgery.transplant(convolutional, classifier)
+    image = np.random.default_rng(0).normal(size=(1, 2, 9, 8)).astype(np.float32)
+    grid = convolutional.forward(data=image)["fc2"]
+    assert grid.shape == (1, 5, 4, 3)
+    for y, x in np.ndindex(4, 3):
+        crop = image[:, :, y : y + 6, x : x + 6]
+        np.testing.assert_allclose(grid[0, :, y, x], classifier.forward(data=crop)["fc2"][0], rtol=1e-4, atol=1e-5)
+
+
+def test_transplant_tells_what_became_of_every_layer(net):
+    report = surgery.transplant(net(CONVOLUTIONAL.replace('"conv1"', '"conv1_1"') + SCORE), net(CLASSIFIER))
+    assert report == surgery.Transplant(copied=[], reshaped=["fc2"], dropped=["conv1"], untouched=["conv1_1", "score"])
+    assert str(report).splitlines() == [
+        "reshaped    1: fc2",
+        "dropped     1: conv1",
+        "untouched   2: conv1_1 score",
+    ]
+
+
+def test_transplant_copies_layers_of_equal_shape(net):
+    source, target = net(CLASSIFIER), net(CONVOLUTIONAL)
+    assert surgery.transplant(target, source).copied == ["conv1"]
+    for i in range(2):
+        assert np.array_equal(target.params["conv1"][i].data, source.params["conv1"][i].data)
+
+
+def test_suffix_sends_a_net_into_one_stream_of_another(net):
+    source, target = net(convolution(2, 3)), net(convolution(2, 3, name="score_colour"))
+    assert surgery.transplant(target, source, "_colour").copied == ["score_colour"]
+    assert np.array_equal(target.params["score_colour"][0].data, source.params["score"][0].data)
+
+
+def test_transplant_refuses_another_count_of_numbers_and_names_both_shapes(net):
+    too_big = CONVOLUTIONAL.replace("kernel_size: 4", "kernel_size: 5")
+    with pytest.raises(ValueError, match=r"fc2\[0\]: \[5, 48\] holds 240 .* \[5, 3, 5, 5\], which holds 375"):
+        surgery.transplant(net(too_big), net(CLASSIFIER))
+
+
+def test_transplant_refuses_a_bias_on_one_side_only(net):
+    no_bias = CONVOLUTIONAL.replace("num_output: 5", "num_output: 5 bias_term: false")
+    with pytest.raises(ValueError, match="fc2 has 2 weight blobs and fc2 has 1.*bias_term"):
+        surgery.transplant(net(no_bias), net(CLASSIFIER))
+
+
+# --- convolutionalise
+
+
+def test_a_classifiers_file_becomes_a_convolutional_nets_file(net, tmp_path):
+    classifier = net(CLASSIFIER, "classifier.prototxt")
+    classifier.save(str(tmp_path / "classifier.caffemodel"))
+    (tmp_path / "fcn.prototxt").write_text(CONVOLUTIONAL)
+    report = surgery.convolutionalise(
+        tmp_path / "classifier.prototxt",
+        tmp_path / "classifier.caffemodel",
+        tmp_path / "fcn.prototxt",
+        tmp_path / "fcn.caffemodel",
+    )
+    assert report.reshaped == ["fc2"]
+    loaded = caffe.Net(str(tmp_path / "fcn.prototxt"), caffe.TEST, weights=str(tmp_path / "fcn.caffemodel"))
+    assert np.array_equal(loaded.params["fc2"][0].data.flat, classifier.params["fc2"][0].data.flat)
+    assert sorted(file.name for file in tmp_path.glob("*.part")) == []
+
+
+def test_convolutionalising_refuses_to_leave_a_layer_without_weights(net, tmp_path):
+    net(CLASSIFIER, "classifier.prototxt").save(str(tmp_path / "classifier.caffemodel"))
+    (tmp_path / "fcn.prototxt").write_text(CONVOLUTIONAL.replace('"fc2"', '"fc6"'))
+    with pytest.raises(ValueError, match="no weights for fc6; its layers are conv1 fc2"):
+        surgery.convolutionalise(
+            tmp_path / "classifier.prototxt",
+            tmp_path / "classifier.caffemodel",
+            tmp_path / "fcn.prototxt",
+            tmp_path / "fcn.caffemodel",
+        )
+    assert not (tmp_path / "fcn.caffemodel").exists()
+
+
+# --- loading
+
+
+def test_a_loaded_net_has_the_files_weights(net, tmp_path):
+    saved = net(convolution(2, 3, name="fc6"), "net.prototxt")
+    surgery.save(saved, tmp_path / "new" / "net.caffemodel")
+    loaded = surgery.load(tmp_path / "net.prototxt", tmp_path / "new" / "net.caffemodel")
+    assert np.array_equal(loaded.params["fc6"][0].data, saved.params["fc6"][0].data)
+
+
+def test_loading_refuses_a_layer_that_is_left_at_zero_but_a_score_layer_may_be(net, tmp_path):
+    surgery.save(net(convolution(2, 3, name="fc7")), tmp_path / "net.caffemodel")
+    for name in ("fc6", "score_fr"):
+        (tmp_path / f"{name}.prototxt").write_text(convolution(2, 3, name=name).replace("gaussian", "constant"))
+    with pytest.raises(DataError, match="net.caffemodel: no weights for fc6,"):
+        surgery.load(tmp_path / "fc6.prototxt", tmp_path / "net.caffemodel")
+    surgery.load(tmp_path / "score_fr.prototxt", tmp_path / "net.caffemodel")
+
+
+def test_loading_names_a_missing_file(tmp_path):
+    with pytest.raises(DataError, match="net.caffemodel: missing"):
+        surgery.load(tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
+
+
+# --- interpolation
+
+
+@pytest.mark.parametrize(
+    "size, total, peak",
+    [(4, 4, 0.5625), (16, 64, 0.87890625), (32, 256, 0.938476562), (64, 1024, 0.96899414), (63, 1024, 1)],
+)
+def test_kernel_sums_to_the_factor_squared_and_peaks_below_one_if_even(size, total, peak):
+    kernel = surgery.upsample_filt(size)
+    assert kernel.shape == (size, size)
+    assert kernel.sum() == pytest.approx(total, rel=1e-12)
+    assert kernel.max() == pytest.approx(peak, abs=1e-7)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 16, 63, 64])
+def test_kernel_is_symmetric_and_nowhere_negative(size):
+    kernel = surgery.upsample_filt(size)
+    assert np.allclose(kernel, kernel.T) and np.allclose(kernel, kernel[::-1, ::-1])
+    assert kernel.min() >= 0
+
+
+@pytest.mark.parametrize("param", ["num_output: 3", "num_output: 3 group: 3"])
+def test_interpolation_keeps_a_constant_in_every_channel(net, param):
+    up = net(deconvolution(3, param + " kernel_size: 4 stride: 2"))
+    surgery.interp(up, ["upscore"])
+    channels = np.array([1, 10, 100], np.float32).reshape(1, 3, 1, 1)
+    top = up.forward(data=np.broadcast_to(channels, (1, 3, 4, 5)))["upscore"]
+    assert top.shape == (1, 3, 10, 12)
+    np.testing.assert_allclose(top[:, :, 2:-2, 2:-2], np.broadcast_to(channels, (1, 3, 6, 8)), rtol=1e-6)
+
+
+def test_interpolation_reproduces_a_plane(net):
+    up = net(deconvolution(1, "num_output: 1 kernel_size: 16 stride: 8"))
+    surgery.interp(up, ["upscore"])
+    y, x = np.mgrid[0:4, 0:5].astype(np.float32)
+    top = up.forward(data=(3 * y + 2 * x)[None, None])["upscore"][0, 0]
+    # Coordinates of a deconvolution: input y is centred at output 8 y + 7.5.
+    v, u = (np.mgrid[0 : top.shape[0], 0 : top.shape[1]] - 7.5) / 8
+    inside = (slice(8, -8), slice(8, -8))
+    np.testing.assert_allclose(top[inside], (3 * v + 2 * u)[inside], rtol=1e-5)
+
+
+def test_interpolation_mixes_no_channels(net):
+    up = net(deconvolution(3, "num_output: 3 kernel_size: 4 stride: 2"))
+    surgery.interp(up, ["upscore"])
+    off_diagonal = up.params["upscore"][0].data[~np.eye(3, dtype=bool)]
+    assert not off_diagonal.any()
+
+
+def test_interpolation_refuses_unequal_channels(net):
+    with pytest.raises(ValueError, match="upscore maps 4 channels to 2"):
+        surgery.interp(net(deconvolution(4, "num_output: 2 kernel_size: 4")), ["upscore"])
+
+
+def test_interpolation_refuses_oblong_filters(net):
+    with pytest.raises(ValueError, match="upscore has 4 x 6 filters"):
+        surgery.interp(net(deconvolution(2, "num_output: 2 kernel_h: 4 kernel_w: 6")), ["upscore"])
+
+
+def test_upsampling_layers_are_the_deconvolutions_called_up(net):
+    assert surgery.upsampling_layers(net(deconvolution(2, "num_output: 2 kernel_size: 4", "upscore2"))) == ["upscore2"]
+    assert surgery.upsampling_layers(net(deconvolution(2, "num_output: 2 kernel_size: 4", "learned"))) == []
+    assert surgery.upsampling_layers(net(convolution(2, 2, name="group1"))) == []
+
+
+# --- growing layers
+
+
+def test_expanded_score_keeps_the_old_classes_first(net):
+    old, new = net(convolution(3, 2)), net(convolution(3, 5))
+    fillers = [blob.data[2:].copy() for blob in new.params["score"]]
+    surgery.expand_score(new, "score", old, "score")
+    for i in range(2):
+        assert np.array_equal(new.params["score"][i].data[:2], old.params["score"][i].data)
+        assert np.array_equal(new.params["score"][i].data[2:], fillers[i])
+
+
+def test_expanding_a_score_refuses_to_shrink_it(net):
+    with pytest.raises(ValueError, match=r"\[5, 3, 1, 1\] does not fit the start of score \[2, 3, 1, 1\]"):
+        surgery.expand_score(net(convolution(3, 2)), "score", net(convolution(3, 5)), "score")
+
+
+def test_inflated_channel_is_the_mean_of_the_others(net):
+    colour, depth = net(convolution(3, 4, "kernel_size: 3")), net(convolution(4, 4, "kernel_size: 3"))
+    surgery.inflate(depth, "score", colour, "score")
+    weights, new_weights = colour.params["score"][0].data, depth.params["score"][0].data
+    assert np.array_equal(new_weights[:, :3], weights)
+    np.testing.assert_allclose(new_weights[:, 3], weights.sum(axis=1) / 3, rtol=1e-6)
+    assert np.array_equal(depth.params["score"][1].data, colour.params["score"][1].data)
+
+
+def test_inflating_refuses_another_kernel(net):
+    colour, depth = net(convolution(3, 4, "kernel_size: 3")), net(convolution(4, 4, "kernel_size: 1"))
+    with pytest.raises(ValueError, match=r"\[4, 3, 3, 3\] cannot be inflated to score \[4, 4, 1, 1\]"):
+        surgery.inflate(depth, "score", colour, "score")
+
+
+def test_a_spread_window_finds_on_a_map_of_twins_what_it_found_on_the_single_cells(net):
+    """Every cell of the finer map comes four times, so every weight meets its own cell in all of its four places."""
+    coarse = net(convolution(2, 3, "kernel_size: 3"))
+    fine = net(convolution(2, 3, "kernel_size: 6 pad: 5"), "fine.prototxt")
+    surgery.spread(fine, "score", coarse, "score")
+    cells = np.random.RandomState(0).normal(size=(1, 2, 4, 5)).astype(np.float32)
+    coarse.blobs["data"].data[...] = cells
+    coarse.forward()
+    fine.blobs["data"].reshape(1, 2, 8, 10)
+    fine.blobs["data"].data[...] = cells.repeat(2, axis=2).repeat(2, axis=3)
+    fine.forward()
+    np.testing.assert_allclose(
+        fine.blobs["score"].data[:, :, 5:-5:2, 5:-5:2], coarse.blobs["score"].data, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_spreading_refuses_a_window_that_is_not_twice_as_wide(net):
+    coarse, fine = net(convolution(2, 3, "kernel_size: 2")), net(convolution(2, 3, "kernel_size: 3"), "fine.prototxt")
+    with pytest.raises(ValueError, match=r"cannot be spread to score \[3, 2, 3, 3\]; expected the last two axes"):
+        surgery.spread(fine, "score", coarse, "score")
+
+
+# --- decapitate
+
+
+FCN = CONVOLUTIONAL + SCORE
+
+
+def test_a_decapitated_net_keeps_all_weights_below_its_scores(net, tmp_path):
+    source = net(FCN.replace("kernel_size: 1 }", "kernel_size: 1 weight_filler { type: 'xavier' } }"))
+    for blobs in source.params.values():
+        blobs[0].data[...] = np.random.default_rng(0).normal(size=blobs[0].data.shape)
+    surgery.save(source, tmp_path / "source.caffemodel")
+    other_classes = text_format.Merge(
+        FCN.replace("num_output: 2", "num_output: 7"), caffe.proto.caffe_pb2.NetParameter()
+    )
+    surgery.decapitate(other_classes, tmp_path / "source.caffemodel", tmp_path / "out" / "init.caffemodel")
+    target = net(FCN.replace("num_output: 2", "num_output: 7"), "target.prototxt")
+    target.copy_from(str(tmp_path / "out" / "init.caffemodel"))
+    for name in ("conv1", "fc2"):
+        assert np.array_equal(target.params[name][0].data, source.params[name][0].data)
+    assert not target.params["score"][0].data.any()
+
+
+@pytest.mark.parametrize(
+    "fault, complaint", [("num_output: 5", "These are not the weights of"), ('"fc2"', "no weights for fc2, which")]
+)
+@pytest.mark.skipif(engine.name == "bvlc", reason="real Caffe ends the process over such weights")
+def test_decapitation_refuses_weights_of_another_net(net, tmp_path, fault, complaint):
+    source = net(FCN.replace(fault, {"num_output: 5": "num_output: 6", '"fc2"': '"fc3"'}[fault]))
+    for blobs in source.params.values():
+        blobs[0].data[...] = 1
+    surgery.save(source, tmp_path / "source.caffemodel")
+    param = text_format.Merge(FCN, caffe.proto.caffe_pb2.NetParameter())
+    with pytest.raises(DataError, match=f"source.caffemodel: (.|\n)*{complaint}"):
+        surgery.decapitate(param, tmp_path / "source.caffemodel", tmp_path / "init.caffemodel")
+    assert not (tmp_path / "init.caffemodel").exists()
+
+
+@pytest.mark.parametrize(
+    "layer, fault",
+    [
+        ('type: "Python" python_param { module: "antigravity" layer: "L" }', "code of the Python module 'antigravity'"),
+        ('type: "HDF5Output" hdf5_output_param { file_name: "stolen.h5" }', "writes a file of its own"),
+    ],
+)
+def test_a_net_that_is_given_imports_no_module_and_writes_no_file(tmp_path, layer, fault):
+    prototxt, weights = tmp_path / "deploy.prototxt", tmp_path / "a.caffemodel"
+    prototxt.write_text(f'layer {{ name: "evil" {layer} top: "data" }}')
+    weights.touch()
+    with pytest.raises(DataError, match=f"deploy.prototxt: layer 'evil' .*{fault}"):
+        surgery.load(prototxt, weights)
+    assert "antigravity" not in sys.modules

@@ -1,0 +1,87 @@
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fcn_repro.evaluation.evaluate import Score
+from fcn_repro.evaluation.metrics import METRICS
+from fcn_repro.training import trainer
+from fcn_repro.training.tensorboard import EventFile
+from fcn_repro.training.train_log import read
+from fcn_repro.training.trainer import Recipe, Training
+from tests.fixtures.tiny_run import write_run
+from tests.training.test_trainer import at_iteration
+
+pytest.importorskip("tensorboard", reason="pictures of a run need Python's tensorboard package")
+RECIPE = Recipe(rounds=2, steps=20)
+
+
+class Stopped(Exception):
+    """A run ends without a word."""
+
+
+def shown(folder):
+    """What TensorBoard shows of a folder of event files."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return events
+
+
+def scalars(folder, tag):
+    return [(event.step, event.value) for event in shown(folder).Scalars(tag)]
+
+
+def test_a_run_shows_the_numbers_of_its_learning_curve(tmp_path):
+    folder = write_run(tmp_path, snapshot=1000)
+    trainer.solve(folder, RECIPE, tensorboard=True)
+    rows = read(folder.log)
+    losses = [(int(row["iteration"]), float(row["loss_per_pixel"])) for row in rows]
+    assert scalars(folder.tensorboard, "train/loss_per_pixel") == [(i, pytest.approx(v, rel=1e-5)) for i, v in losses]
+    for metric in METRICS:
+        values = [(int(row["iteration"]), pytest.approx(float(row[metric]), abs=1e-6)) for row in rows if row[metric]]
+        assert scalars(folder.tensorboard, f"val/{metric}") == values and len(values) == 2
+
+
+def test_a_run_shows_a_sheet_of_pictures_per_round(tmp_path):
+    folder = write_run(tmp_path, snapshot=1000)
+    trainer.solve(folder, RECIPE, tensorboard=True)
+    pictures = shown(folder.tensorboard).Images("examples")
+    assert [picture.step for picture in pictures] == [20, 40]
+    with Image.open(io.BytesIO(pictures[1].encoded_image_string)) as sheet:
+        assert sheet.size == (pictures[1].width, pictures[1].height)
+
+
+def test_a_resumed_run_shows_every_iteration_once(tmp_path, monkeypatch):
+    folder = write_run(tmp_path, snapshot=1000)
+
+    def stop(training):
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        at_iteration(patch, 35, stop)  # without a snapshot, so that 21 to 35 are lost
+        with pytest.raises(Stopped):
+            trainer.solve(folder, RECIPE, tensorboard=True)
+    EventFile(folder.tensorboard, 20).add(30, 9.0, 9.0, 1.0, 1)  # as if seen before the stop
+    trainer.solve(folder, RECIPE, tensorboard=True)
+    assert [step for step, _ in scalars(folder.tensorboard, "train/loss")] == [20, 40]
+
+
+def test_nothing_is_written_unless_asked_for(tmp_path):
+    folder = write_run(tmp_path, snapshot=1000)
+    training = Training(folder, RECIPE, 1, "cpu")
+    training.start()
+    assert training.board is None and not folder.tensorboard.exists()
+
+
+def test_without_the_package_it_says_how_to_install_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
+    with pytest.raises(ValueError, match="pip install tensorboard"):
+        EventFile(tmp_path, 0)
+
+
+def test_an_undefined_metric_does_not_stop_the_run(tmp_path):
+    EventFile(tmp_path, 0).add_score(1, Score(np.zeros((2, 2), int), 0.0))

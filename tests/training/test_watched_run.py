@@ -1,0 +1,67 @@
+"""What a user is told while a real run trains: how far it is, what its rate means, and what is going wrong."""
+
+import logging
+import re
+
+import pytest
+
+from fcn_repro.training import divergence, trainer
+from fcn_repro.training.trainer import Recipe
+from tests.fixtures.tiny_run import write_run
+from tests.system.test_progress import Terminal
+
+
+@pytest.fixture
+def told(tmp_path, caplog, monkeypatch):
+    """Trains a tiny run for real: all that is logged meanwhile."""
+    monkeypatch.setattr(divergence, "PATIENCE", 60)
+    monkeypatch.setattr(divergence, "LOOK_EVERY", 5)
+    monkeypatch.setattr(divergence, "DEAD_AFTER", 40)
+    caplog.set_level(logging.INFO)
+
+    def run(iterations, **solver):
+        trainer.solve(write_run(tmp_path, dropout=False, snapshot=1000, **solver), Recipe(1, iterations))
+        return "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("fcn_repro"))
+
+    return run
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_rate(told):
+    with pytest.raises(divergence.Diverged, match=r"loss is nan at iteration \d+.* suits a loss averaged over pixels"):
+        told(100, base_lr=100)
+
+
+def test_a_loss_that_explodes_is_told_once_even_if_it_falls_again(told):
+    (finding,) = re.findall(r"loss explodes: .*", told(30, base_lr=1e-3))
+    assert re.match(r"loss explodes: \d\d\.\d+ per pixel at iteration \d,.* ln\(21\) = 3\.045", finding)
+    assert "suits a loss averaged over pixels" in finding
+
+
+def test_a_net_that_says_the_same_of_every_pixel_is_told_while_it_trains_and_when_it_is_scored(told):
+    text = told(60, base_lr=1e-12)
+    assert len(re.findall(r"for 40 iterations score has been of class 0 everywhere.*units that died", text)) == 1
+    assert "every pixel was predicted to be of class 0" in text
+
+
+def test_a_loss_that_stays_at_ln_of_the_classes_is_told_with_the_rate_that_suits_another_loss(told):
+    text = told(61, base_lr=1e-10, normalize=True)
+    assert "loss is still 3.0445 per pixel after 60 iterations" in text
+    assert "That rate suits a loss summed over pixels" in text
+
+
+def test_a_run_that_learns_is_told_what_its_rate_means_and_nothing_else(told):
+    text = told(60, base_lr=1e-5)
+    (line,) = text.splitlines()
+    assert "base_lr 1e-05 on a loss summed over pixels is about 0.0" in line
+
+
+def test_the_progress_bar_shows_losses_pace_time_left_and_the_last_score(tmp_path, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr("fcn_repro.system.progress.ON_TERMINAL_S", 0.0)
+    trainer.solve(write_run(tmp_path, iter_size=2), Recipe(2, 5))
+    bars = terminal.getvalue().split("\r")
+    first, last = ([bar for bar in bars if f"{n}/10" in bar][-1] for n in (5, 10))
+    shape = r"tiny \[=+ *\] {}/10  [\d.e+]+ images/s, \d+s left  loss [\d.e+]+, \d+\.\d{{4}} per pixel"
+    assert re.match(shape.format(5), first) and "mean IU" not in first
+    assert re.match(shape.format(10) + r", mean IU \d+\.\d\d at 5", last)
