@@ -14,12 +14,12 @@ import runpy
 import sys
 from pathlib import Path
 
-from fcn_repro.paths import top
+from fcn_repro.paths import find_root
 
 
 def main() -> int:
     """Run the program that the first argument names, with the other arguments; its exit status, 2 if there is none."""
-    tools = programs(top() / "tools")
+    tools = programs(find_root() / "tools")
     if len(sys.argv) < 2 or sys.argv[1] not in tools:
         known = "\n".join(f"    {name:<18}{line}" for name, line in tools.items())
         found = f"\nno program {sys.argv[1]!r}\n" if sys.argv[1:] and sys.argv[1] not in ("-h", "--help") else ""
@@ -27,7 +27,7 @@ def main() -> int:
         return 2 if found else 0
     name = sys.argv.pop(1)
     sys.argv[0] = f"fcn-repro {name}"  # what --help says
-    sys.path.insert(0, str(top()))
+    sys.path.insert(0, str(find_root()))
     runpy.run_module(f"tools.{name}", run_name="__main__")
     return 0
 

@@ -1,6 +1,6 @@
-"""Where a program computes: the GPU asked for, else a GPU if there is one, else the CPU; on either engine.
+"""The choice between GPU and CPU, on either engine.
 
-Of several ranks each takes a GPU of its own, that of its number on its machine.
+With several ranks, each uses the GPU of its own number on its machine.
 """
 
 from __future__ import annotations
@@ -9,53 +9,51 @@ import subprocess
 import sys
 
 from fcn_repro import engine, ranks
-from fcn_repro.engine import caffe
 
-chosen: str | None = None  # what `choose` named last
+chosen: str | None = None  # the last result of `choose`
 
 
 def choose(gpu: int | None) -> str:
-    """Put the engine on a GPU or on the CPU and name it, as "cpu" or "gpu 0".
+    """Select the engine's device and return its name: "cpu" or "gpu 0".
 
-    `gpu` is a device's number, -1 for the CPU, or None for GPU 0, or the rank's, if there is one and the CPU otherwise.
+    `gpu` is a device number, -1 for the CPU, or None: the rank's GPU (GPU 0 with one rank) if there is one, else the
+    CPU.
 
-    Raises   ValueError when the GPU asked for, or that of a rank, cannot be used.
+    Raises   ValueError if the requested GPU, or a rank's GPU, is unusable
     """
     global chosen
-    if ranks.launched() > 1 and gpu is not None and gpu >= 0:
+    if ranks.launched_count() > 1 and gpu is not None and gpu >= 0:
         raise ValueError(
-            f"GPU {gpu} was asked for by {ranks.launched()} ranks; each takes the GPU of its own number. Leave the "
-            "choice out, and name GPUs by CUDA_VISIBLE_DEVICES=0,1; or give -1 for the CPU."
+            f"got GPU {gpu} for {ranks.launched_count()} ranks; each rank uses the GPU of its own number. "
+            "Fix: omit the choice and list the GPUs in CUDA_VISIBLE_DEVICES=0,1; or give -1 for the CPU."
         )
     own = ranks.local_rank()
     index = own if gpu is None else gpu
-    trouble = _trouble(index) if index >= 0 else None
-    if trouble and gpu is not None:
-        raise ValueError(f"GPU {gpu} cannot be used: {trouble}. Leave the choice out, or give -1 for the CPU.")
-    if trouble and own > 0 and index == own and not _trouble(0):
-        raise ValueError(
-            f"rank {index} of this machine finds no GPU: {trouble}. Start as many ranks as there are GPUs."
-        )
-    if trouble or index < 0:
-        caffe.set_mode_cpu()
+    error = _find_error(index) if index >= 0 else None
+    if error and gpu is not None:
+        raise ValueError(f"GPU {gpu} cannot be used: {error}. Fix: omit the choice, or give -1 for the CPU.")
+    if error and own > 0 and index == own and not _find_error(0):
+        raise ValueError(f"rank {index} of this machine finds no GPU: {error}. Fix: start one rank per GPU.")
+    if error or index < 0:
+        engine.caffe.set_mode_cpu()
         chosen = "cpu"
     else:
-        caffe.set_device(index)
-        caffe.set_mode_gpu()
+        engine.caffe.set_device(index)
+        engine.caffe.set_mode_gpu()
         chosen = f"gpu {index}"
     return chosen
 
 
-def title() -> str:
-    """What `choose` named last, and what a GPU calls itself where the engine tells: "gpu 0, NVIDIA H200"."""
+def describe() -> str:
+    """Return the chosen device, with the GPU's model where the engine reports it: "gpu 0, NVIDIA H200"."""
     on_gpu = engine.name == "torch" and (chosen or "").startswith("gpu")
-    return f"{chosen}, {caffe.mode.gpu_name()}" if on_gpu else chosen or "cpu"
+    return f"{chosen}, {engine.caffe.mode.gpu_name()}" if on_gpu else chosen or "cpu"
 
 
-def _trouble(index: int) -> str | None:
-    """Why a GPU cannot be used; None if it can."""
+def _find_error(index: int) -> str | None:
+    """Return why a GPU cannot be used; None if it can."""
     if engine.name == "bvlc":
-        # Real Caffe ends the process when there is no such device, so a child tries first.
+        # Real Caffe ends the process if there is no such device, so a child process tries first.
         child = subprocess.run(
             [sys.executable, "-c", f"import caffe; caffe.set_device({index})"],
             stdout=subprocess.DEVNULL,
@@ -64,7 +62,7 @@ def _trouble(index: int) -> str | None:
         )
         return "real Caffe fails to set that device (a CPU-only build, or no such GPU)" if child.returncode else None
     try:
-        caffe.set_device(index)
+        engine.caffe.set_device(index)
     except RuntimeError as error:
         return str(error)
     return None

@@ -1,10 +1,14 @@
-"""What foreseeable trouble is called, so that a program can say it without a traceback and exit 3."""
+"""Errors with a cause that the user can mend: programs print the message without a traceback."""
 
 from __future__ import annotations
 
 
 class DataError(Exception):
-    """Data or weights are missing, or are not what they should be.
+    """Data or weights are missing or invalid; programs exit with status 3.
 
-    The message says what was found, in which file, what was expected there, and what to do about it.
+    The message names the file, what was found, what was expected, and the fix.
     """
+
+
+class EngineError(ImportError):
+    """The engine that ENGINE names does not exist or does not import."""

@@ -1,7 +1,8 @@
-"""Where the parts lie that have no place at the top of anybody's site-packages: nets, solvers, tools, data's tables.
+"""Folders of a project: `build/`, and the root that holds nets, solvers, tools and the tables of data.
 
-In a clone they are at its top, which is the working directory. The wheel carries them as data, and pip puts them into
-share/fcn-repro beneath the environment; from there the command fcn-repro runs them.
+In a clone the root is the working directory. The wheel installs the same folders as data files under
+`share/fcn-repro` of the environment, where the command `fcn-repro` finds them: their names are too general for
+site-packages.
 """
 
 from __future__ import annotations
@@ -9,29 +10,31 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-NAME, MARK = "fcn-repro", ("share", "fcn-repro", "tools", "__init__.py")
+BUILD = Path("build")  # everything generated, under the working directory
 CLONE = Path(__file__).resolve().parents[1]
+DISTRIBUTION = "fcn-repro"
+INSTALLED_MARK = ("share", "fcn-repro", "tools", "__init__.py")
 
 
-def top() -> Path:
-    """The folder that holds nets, solvers, tools and data.
+def find_root() -> Path:
+    """Return the folder that holds nets, solvers, tools and data.
 
-    Raises   FileNotFoundError where there is none: the package was copied without them
+    Raises   FileNotFoundError if neither a clone nor an installation is found
     """
     if (CLONE / "tools" / "__init__.py").is_file():
         return CLONE
     try:
-        files = metadata.files(NAME) or []
+        files = metadata.files(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         files = []
     for file in files:
-        if file.parts[-len(MARK) :] == MARK:
+        if file.parts[-len(INSTALLED_MARK) :] == INSTALLED_MARK:
             return Path(str(file.locate())).resolve().parents[1]
-    raise FileNotFoundError("the programs of fcn-repro are not here; install it again (pip install .) or use a clone")
+    raise FileNotFoundError("the programs of fcn-repro are missing. Fix: pip install . (or use a clone)")
 
 
-def table(path: Path) -> Path:
-    """A table of data/: the working directory's own, or, where it has none, the one that was installed."""
-    if path.exists() or top() == CLONE:
+def find_table(path: Path) -> Path:
+    """Return the path of a table of data/: in the working directory if it exists there, else in the root."""
+    if path.exists() or find_root() == CLONE:
         return path
-    return top() / path
+    return find_root() / path

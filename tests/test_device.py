@@ -14,9 +14,9 @@ def calls(monkeypatch):
         told.append(f"device {index}")
 
     monkeypatch.setattr(engine, "name", "torch")
-    monkeypatch.setattr(device.caffe, "set_device", set_device)
-    monkeypatch.setattr(device.caffe, "set_mode_gpu", lambda: told.append("gpu"))
-    monkeypatch.setattr(device.caffe, "set_mode_cpu", lambda: told.append("cpu"))
+    monkeypatch.setattr(engine.caffe, "set_device", set_device)
+    monkeypatch.setattr(engine.caffe, "set_mode_gpu", lambda: told.append("gpu"))
+    monkeypatch.setattr(engine.caffe, "set_mode_cpu", lambda: told.append("cpu"))
     return told
 
 
@@ -37,17 +37,17 @@ def test_a_gpu_that_is_asked_for_and_missing_is_refused(calls):
 
 
 def test_the_title_has_a_gpus_own_name_where_the_engine_tells(calls, monkeypatch):
-    monkeypatch.setattr(device.caffe.mode, "gpu_name", lambda: "Some GPU")
+    monkeypatch.setattr(engine.caffe.mode, "gpu_name", lambda: "Some GPU")
     device.choose(0)
-    assert device.title() == "gpu 0, Some GPU"
+    assert device.describe() == "gpu 0, Some GPU"
     monkeypatch.setattr(engine, "name", "bvlc")
-    assert device.title() == "gpu 0"
+    assert device.describe() == "gpu 0"
     device.choose(-1)
-    assert device.title() == "cpu"
+    assert device.describe() == "cpu"
 
 
 def test_without_a_gpu_the_cpu_is_taken(calls, monkeypatch):
-    monkeypatch.setattr(device, "_trouble", lambda index: "no driver")
+    monkeypatch.setattr(device, "_find_error", lambda index: "no driver")
     assert device.choose(None) == "cpu"
     assert calls == ["cpu"]
 
@@ -70,7 +70,7 @@ def second_of_two(monkeypatch):
 
 
 def test_each_rank_takes_the_gpu_of_its_number(calls, second_of_two, monkeypatch):
-    monkeypatch.setattr(device.caffe, "set_device", lambda index: calls.append(f"device {index}"))
+    monkeypatch.setattr(engine.caffe, "set_device", lambda index: calls.append(f"device {index}"))
     assert device.choose(None) == "gpu 1"
     assert calls[-2:] == ["device 1", "gpu"]
 
@@ -81,10 +81,10 @@ def test_a_rank_that_finds_no_gpu_where_another_finds_one_is_refused(calls, seco
 
 
 def test_ranks_without_gpus_compute_on_the_cpu(calls, second_of_two, monkeypatch):
-    monkeypatch.setattr(device, "_trouble", lambda index: "no driver")
+    monkeypatch.setattr(device, "_find_error", lambda index: "no driver")
     assert device.choose(None) == device.choose(-1) == "cpu"
 
 
 def test_ranks_cannot_all_have_one_gpu(calls, second_of_two):
-    with pytest.raises(ValueError, match="GPU 0 was asked for by 2 ranks.*CUDA_VISIBLE_DEVICES"):
+    with pytest.raises(ValueError, match="got GPU 0 for 2 ranks.*CUDA_VISIBLE_DEVICES"):
         device.choose(0)

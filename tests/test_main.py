@@ -47,8 +47,8 @@ def test_an_unknown_program_is_refused(monkeypatch, capsys):
 
 def test_in_a_clone_tables_are_the_working_directorys(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert paths.top() == ROOT
-    assert paths.table(Path("data/weights.csv")) == Path("data/weights.csv")
+    assert paths.find_root() == ROOT
+    assert paths.find_table(Path("data/weights.csv")) == Path("data/weights.csv")
 
 
 class Recorded(type(Path())):
@@ -72,13 +72,13 @@ def wheel(tmp_path, monkeypatch):
 
 def test_installed_tables_are_found_where_the_working_directory_has_none(wheel):
     table = Path("data/weights.csv")
-    assert paths.table(table) == wheel / table
+    assert paths.find_table(table) == wheel / table
     table.parent.mkdir()
     table.touch()
-    assert paths.table(table) == table
+    assert paths.find_table(table) == table
 
 
 def test_a_package_without_its_programs_says_so(wheel, monkeypatch):
     monkeypatch.setattr(metadata, "files", lambda name: [])
-    with pytest.raises(FileNotFoundError, match="install it again"):
-        paths.top()
+    with pytest.raises(FileNotFoundError, match="programs of fcn-repro are missing"):
+        paths.find_root()

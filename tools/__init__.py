@@ -1,21 +1,28 @@
-"""The programs, one per verb: arguments, a call or two, and what is printed. Run as `python -m tools.solve`.
+"""The programs, one per verb: arguments, one call, printing. Run as `python -m tools.solve` or `fcn-repro solve`.
 
-emit draw explain                what is computed, as prototxts, pictures and arithmetic
-fetch prepare hha                data sets and released weights
-adopt check                      data sets of one's own; what is wrong with any
-convolutionalise solve score     from a classifier to a scored net
-infer heatmap compare            label photographs; show what a classifier sees; scores beside the paper's tables
-smoke                            full-width nets on four photographs
-caffe pycaffe                    Caffe's own command line, and anybody's pycaffe scripts, on this engine
-program                          how all of them end
+`fcn_repro/__main__.py` lists them all. `tools/program.py` holds what they share: options, messages and exit statuses.
 """
 
 from __future__ import annotations
 
 import signal
 import sys
+from types import TracebackType
 
-# `python -m tools.NAME` has just been typed, and torch takes seconds to import: until the program can answer, Ctrl-C
-# ends it without a word, not with a traceback of whatever is being imported.
-if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+from fcn_repro.errors import EngineError
+
+
+def _print_engine_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an EngineError as a message without a traceback; programs meet it while they import."""
+    if isinstance(error, EngineError):
+        print(error, file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+# Only for a program that is starting (`python -m tools.NAME`), not for those who import it. torch takes seconds to
+# import: until the program can answer, Ctrl-C ends it without the traceback of an unfinished import.
+if sys.argv[:1] == ["-m"] or sys.argv[0].startswith("fcn-repro "):
+    sys.excepthook = _print_engine_error
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

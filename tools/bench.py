@@ -37,8 +37,8 @@ from fcn_repro.analysis.benchmark.race import Entrant, Result, race
 from fcn_repro.datasets import DATASETS
 from fcn_repro.drawing.net_diagram.svg import svg
 from fcn_repro.model.deploy_metadata import Deployment
-from fcn_repro.model.run_folder import BUILD
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.paths import BUILD
+from fcn_repro.system.atomic_write import atomic_write
 from fcn_repro.system.memory import GB
 from nets import build
 from solvers.experiments import EXPERIMENTS
@@ -99,9 +99,9 @@ def main(options: argparse.Namespace) -> None:
         "weights_bytes": place.weights.stat().st_size,
         "jobs": {job: {n: asdict(result) for n, result in found.items()} for job, found in results.items()},
     }
-    with replacing(out) as file:
+    with atomic_write(out) as file:
         json.dump(report, file, indent=1)
-    with replacing(out.with_suffix(".svg")) as file:
+    with atomic_write(out.with_suffix(".svg")) as file:
         file.write(svg(bars({TITLES[job]: medians(results[job]) for job in ("forward", "step")}, "seconds")))
     for line in told(report, results, place):
         print(line)
@@ -125,7 +125,7 @@ def device_title(gpu: int) -> str:
     Raises   ValueError for a GPU that cannot be used
     """
     device.choose(gpu)
-    return device.title()
+    return device.describe()
 
 
 def field() -> tuple[dict[str, Entrant], dict[str, str]]:

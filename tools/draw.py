@@ -25,11 +25,11 @@ from fcn_repro.drawing.net_diagram.svg import svg
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.model.run_folder import RunFolder
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 from nets import PHASES
 from solvers.experiments import EXPERIMENTS
 from tools import program
-from tools.emit import emit_experiment
+from solvers.emit import emit_experiment
 
 
 def main(options: argparse.Namespace) -> None:
@@ -43,9 +43,9 @@ def main(options: argparse.Namespace) -> None:
         raise ValueError(f"{path}: no net: there is no `layer` in it")
     phase = caffe.TRAIN if options.phase == "train" else caffe.TEST
     picture = sheet(layout(graph(net, phase), size), str(path.with_suffix("")))
-    with replacing(path.with_suffix(".svg")) as file:
+    with atomic_write(path.with_suffix(".svg")) as file:
         file.write(svg(picture))
-    with replacing(path.with_suffix(".png"), "wb") as file:
+    with atomic_write(path.with_suffix(".png"), "wb") as file:
         png(picture).save(file, "PNG")
     print(path.with_suffix(".svg"), path.with_suffix(".png"))
 

@@ -34,11 +34,12 @@ from fcn_repro.errors import DataError
 from fcn_repro.inference.class_heatmap import at_pixels, heat_map, picture
 from fcn_repro.inference.photo import read_photograph
 from fcn_repro.model.receptive_field import Grid, grids
-from fcn_repro.model.run_folder import BUILD, RunFolder, converted
+from fcn_repro.model.run_folder import RunFolder, converted
 from fcn_repro.model.surgery import load
+from fcn_repro.paths import BUILD
 from nets import CLASSIFIERS, CONVOLUTIONAL
 from tools import program
-from tools.emit import emit_classifier
+from solvers.emit import emit_classifier
 
 META = "ILSVRC2012_devkit_t12/data/meta.mat"
 

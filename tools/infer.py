@@ -33,7 +33,7 @@ from fcn_repro.inference.segmenter import Segmenter
 from fcn_repro.system import memory
 from solvers.experiments import EXPERIMENTS
 from tools import program
-from tools.emit import emit_experiment
+from solvers.emit import emit_experiment
 
 
 def main(options: argparse.Namespace) -> None:
@@ -53,7 +53,7 @@ def main(options: argparse.Namespace) -> None:
     began = time.monotonic()
     bad = [each for each in map(told, label(segmenter, photographs, out, options.scores, options.max_pixels)) if each]
     count, seconds = len(photographs) - len(bad), time.monotonic() - began
-    print(f"{count} labelled in {seconds:.1f} s, with at most {memory.told(memory.peak())} of memory", file=sys.stderr)
+    print(f"{count} labelled in {seconds:.1f} s, with at most {memory.format_bytes(memory.peak_bytes())} of memory", file=sys.stderr)
     if bad:
         raise ValueError(f"{len(bad)} of {len(photographs)} images could not be labelled; the others are")
 

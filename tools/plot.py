@@ -20,8 +20,9 @@ from fcn_repro.drawing.net_diagram.chart import charts
 from fcn_repro.drawing.net_diagram.png import png
 from fcn_repro.drawing.net_diagram.svg import svg
 from fcn_repro.errors import DataError
-from fcn_repro.model.run_folder import BUILD, RunFolder
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.paths import BUILD
+from fcn_repro.system.atomic_write import atomic_write
 from solvers.experiments import EXPERIMENTS
 from tools import program
 
@@ -36,7 +37,7 @@ def main(options: argparse.Namespace) -> None:
     runs = [(folder.experiment, folder.log) for folder in folders if folder.log.is_file()]
     sheet = charts(learning_charts(runs), WIDTH, HEIGHT)
     out = last.path / "curves.svg"
-    with replacing(out) as file:
+    with atomic_write(out) as file:
         file.write(svg(sheet))
     save(out.with_suffix(".png"), png(sheet))
     print(out, out.with_suffix(".png"))

@@ -40,12 +40,12 @@ from fcn_repro.analysis.cost.ledger import Record
 from fcn_repro.analysis.cost.measurement import DidNotFit, Job, all_passes, measured
 from fcn_repro.drawing.net_diagram.chart import charts
 from fcn_repro.drawing.net_diagram.svg import svg
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 from fcn_repro.system.memory import GB
 from solvers.experiments import EXPERIMENTS
 from tools import program
 from tools.explain import table
-from tools.sized_net import FCN_SIZE, GIGA, PHASES, PROFILE, Point, SizedNet, own_size
+from solvers.sized_net import FCN_SIZE, GIGA, PHASES, PROFILE, Point, SizedNet, own_size
 
 WIDTH, HEIGHT = 860.0, 260.0  # of a chart
 COLUMNS = {
@@ -124,7 +124,7 @@ def sweep(nets: Sequence[SizedNet], facts: Mapping[str, object], options: argpar
         raise RuntimeError("nothing fitted into memory")
     stem = PROFILE / options.experiment / options.phase
     ledger.write_csv(stem.with_suffix(".csv"), rows)
-    with replacing(stem.with_suffix(".svg")) as file:
+    with atomic_write(stem.with_suffix(".svg")) as file:
         file.write(svg(charts(cost_charts(rows), WIDTH, HEIGHT)))
     print(f"{stem}.csv {stem}.svg")
 

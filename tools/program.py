@@ -13,7 +13,8 @@ from typing import Callable
 from fcn_repro import device, ranks
 from fcn_repro.errors import DataError
 from fcn_repro.model.run_folder import RunFolder
-from fcn_repro.system.signals import Interrupted, Stopped, ending_at_once, number_of
+from fcn_repro.system import text_table
+from fcn_repro.system.signals import JobInterrupted, SignalExit, raise_on_signal, signal_number
 
 OK, OTHER, MISSING = 0, 1, 3  # 2, bad arguments, is argparse's
 STOPPED = 128  # and the number of the signal: 130 Ctrl-C, 143 SIGTERM, 129 a lost terminal
@@ -25,24 +26,24 @@ def run(main: Callable[[argparse.Namespace], None], options: argparse.Namespace)
     logging.basicConfig(level=logging.INFO, format=f"{wipe}%(message)s", stream=sys.stderr)
     logging.getLogger("caffe").setLevel(logging.WARNING)  # the progress bar says what its log would
     try:
-        with ending_at_once():
+        with raise_on_signal():
             main(options)
-    except (DataError, Interrupted, ValueError, RuntimeError, OSError) as trouble:
-        if not isinstance(trouble, Interrupted) or ranks.is_root():
+    except (DataError, JobInterrupted, ValueError, RuntimeError, OSError) as trouble:
+        if not isinstance(trouble, JobInterrupted) or ranks.is_root():
             _say(trouble)
-        if isinstance(trouble, Interrupted):
+        if isinstance(trouble, JobInterrupted):
             return STOPPED + trouble.number
         return MISSING if isinstance(trouble, DataError) else OTHER
     except KeyboardInterrupt as interrupt:
-        number = number_of(interrupt)
-        _say(Stopped(number))  # before signals are heard and after, Python raises one that says nothing
+        number = signal_number(interrupt)
+        _say(SignalExit(number))  # before signals are heard and after, Python raises one that says nothing
         return STOPPED + number
     return OK
 
 
 def _say(trouble: BaseException) -> None:
     with contextlib.suppress(OSError):  # nobody listens any more
-        print(f"{ranks.name()}{trouble}", file=sys.stderr)
+        print(f"{ranks.log_prefix()}{trouble}", file=sys.stderr)
 
 
 def take_part(gpu: int | None) -> str:
@@ -59,6 +60,12 @@ def weights(folder: RunFolder, given: Path | None) -> Path:
     if given is None and not folder.final.exists():
         raise DataError(f"{folder.final}: missing; train it (make {folder.experiment}) or name others: --weights FILE")
     return given or folder.final
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """Add the option --format, the form in which a program prints its tables."""
+    help = "the form of tables: aligned text, GitHub's Markdown, LaTeX or CSV; default: text"
+    parser.add_argument("--format", choices=text_table.FORMATS, default="text", help=help)
 
 
 def add_gpu(parser: argparse.ArgumentParser) -> None:

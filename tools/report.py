@@ -19,15 +19,15 @@ from pathlib import Path
 
 from fcn_repro.analysis.html_report.page import page
 from fcn_repro.analysis.paper_tables import tables
-from fcn_repro.model.run_folder import BUILD
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.paths import BUILD
+from fcn_repro.system.atomic_write import atomic_write
 from tools import program
 
 
 def main(options: argparse.Namespace) -> None:
     text = page(options.build, tables())
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(options.out) as file:
+    with atomic_write(options.out) as file:
         file.write(text)
     print(f"{options.out}: {len(text.encode()) / 1e6:.1f} MB")
 

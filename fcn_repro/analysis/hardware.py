@@ -39,7 +39,7 @@ def facts() -> dict[str, object]:
         "instructions": next(iter(instructions()), ""),
         "cores": cores(),
         "threads": int(os.environ.get("OMP_NUM_THREADS") or cores()),
-        "device": device.title(),
+        "device": device.describe(),
         "engine": f"torch {metadata.version('torch')}" if engine.name == "torch" else f"Caffe {caffe.__version__}",
         "precision": engine.precision,
         "plain": os.environ.get("PLAIN", "0") not in ("", "0"),  # fcn_repro/caffe/kernels

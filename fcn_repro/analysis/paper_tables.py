@@ -10,8 +10,7 @@ from typing import Any, Iterator, Mapping
 from fcn_repro.evaluation.class_subsets import WAYS
 from fcn_repro.evaluation.metrics import METRICS
 from fcn_repro.evaluation.score_report import headline, read_report
-from fcn_repro.model.run_folder import BUILD
-from fcn_repro.paths import table
+from fcn_repro.paths import BUILD, find_table
 
 FOLDER = Path("data/paper")
 WIDEST = 5  # metrics that are set side by side
@@ -69,7 +68,7 @@ class Table:
 
 def tables(folder: Path = FOLDER) -> list[Table]:
     """All tables, in the paper's order."""
-    folder = table(folder)
+    folder = find_table(folder)
     return [
         Table(cells=tuple(Cell(**cell) for cell in _rows(folder / f"{facts['table']}.csv")), **facts)
         for facts in _rows(folder / "tables.csv")

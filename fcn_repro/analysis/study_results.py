@@ -14,8 +14,9 @@ from typing import Mapping, Sequence
 from fcn_repro.analysis.paper_tables import Cell, Table, tables
 from fcn_repro.evaluation import metrics
 from fcn_repro.evaluation.score_report import commit, headline, read_report
-from fcn_repro.model.run_folder import BUILD, RunFolder
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.paths import BUILD
+from fcn_repro.system.atomic_write import atomic_write
 from fcn_repro.training import train_log
 
 STUDIES = BUILD / "studies"
@@ -117,9 +118,9 @@ def write(outcome: Outcome, build: Path = BUILD) -> Path:
     """Leave an outcome under build/studies; returns the JSON's path."""
     path = build / STUDIES.name / f"{outcome.data}-{outcome.study}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         json.dump({**asdict(outcome), "columns": outcome.columns, "commit": commit()}, file, indent=1)
-    with replacing(path.with_suffix(".txt")) as file:
+    with atomic_write(path.with_suffix(".txt")) as file:
         file.write("\n".join([*printed(outcome), ""]))
     return path
 

@@ -85,11 +85,11 @@ def decode(encoded: bytes | Path, color: bool | None) -> np.ndarray:
     Differs  Caffe decodes with OpenCV; JPEG pixels may differ by a level or two.
     """
     try:
-        with untrusted_files.picture(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
+        with untrusted_files.open_image(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
             if color is None:
                 color = image.mode not in ("1", "L", "I;16")
             pixels = np.asarray(image.convert("RGB" if color else "L"))
-    except untrusted_files.DAMAGED as error:
+    except untrusted_files.IMAGE_ERRORS as error:
         raise OSError(f"damaged, or no picture ({type(error).__name__}: {error})") from error
     return pixels[:, :, ::-1].transpose(2, 0, 1) if color else pixels[None]
 

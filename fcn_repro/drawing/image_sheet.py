@@ -7,7 +7,7 @@ from typing import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 MARGIN, TITLE = 8, 16  # pixels around a picture, and above the first row
 PAPER, INK = (255, 255, 255), (0, 0, 0)
@@ -16,7 +16,7 @@ PAPER, INK = (255, 255, 255), (0, 0, 0)
 def save(path: Path, picture: Image.Image) -> None:
     """Write a picture as PNG, whole or not at all; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         picture.save(file, format="PNG")
 
 

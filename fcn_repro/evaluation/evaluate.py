@@ -47,7 +47,7 @@ def seg_tests(
     Source    reference 1305c73, score.py
     """
     layer = data_layer(net)
-    position = ranks.from_root(layer.position)
+    position = ranks.broadcast_from_root(layer.position)
     layer.seek({**position, "next": 0})
     images = len(layer.items) if images is None else images
     tallies = {head: _Tally(head, head.classes(net), layer) for head in heads}
@@ -92,7 +92,7 @@ class _Tally:
     def merged(self) -> _Tally:
         """This, with what the other ranks have counted added."""
         counted = {name: subset.hist.tolist() for name, subset in self._subsets.items()}
-        all_counted = ranks.exchange([self._hist.tolist(), self._loss, self._void, counted])
+        all_counted = ranks.all_gather([self._hist.tolist(), self._loss, self._void, counted])
         hists, losses, voids, subsets = zip(*all_counted)
         self._hist = np.sum(hists, axis=0)
         self._loss, self._void = sum(losses), sum(voids)

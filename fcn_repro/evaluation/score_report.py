@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from fcn_repro.errors import DataError
 from fcn_repro.evaluation import class_subsets, metrics
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 if TYPE_CHECKING:  # reading a report needs no engine
     from fcn_repro.evaluation.evaluate import Score
@@ -32,7 +32,7 @@ def build_report(
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report whole or not at all."""
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         json.dump(report, file, indent=1)
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from fcn_repro.datasets.file_readers import DAMAGED_IMAGE, unreadable
+from fcn_repro.datasets.file_readers import DAMAGED_IMAGE, read_error
 from fcn_repro.errors import DataError
-from fcn_repro.system.untrusted_files import MAX_PIXELS, picture
+from fcn_repro.system.untrusted_files import MAX_PIXELS, open_image
 
 WHITE = (255, 255, 255, 255)
 
@@ -28,12 +28,12 @@ def read_photograph(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     Raises   DataError naming the file and what is wrong with it; with more than `max_pixels`, before it is decoded
     """
     try:
-        with picture(path, max_pixels) as image:
+        with open_image(path, max_pixels) as image:
             return upright_rgb(image)
     except Image.DecompressionBombError as error:
         raise DataError(f"{path}: {error}. For more: --max-pixels N") from error
     except DAMAGED_IMAGE as error:
-        raise unreadable(path, "photograph", error) from error
+        raise read_error(path, "photograph", error) from error
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

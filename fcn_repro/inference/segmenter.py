@@ -27,8 +27,9 @@ from fcn_repro.inference.tile_size import fitting
 from fcn_repro.inference.tiling import Window, reach, windows
 from fcn_repro.model import deploy_metadata
 from fcn_repro.model.class_map import label_map
-from fcn_repro.model.run_folder import BUILD, RunFolder
+from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.model.surgery import load
+from fcn_repro.paths import BUILD
 from fcn_repro.system import memory
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class Segmenter:
         self.weights = weights or model_weights(self.folder)
         if gpu is not None or device.chosen is None:
             device.choose(gpu)
-        self._beside = memory.held()
+        self._beside = memory.resident_bytes()
         self._net = load(self.folder.deploy, self.weights)
         text = self.folder.deploy.read_text(encoding="utf-8")
         self._prototxt = text_format.Merge(text, caffe.proto.caffe_pb2.NetParameter())

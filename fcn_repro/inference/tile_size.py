@@ -34,7 +34,7 @@ def fitting(net: Any, prototxt: Any, size: Sequence[int], beside: float = 0) -> 
     if device.chosen != "cpu":
         return GPU_TILE if size[0] * size[1] > ON_GPU else 0
     beside += PICTURE_BYTES * size[0] * size[1]
-    room, whole = ROOM * memory.for_this_process(), beside + required(net, prototxt, size)
+    room, whole = ROOM * memory.available_bytes(), beside + required(net, prototxt, size)
     if whole <= room:
         return 0
     try:
@@ -49,7 +49,7 @@ def fitting(net: Any, prototxt: Any, size: Sequence[int], beside: float = 0) -> 
             break
     log.info(
         "%d x %d pixels would take %s of memory, and %s may be used: labelled in tiles of %d x %d",
-        *(size[1], size[0], memory.told(whole), memory.told(room), tile, tile),
+        *(size[1], size[0], memory.format_bytes(whole), memory.format_bytes(room), tile, tile),
     )
     return tile
 

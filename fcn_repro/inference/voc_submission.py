@@ -25,9 +25,9 @@ from fcn_repro.datasets import file_readers
 from fcn_repro.datasets.voc import CLASS_NAMES
 from fcn_repro.drawing.palette import save_label, voc_palette
 from fcn_repro.errors import DataError
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 from fcn_repro.system.progress import Progress
-from fcn_repro.system.untrusted_files import picture
+from fcn_repro.system.untrusted_files import open_image
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class Submission:
             for path in [*self.root.glob("results/**/*.png"), *self.root.glob("*.tar.gz")]:
                 path.unlink()
         self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(note) as file:
+        with atomic_write(note) as file:
             file.write(f"{weights_sha256}\n")
 
     def write(self, label: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -108,7 +108,7 @@ class Submission:
         if not path.is_file():
             return f"{path}: missing"
         try:
-            with picture(path) as image:
+            with open_image(path) as image:
                 return _fault(path, image, size)
         except file_readers.DAMAGED_IMAGE as error:
             return f"{path}: {type(error).__name__}: {error}"
@@ -134,7 +134,7 @@ class Submission:
     def pack(self) -> Path:
         """Write the archive, the same bytes for the same label maps."""
         items = sorted(self.items())
-        with replacing(self.archive, "wb") as file, Progress(len(items), "pack") as progress:
+        with atomic_write(self.archive, "wb") as file, Progress(len(items), "pack") as progress:
             with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
                 with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
                     for item in items:
@@ -164,7 +164,7 @@ def _fault(path: Path, image: Image.Image, size: tuple[int, int]) -> str | None:
 
 def _size(path: Path) -> tuple[int, int]:
     try:
-        with picture(path) as image:
+        with open_image(path) as image:
             return image.size
     except file_readers.DAMAGED_IMAGE as error:
-        raise file_readers.unreadable(path, "photograph", error) from error
+        raise file_readers.read_error(path, "photograph", error) from error

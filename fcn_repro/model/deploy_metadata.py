@@ -14,7 +14,7 @@ from typing import Mapping
 
 from fcn_repro.datasets.base import DataSet
 from fcn_repro.errors import DataError
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def write(path: Path, deployment: Deployment) -> None:
     """Write the note unless that very note is there."""
     text = json.dumps(asdict(deployment), indent=1) + "\n"
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(text)
 
 

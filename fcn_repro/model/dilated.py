@@ -27,7 +27,7 @@ from google.protobuf import text_format
 
 from fcn_repro.engine import caffe
 from fcn_repro.model.surgery import check_weights
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 NetParameter = caffe.proto.caffe_pb2.NetParameter
 LayerParameter = caffe.proto.caffe_pb2.LayerParameter
@@ -108,7 +108,7 @@ def load(net: Any, prototxt: Path, weights: Path) -> caffe.Net:
     Raises   DataError when the weights leave a layer below the scores empty
     """
     prototxt.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(prototxt) as file:
+    with atomic_write(prototxt) as file:
         file.write(text_format.MessageToString(net))
     loaded = caffe.Net(str(prototxt), caffe.TEST, weights=str(weights))
     fill_shifts(loaded)

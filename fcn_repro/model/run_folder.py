@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-BUILD = Path("build")
+from fcn_repro.paths import BUILD
+
 CLASSIFIER_NETS = BUILD / "ilsvrc"  # prototxts of classifiers, but for those that a run here trains
 ENDINGS = (".caffemodel", ".solverstate", ".run.json", ".score.json")
 

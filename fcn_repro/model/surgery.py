@@ -21,7 +21,7 @@ from google.protobuf import text_format
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.system import untrusted_files
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 
 @dataclass
@@ -103,7 +103,7 @@ def decapitate(net_param: caffe.proto.caffe_pb2.NetParameter, weights: Path, out
     del trunk.layer[next(i for i, layer in enumerate(trunk.layer) if layer.name.startswith("score")) :]
     prototxt = out.with_suffix(".prototxt")
     prototxt.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(prototxt) as file:
+    with atomic_write(prototxt) as file:
         file.write(text_format.MessageToString(trunk))
     try:
         save(load(prototxt, weights), out)

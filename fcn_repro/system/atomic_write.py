@@ -11,16 +11,16 @@ from typing import IO, Iterator
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path, mode: str = "w") -> Iterator[IO]:
+def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO]:
     """Open a temporary file beside `path`; when the block ends well it takes the place of `path`, else it is gone.
 
     A reader never sees half a file, and whatever stood at `path` survives a full disk, a crash or a kill. What a kill
-    leaves behind, `sweep` removes.
+    leaves behind, `remove_leftovers` removes.
 
     Raises   OSError as opening or writing does, naming `path`; the temporary file is removed.
     """
     path = Path(path)
-    with naming(path):
+    with attach_path(path):
         handle, temporary = _temporary_beside(path)
         try:
             with open(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
@@ -35,7 +35,7 @@ def replacing(path: str | Path, mode: str = "w") -> Iterator[IO]:
             raise
 
 
-def sweep(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files that killed writers left in a folder; those of living writers stay."""
     for part in folder.glob(".*.part"):
         with contextlib.suppress(OSError), open(str(part), "rb") as file:
@@ -44,7 +44,7 @@ def sweep(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
+def attach_path(path: Path) -> Iterator[None]:
     """Let an OSError say that it is about `path`: a full disk names no file, and nobody knows the temporary ones."""
     try:
         yield
@@ -55,7 +55,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def _temporary_beside(path: Path) -> tuple[int, str]:
-    """A new file, locked for as long as it is open: so `sweep` knows that its writer lives."""
+    """A new file, locked for as long as it is open: so `remove_leftovers` knows that its writer lives."""
     while True:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=str(path.parent))
         with contextlib.suppress(OSError):  # a file system without locks

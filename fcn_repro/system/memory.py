@@ -27,7 +27,7 @@ UNIFIED = ("", "memory.max", "memory.current", "inactive_file")
 LEGACY = ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
 
-def most() -> float:
+def total_bytes() -> float:
     """Bytes of memory and swap that a process can have here; inf where that is not known.
 
     Raises   ValueError for a MEMORY_GB that is no number above 0
@@ -36,7 +36,7 @@ def most() -> float:
     return given if given is not None else _most(_machine(), _groups())
 
 
-def for_this_process() -> float:
+def available_bytes() -> float:
     """Bytes that this process can have: those it has, and those that are free now or would be for the asking."""
     given = _given()
     if given is not None:
@@ -45,17 +45,17 @@ def for_this_process() -> float:
     free = _bytes(machine, "MemAvailable", "SwapFree")
     if free is None:
         return _most(machine, groups)
-    return min([_most(machine, groups), held() + min([free, *(limit - used for limit, used in groups)])])
+    return min([_most(machine, groups), resident_bytes() + min([free, *(limit - used for limit, used in groups)])])
 
 
-def held() -> float:
+def resident_bytes() -> float:
     """Bytes that this process holds in memory now; 0 where that is not known."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         return float(read_text(PROC / "self/statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0.0
 
 
-def peak() -> int:
+def peak_bytes() -> int:
     """The most bytes that this process has held in memory at once.
 
     Not `ru_maxrss` where Linux tells better: that begins with what the process was that started this one.
@@ -67,13 +67,13 @@ def peak() -> int:
     return most_held if sys.platform == "darwin" else 1024 * most_held
 
 
-def limit(count: int) -> None:
+def limit_bytes(count: int) -> None:
     """Let this process have no more than so many bytes of data: asking for more then fails, and nobody is killed."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (count if hard == resource.RLIM_INFINITY else min(count, hard), hard))
 
 
-def told(count: float) -> str:
+def format_bytes(count: float) -> str:
     """A number of bytes for people: 8.6 GB, 12.3 MB."""
     return f"{count / GB:.1f} GB" if count >= GB / 10 else f"{count / 1e6:.1f} MB"
 

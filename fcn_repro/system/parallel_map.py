@@ -13,7 +13,7 @@ CHUNK = 50  # parts that a process takes at a time
 WORTH = 400  # parts per process below which starting one costs more than it saves
 
 
-def by_cores(work: Callable[[int], Made], count: int) -> Iterator[Made]:
+def parallel_map(work: Callable[[int], Made], count: int) -> Iterator[Made]:
     """work(0) ... work(count - 1), in this order.
 
     `work` must be picklable: a function of a module, or a partial of one. Processes are begun afresh, not forked, since

@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator, Mapping
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(Exception):
+class JobInterrupted(Exception):
     """A job was asked to stop by the signal `number` and did, with everything kept; the message says how to go on."""
 
     def __init__(self, message: str, number: int) -> None:
@@ -22,7 +22,7 @@ class Interrupted(Exception):
         self.number = number
 
 
-class Stopped(KeyboardInterrupt):
+class SignalExit(KeyboardInterrupt):
     """The program is to end at once, because of the signal `number`."""
 
     def __init__(self, number: int) -> None:
@@ -30,14 +30,14 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
-def number_of(interrupt: KeyboardInterrupt) -> int:
+def signal_number(interrupt: KeyboardInterrupt) -> int:
     """The signal behind an exception."""
-    return interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
+    return interrupt.number if isinstance(interrupt, SignalExit) else signal.SIGINT
 
 
 @contextlib.contextmanager
-def ending_at_once() -> Iterator[None]:
-    """While entered, a signal raises Stopped, so that on the way out what is half written is removed."""
+def raise_on_signal() -> Iterator[None]:
+    """While entered, a signal raises SignalExit, so that on the way out what is half written is removed."""
     usual = _heard()
     _install({number: _stop for number in usual})
     try:
@@ -46,12 +46,12 @@ def ending_at_once() -> Iterator[None]:
         _install(usual)
 
 
-class Interruption:
+class StopRequest:
     """While entered, the first signal only sets `requested` to its number; a second one does what it usually does."""
 
     requested = 0
 
-    def __enter__(self) -> Interruption:
+    def __enter__(self) -> StopRequest:
         self._usual = _heard()
         _install({number: self._request for number in self._usual})
         return self
@@ -76,4 +76,4 @@ def _install(handlers: Mapping[int, Callable | int]) -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    raise Stopped(number)
+    raise SignalExit(number)

@@ -22,7 +22,7 @@ MAX_PIXELS = 178_956_970  # Pillow's own limit: half a gigabyte of R G B
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 # What Pillow is known to raise over damaged pictures.
-DAMAGED = (
+IMAGE_ERRORS = (
     *(OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError, MemoryError),
     *(struct.error, zlib.error, Image.DecompressionBombError),
 )
@@ -51,7 +51,7 @@ def read_text(path: str | Path, limit: int = TEXT_BYTES) -> str:
 
 
 @contextlib.contextmanager
-def picture(source: str | Path | IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+def open_image(source: str | Path | IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """A picture that is open and not yet decoded.
 
     Raises   Image.DecompressionBombError with more than `max_pixels`; what Pillow raises for a file that is damaged

@@ -26,7 +26,7 @@ from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.evaluation.score_report import sha256
 from fcn_repro.model.run_folder import RunFolder, Snapshot
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 KEPT = 2  # of the newest snapshots
 
@@ -38,7 +38,7 @@ def seal(snapshot: Snapshot, solver: caffe.SGDSolver, iter_size: int, stretch: M
 
     `iter_size` is of all ranks together, `stretch` the learning curve's.
     """
-    generators = ranks.exchange(_pack(caffe.random_state())) if hasattr(caffe, "random_state") else None
+    generators = ranks.all_gather(_pack(caffe.random_state())) if hasattr(caffe, "random_state") else None
     if not ranks.is_root():
         return
     files = (snapshot.weights, snapshot.history)
@@ -52,7 +52,7 @@ def seal(snapshot: Snapshot, solver: caffe.SGDSolver, iter_size: int, stretch: M
         "generators": generators,
         "stretch": stretch,
     }
-    with replacing(snapshot.resume) as file:
+    with atomic_write(snapshot.resume) as file:
         json.dump({"state": state, "sha256": _digest(state)}, file)
 
 

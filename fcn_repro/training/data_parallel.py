@@ -1,14 +1,16 @@
-"""A solver's parameters, between the file they are read from and the solver that obeys them."""
+"""Solvers of several ranks: how they share the passes of an update, and how they synchronise."""
 
 from __future__ import annotations
 
 import logging
 import tempfile
 from pathlib import Path
+from typing import Callable
 
 from google.protobuf import text_format
 
 from fcn_repro import ranks
+from fcn_repro.datasets.base import data_layer
 from fcn_repro.engine import caffe
 from fcn_repro.model.run_folder import RunFolder
 
@@ -60,3 +62,20 @@ def shared_solver(folder: RunFolder, param: caffe.proto.caffe_pb2.SolverParamete
             folder.solver, mine.iter_size, count, param.iter_size,
         )  # fmt: skip
     return solver_of(mine)
+
+
+def synchronise(solver: caffe.SGDSolver) -> Callable[[], None]:
+    """Make the ranks' solvers train one net, from the root's weights and the root's place in the image order.
+
+    Returns   a function that gives every rank the root's weights again: only BatchNorm statistics differ between ranks
+    """
+    if ranks.count() == 1:
+        return lambda: None
+    nccl = caffe.NCCL(solver, caffe.NCCL.new_uid())
+    nccl.bcast()
+    solver.add_callback(nccl)
+    if solver.param.layer_wise_reduce:
+        solver.net.after_backward(nccl)
+    layer = data_layer(solver.net)
+    layer.seek(ranks.broadcast_from_root(layer.position))
+    return nccl.bcast

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fcn_repro.evaluation.evaluate import Score
 from fcn_repro.evaluation.metrics import METRICS
-from fcn_repro.system.atomic_write import naming, replacing
+from fcn_repro.system.atomic_write import atomic_write, attach_path
 
 COLUMNS = (
     "iteration",  # updates made
@@ -62,7 +62,7 @@ class LearningCurve:
             "images_per_s": f"{images / seconds:.4g}",
         }
         self._rows.append(row)
-        with naming(self._path), open(self._path, "a", newline="", encoding="utf-8") as file:
+        with attach_path(self._path), open(self._path, "a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(row)
             file.flush()
             os.fsync(file.fileno())
@@ -85,7 +85,7 @@ class LearningCurve:
         return {"iteration": str(iteration), "seconds": f"{before + seconds:.3f}", "shortened": self._shortened}
 
     def _rewrite(self) -> None:
-        with replacing(self._path) as file:
+        with atomic_write(self._path) as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(self._rows)

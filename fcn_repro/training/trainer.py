@@ -31,10 +31,10 @@ from fcn_repro.evaluation.score_report import build_report, headline, origin, re
 from fcn_repro.model.initial_weights import initialise
 from fcn_repro.model.loss_heads import heads
 from fcn_repro.model.run_folder import RunFolder, Snapshot
-from fcn_repro.system.atomic_write import replacing, sweep
-from fcn_repro.system.file_lock import alone
+from fcn_repro.system.atomic_write import atomic_write, remove_leftovers
+from fcn_repro.system.file_lock import hold_lock
 from fcn_repro.system.progress import Progress
-from fcn_repro.system.signals import Interrupted, Interruption, number_of
+from fcn_repro.system.signals import JobInterrupted, StopRequest, signal_number
 from fcn_repro.training import checkpoint, data_parallel, divergence
 from fcn_repro.training.loss_scale import conversion
 from fcn_repro.training.prediction_sheet import examples
@@ -71,12 +71,12 @@ def solve(
         device       what `fcn_repro.device.choose` said, for the record
         tensorboard  whether to write event files, too
     Raises   DataError when weights or data are missing; ValueError when the prototxts do not fit;
-             Diverged when the loss explodes; Interrupted after Ctrl-C and the like; Occupied when another process
+             Diverged when the loss explodes; JobInterrupted after Ctrl-C and the like; LockHeld when another process
              trains in the folder; OSError when the folder cannot be written, the disk being full or read-only, and
              when another rank ends
     """
     length = recipe.iterations if iterations is None else iterations
-    if ranks.from_root(lambda: is_done(folder, length)):
+    if ranks.broadcast_from_root(lambda: is_done(folder, length)):
         logger.info("%s is trained already; remove %s to train it anew", folder.experiment, folder.path)
         if ranks.is_root():
             _compare_init(read_report(folder.score), recipe.init)
@@ -84,7 +84,7 @@ def solve(
     _check_place(folder)
     with contextlib.ExitStack() as stack:
         if ranks.is_root():
-            stack.enter_context(alone(folder.lock, f"{folder.path}: another run is training there"))
+            stack.enter_context(hold_lock(folder.lock, f"{folder.path}: another run is training there"))
         Training(folder, recipe, length, device).run(tensorboard)
 
 
@@ -162,13 +162,13 @@ class Training:
         """Train and score to the end. Whatever stops it, the message says where the same command goes on."""
         self.start(tensorboard)
         try:
-            while not ranks.from_root(lambda: self.done):
+            while not ranks.broadcast_from_root(lambda: self.done):
                 self.train_round()
                 self.score_round()
             if ranks.is_root():
                 self.finish()
         except KeyboardInterrupt as interrupt:
-            raise self._interrupted(number_of(interrupt)) from interrupt
+            raise self._interrupted(signal_number(interrupt)) from interrupt
         except OSError as error:
             raise OSError(f"{error}\nOnce that is mended, {self._outlook()}") from error
         finally:
@@ -180,7 +180,7 @@ class Training:
         self.curve: LearningCurve | None = None  # the root's
         self.board: EventFile | None = None
         self.stretch = Stretch()
-        newest = ranks.from_root(self._newest)
+        newest = ranks.broadcast_from_root(self._newest)
         if newest is not None:
             self.stretch = Stretch(
                 **checkpoint.restore(self.folder.snapshot(newest), self.solver, self.param.iter_size)
@@ -189,7 +189,7 @@ class Training:
         elif ranks.is_root():
             initialise(self.solver.net, self.recipe.init)
         engine.save_memory(self.solver)
-        self.align = ranks.tie(self.solver)
+        self.align = data_parallel.synchronise(self.solver)
         if ranks.is_root():
             self._open_records(tensorboard)
         label = self.solver.net.blobs[self.heads[0].label]
@@ -198,17 +198,17 @@ class Training:
             logger.info("%s: %s", self.folder.experiment, rate)
 
     def train_round(self) -> None:
-        """Step to the round's end and snapshot. On Ctrl-C finish the step, snapshot there and raise Interrupted."""
-        end, quiet = ranks.from_root(lambda: self.round_end), not ranks.is_root()
+        """Step to the round's end and snapshot. On Ctrl-C finish the step, snapshot there and raise JobInterrupted."""
+        end, quiet = ranks.broadcast_from_root(lambda: self.round_end), not ranks.is_root()
         progress = Progress(self.length, self.folder.experiment, done=self.solver.iter, each=self.images, quiet=quiet)
-        with Interruption() as interruption, progress:
-            while self.solver.iter < end and not max(ranks.exchange(interruption.requested)):
+        with StopRequest() as interruption, progress:
+            while self.solver.iter < end and not max(ranks.all_gather(interruption.requested)):
                 self._step(end, progress)
-            if ranks.from_root(lambda: not checkpoint.is_complete(self.here)):
+            if ranks.broadcast_from_root(lambda: not checkpoint.is_complete(self.here)):
                 if ranks.is_root():
                     self.solver.snapshot()
                 self._seal()
-            requested = max(ranks.exchange(interruption.requested))
+            requested = max(ranks.all_gather(interruption.requested))
         if requested:
             raise self._interrupted(requested)
 
@@ -238,7 +238,7 @@ class Training:
             "iter_size": self.param.iter_size,
         }
         score = next(iter(scores.values()))
-        with ranks.apart():
+        with ranks.act_as_single_rank():
             sheet = examples(net, self.scored_heads[0])
         self._show(score, sheet)
         # Last: once the report is there, no resumed run scores these weights again.
@@ -252,7 +252,7 @@ class Training:
         """Hand on the best of the scored snapshots as `final`, with its score."""
         self._prune()  # a kill may have come between the last snapshot and what it makes superfluous
         best = next(filter(checkpoint.is_sound, self._scored()), self.here)
-        with open(best.weights, "rb") as source, replacing(self.folder.final, "wb") as target:
+        with open(best.weights, "rb") as source, atomic_write(self.folder.final, "wb") as target:
             shutil.copyfileobj(source, target, 1 << 24)
         report = read_report(best.score)
         report["trained"] = self.solver.iter
@@ -284,7 +284,7 @@ class Training:
         What the watches find is logged.
         """
         net = self.solver.net
-        losses, per_pixel = np.mean([each for passes in ranks.exchange(self.passes) for each in passes], axis=0).T
+        losses, per_pixel = np.mean([each for passes in ranks.all_gather(self.passes) for each in passes], axis=0).T
         self.passes.clear()
         findings = [watch.observe(self.solver.iter, float(loss)) for watch, loss in zip(self.watches, per_pixel)]
         findings += [watch.observe(self.solver.iter, net) for watch in self.output_watches]
@@ -300,7 +300,7 @@ class Training:
     def _newest(self) -> int | None:
         """The iteration to go on from; what a kill left half written is removed."""
         for place in (self.folder.path, self.folder.snapshot_prefix.parent, self.folder.pictures):
-            sweep(place)
+            remove_leftovers(place)
         snapshot = checkpoint.newest(self.folder)
         return snapshot.iteration if snapshot else None
 
@@ -338,8 +338,8 @@ class Training:
         scored = [it for it in self.folder.snapshots() if it.score.exists() and checkpoint.is_complete(it)]
         return sorted(scored, key=_mean_iu, reverse=True)
 
-    def _interrupted(self, number: int) -> Interrupted:
-        return Interrupted(
+    def _interrupted(self, number: int) -> JobInterrupted:
+        return JobInterrupted(
             f"{self.folder.experiment} stopped after iteration {self.solver.iter} of {self.length}; {self._outlook()}",
             number,
         )

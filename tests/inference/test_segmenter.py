@@ -86,7 +86,7 @@ def test_tiles_and_the_whole_have_the_same_labels(model):
 
 
 def test_photographs_are_tiled_unasked_where_the_whole_would_not_fit(model, monkeypatch):
-    monkeypatch.setattr(memory, "held", lambda: 0.0)
+    monkeypatch.setattr(memory, "resident_bytes", lambda: 0.0)
     monkeypatch.setenv("MEMORY_GB", "0.012")  # of which 10.8 MB may be used, and a pixel takes 63 bytes
     segmenter, image_rgb = Segmenter(model.path, gpu=-1), np.random.default_rng(0).integers(0, 256, (400, 500, 3), "u1")
     totals = [next(segmenter.pieces(image_rgb[:side])).total for side in (300, 400)]

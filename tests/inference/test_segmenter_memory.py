@@ -33,13 +33,13 @@ from fcn_repro import memory
 from fcn_repro.infer import Segmenter
 
 model, out, more = sys.argv[1:]
-may_hold = memory.held() + float(more)
+may_hold = memory.resident_bytes() + float(more)
 os.environ["MEMORY_GB"] = str(may_hold / memory.GB)
 image_rgb = np.random.default_rng(0).integers(0, 256, (1300, 1400, 3), np.uint8)
 segmenter = Segmenter(model, gpu=-1)
 np.save(out, segmenter(image_rgb))
 rows, columns = segmenter._cut(image_rgb.shape[:2])
-print(len(rows) * len(columns), memory.peak() - may_hold)
+print(len(rows) * len(columns), memory.peak_bytes() - may_hold)
 """
 
 
@@ -61,7 +61,7 @@ def labelled(model, more: str):
     return np.load(out), int(pieces), float(exceeded)
 
 
-@pytest.mark.skipif(not memory.held(), reason="what a process holds is not known here")
+@pytest.mark.skipif(not memory.resident_bytes(), reason="what a process holds is not known here")
 def test_a_picture_that_does_not_fit_is_labelled_within_the_memory_that_there_is(model):
     whole, pieces, exceeded = labelled(model, "4e9")
     assert pieces == 1 and exceeded > -3.6e9

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from fcn_repro.system import parallel_map as module
-from fcn_repro.system.parallel_map import by_cores
+from fcn_repro.system.parallel_map import parallel_map
 
 
 def square(number: int) -> tuple[int, int]:
@@ -19,7 +19,7 @@ def test_parts_come_in_order_from_one_process_or_several(monkeypatch, worth, pro
     monkeypatch.setattr(module, "WORTH", worth)
     monkeypatch.setattr(module, "CHUNK", 2)
     monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
-    made = list(by_cores(square, 10))
+    made = list(parallel_map(square, 10))
     assert [value for value, _ in made] == [n * n for n in range(10)]
     assert (os.getpid() not in {process for _, process in made}) is processes
 
@@ -29,4 +29,4 @@ def test_what_a_part_raises_is_raised(monkeypatch, worth):
     monkeypatch.setattr(module, "WORTH", worth)
     monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
     with pytest.raises(ValueError, match="thirteen"):
-        list(by_cores(square, 20))
+        list(parallel_map(square, 20))

@@ -36,7 +36,7 @@ def bomb(path, side):
 @pytest.mark.parametrize("side", [14_000, 1_000_000])
 def test_a_picture_of_too_many_pixels_is_refused_and_not_only_warned_of(tmp_path, side):
     with pytest.raises(Image.DecompressionBombError, match=f"{side} x {side} pixels; expected at most"):
-        with untrusted_files.picture(bomb(tmp_path / "a.png", side)):
+        with untrusted_files.open_image(bomb(tmp_path / "a.png", side)):
             pass
 
 
@@ -47,18 +47,18 @@ def test_a_picture_of_too_many_pixels_is_refused_and_not_only_warned_of(tmp_path
 def test_a_webp_of_too_many_pixels_is_refused_before_its_decoder_takes_memory_for_them(tmp_path, monkeypatch, options):
     path = tmp_path / "a.webp"
     Image.new("RGB", (300, 200), (255, 0, 0)).save(path, **options)
-    with untrusted_files.picture(path, max_pixels=300 * 200) as image:
+    with untrusted_files.open_image(path, max_pixels=300 * 200) as image:
         assert image.size == (300, 200)
     monkeypatch.setattr(Image, "open", lambda *args, **named: pytest.fail("opened"))
     for source in (path, io.BytesIO(path.read_bytes())):
         with pytest.raises(Image.DecompressionBombError, match="300 x 200 pixels; expected at most 59999"):
-            with untrusted_files.picture(source, max_pixels=300 * 200 - 1):
+            with untrusted_files.open_image(source, max_pixels=300 * 200 - 1):
                 pass
 
 
 def test_a_limit_can_be_raised_for_one_picture(tmp_path):
     before = Image.MAX_IMAGE_PIXELS
-    with untrusted_files.picture(bomb(tmp_path / "a.png", 14_000), max_pixels=14_000**2) as image:
+    with untrusted_files.open_image(bomb(tmp_path / "a.png", 14_000), max_pixels=14_000**2) as image:
         assert image.size == (14_000, 14_000)
     assert Image.MAX_IMAGE_PIXELS == before
 
@@ -68,5 +68,5 @@ def test_a_program_that_is_called_a_picture_is_not_run(tmp_path):
     with Image.open(tmp_path / "a.jpg") as image:
         assert image.format == "EPS"  # which Pillow would have Ghostscript draw
     with pytest.raises(Image.UnidentifiedImageError):
-        with untrusted_files.picture(tmp_path / "a.jpg"):
+        with untrusted_files.open_image(tmp_path / "a.jpg"):
             pass

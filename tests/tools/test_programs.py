@@ -17,7 +17,7 @@ from fcn_repro.evaluation.score_report import headline, read_report
 from fcn_repro.model import deploy_metadata
 from fcn_repro.model.deploy_metadata import Deployment
 from fcn_repro.model.run_folder import RunFolder
-from fcn_repro.system.signals import Interrupted
+from fcn_repro.system.signals import JobInterrupted
 from solvers.experiments import EXPERIMENTS
 from tests.fixtures.tiny_run import DEPLOY, SIZES, write_run
 from tools import infer, program, score, solve
@@ -187,7 +187,7 @@ def test_a_count_must_be_positive(text):
     "trouble, status",
     [
         *((DataError("x"), 3), (ValueError("x"), 1), (KeyboardInterrupt(), 130), (None, 0)),
-        *((Interrupted("x", signal.SIGINT), 130), (Interrupted("x", signal.SIGTERM), 143)),
+        *((JobInterrupted("x", signal.SIGINT), 130), (JobInterrupted("x", signal.SIGTERM), 143)),
     ],
 )
 def test_exit_statuses_tell_what_kind_of_trouble_it_was(trouble, status):

@@ -14,15 +14,15 @@ from PIL import Image
 
 from fcn_repro import datasets, engine, ranks
 from fcn_repro.datasets.base import data_layer
-from fcn_repro.datasets.sampling_order import Order
+from fcn_repro.datasets.sampling_order import SamplingOrder
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.evaluation.score_report import headline, read_report
 from fcn_repro.model import surgery
 from fcn_repro.model.run_folder import RunFolder
-from fcn_repro.system.file_lock import Occupied, alone
-from fcn_repro.system.signals import Interrupted
-from fcn_repro.training import trainer
+from fcn_repro.system.file_lock import LockHeld, hold_lock
+from fcn_repro.system.signals import JobInterrupted
+from fcn_repro.training import data_parallel, trainer
 from fcn_repro.training.train_log import read
 from fcn_repro.training.trainer import Recipe, Training
 from solvers.experiments import EXPERIMENTS
@@ -45,7 +45,7 @@ def rank_of(folder: RunFolder, recipe: Recipe = RECIPE, stop_at: int = 0, stoppe
     Training._losses = heard
     try:
         trainer.solve(folder, recipe)
-    except (Interrupted, Occupied, OSError, DataError) as trouble:
+    except (JobInterrupted, LockHeld, OSError, DataError) as trouble:
         return f"{type(trouble).__name__}: {trouble}"
     return "done"
 
@@ -109,7 +109,7 @@ def test_ranks_stop_together_and_go_on_to_the_bit(tmp_path, voc):
     folders = [write_run(tmp_path, name, voc, dropout=True, iter_size=2) for name in ("whole", "stopped")]
     assert run(folders[0]) == ["done", "done"]
     told = run(folders[1], recipe=RECIPE, stop_at=3)
-    assert all(text.startswith("Interrupted: stopped stopped after iteration 3 of 8") for text in told), told
+    assert all(text.startswith("JobInterrupted: stopped stopped after iteration 3 of 8") for text in told), told
     assert run(folders[1]) == ["done", "done"]
     for one, other in zip(*(weights(folder, 8).values() for folder in folders), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -131,9 +131,9 @@ def test_another_number_of_ranks_is_refused_where_updates_would_be_of_other_imag
 
 def test_a_folder_is_trained_in_by_one_run(tmp_path, voc):
     folder = write_run(tmp_path, "tiny", voc)
-    with alone(folder.lock):
+    with hold_lock(folder.lock):
         root, other = run(folder)
-    assert root.startswith("Occupied: ") and "another run is training there" in root
+    assert root.startswith("LockHeld: ") and "another run is training there" in root
     assert other.startswith("ConnectionError: rank 0 ended, or did not answer, when ")
 
 
@@ -143,7 +143,7 @@ def served(folder: RunFolder) -> tuple[list[int], dict]:
     datasets.register()
     folder.snapshot_prefix.parent.mkdir(exist_ok=True)
     solver = caffe.get_solver(str(folder.solver))
-    ranks.tie(solver)
+    data_parallel.synchronise(solver)
     layer = data_layer(solver.net)
     position = layer.position()
     numbers = []
@@ -201,21 +201,21 @@ def test_ranks_score_to_the_same_histogram_as_one_process(tmp_path, voc, count):
 
 
 def test_a_lone_process_is_a_root_that_hears_itself():
-    assert (ranks.count(), ranks.is_root(), ranks.name()) == (1, True, "")
-    assert ranks.exchange([np.pi]) == [[np.pi]] and ranks.from_root(lambda: "said") == "said"
+    assert (ranks.count(), ranks.is_root(), ranks.log_prefix()) == (1, True, "")
+    assert ranks.all_gather([np.pi]) == [[np.pi]] and ranks.broadcast_from_root(lambda: "said") == "said"
 
 
 def test_apart_from_the_others_a_rank_is_served_every_image(tmp_path, voc):
     folder = write_run(tmp_path, "tiny", voc, dropout=False)
     datasets.register()
-    ranks._be(1, 2)
+    ranks._set_rank(1, 2)
     try:
-        with ranks.apart():
+        with ranks.act_as_single_rank():
             layer = data_layer(caffe.Net(str(folder.val), caffe.TEST))
             assert (layer.index, ranks.count(), ranks.is_root()) == (0, 1, True)
-        assert (ranks.count(), ranks.is_root(), ranks.name()) == (2, False, "rank 1: ")
+        assert (ranks.count(), ranks.is_root(), ranks.log_prefix()) == (2, False, "rank 1: ")
     finally:
-        ranks._be(0, 1)
+        ranks._set_rank(0, 1)
 
 
 def test_real_caffe_is_refused_where_ranks_were_started(monkeypatch):

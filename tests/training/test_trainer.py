@@ -13,8 +13,8 @@ from fcn_repro import engine
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.evaluation.score_report import headline, read_report
-from fcn_repro.system.file_lock import Occupied, alone
-from fcn_repro.system.signals import Interrupted
+from fcn_repro.system.file_lock import LockHeld, hold_lock
+from fcn_repro.system.signals import JobInterrupted
 from fcn_repro.training import checkpoint, trainer
 from fcn_repro.training.divergence import Diverged
 from fcn_repro.training.train_log import COLUMNS, read
@@ -147,7 +147,7 @@ def test_ctrl_c_finishes_the_step_and_the_resumed_run_equals_an_uninterrupted_on
 ):
     with monkeypatch.context() as patch:
         at_iteration(patch, iteration, lambda _: os.kill(os.getpid(), signal.SIGINT))
-        with pytest.raises(Interrupted, match=f"stopped after iteration {iteration} of 16.*same command goes on"):
+        with pytest.raises(JobInterrupted, match=f"stopped after iteration {iteration} of 16.*same command goes on"):
             trainer.solve(folder, RECIPE)
     assert checkpoint.newest(folder).iteration == iteration
     trainer.solve(folder, RECIPE)
@@ -160,7 +160,7 @@ def test_ctrl_c_while_scoring_loses_nothing(folder, uninterrupted, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(trainer, "seg_tests", interrupted)
-        with pytest.raises(Interrupted, match="stopped after iteration 8"):
+        with pytest.raises(JobInterrupted, match="stopped after iteration 8"):
             trainer.solve(folder, RECIPE)
     trainer.solve(folder, RECIPE)
     assert_same_run(uninterrupted, folder)
@@ -240,15 +240,15 @@ def test_a_stop_between_the_score_and_its_report_leaves_one_scored_row(folder, u
 
     with monkeypatch.context() as patch:
         patch.setattr(trainer, "write_report", stop)
-        with pytest.raises(Interrupted):
+        with pytest.raises(JobInterrupted):
             trainer.solve(folder, RECIPE)
     trainer.solve(folder, RECIPE)
     assert_same_run(uninterrupted, folder)
 
 
 def test_two_runs_do_not_train_in_one_folder(folder):
-    with alone(folder.lock):
-        with pytest.raises(Occupied, match=f"another run is training there .process {os.getpid()}"):
+    with hold_lock(folder.lock):
+        with pytest.raises(LockHeld, match=f"another run is training there .process {os.getpid()}"):
             trainer.solve(folder, RECIPE)
     trainer.solve(folder, RECIPE, iterations=1)
 
@@ -283,7 +283,7 @@ def test_a_second_ctrl_c_ends_at_once_and_says_where_it_goes_on(folder, uninterr
 
     with monkeypatch.context() as patch:
         at_iteration(patch, 7, twice)
-        with pytest.raises(Interrupted, match="after iteration 7 of 16; the same command goes on after iteration 5"):
+        with pytest.raises(JobInterrupted, match="after iteration 7 of 16; the same command goes on after iteration 5"):
             trainer.solve(folder, RECIPE)
     trainer.solve(folder, RECIPE)
     assert_same_run(uninterrupted, folder)

@@ -31,7 +31,7 @@ def main(name: str, job: str, folder: str) -> None:
     os.dup2(2, 1)  # what a library prints must not get between the answers
     place = Place(Path(folder))
     contender = CONTENDERS[name](place)
-    before = int(memory.held())
+    before = int(memory.resident_bytes())
     run = getattr(contender, job)()
     computed = _answer(answers, contender, run, before)
     if job == "forward":

@@ -34,7 +34,7 @@ class Contender:
 
     def peak(self) -> int:
         """The most bytes it has held: of the memory of what computes."""
-        return memory.peak()
+        return memory.peak_bytes()
 
 
 class Pycaffe(Contender):

@@ -20,7 +20,7 @@ from fcn_repro.model import surgery
 from fcn_repro.model.deploy_metadata import Deployment
 from fcn_repro.model.exchange import onnx_files, torch_module
 from fcn_repro.model.exchange.graph import graph
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 SEED = 0
 PICTURES = 6
@@ -55,7 +55,7 @@ def export(place: Place, note: Deployment) -> str | None:
     from fcn_repro.model.exchange import torch_files
 
     torch_files.write_state_dict(place.module.with_suffix(".pt"), torch_module.state_dict(steps))
-    with replacing(place.module) as file:
+    with atomic_write(place.module) as file:
         file.write(torch_module.source("net", steps, note))
     try:
         onnx_files.write(place.onnx, steps, note)
@@ -122,5 +122,5 @@ def _solver(train: Path, folder: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(text)

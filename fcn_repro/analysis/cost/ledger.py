@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from fcn_repro.analysis.cost.costs import Cost
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 MS = 1e3
 
@@ -21,7 +21,7 @@ def write(stem: Path, costs: Sequence[Cost], record: Record) -> None:
     for layer, forward, backward in zip(layers, record["layers_forward_s"], record["layers_backward_s"]):
         layer.update(forward_ms=MS * forward, backward_ms=MS * backward)
     write_csv(stem.with_suffix(".csv"), layers)
-    with replacing(stem.with_suffix(".json")) as file:
+    with atomic_write(stem.with_suffix(".json")) as file:
         json.dump(record, file, indent=1)
 
 
@@ -39,7 +39,7 @@ def known(stem: Path, facts: Mapping[str, object], passes: int) -> Record | None
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Write rows that have the same columns."""
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

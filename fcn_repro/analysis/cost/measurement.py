@@ -105,9 +105,9 @@ def _send(to: Connection, job: Job) -> None:
 
 def measure(job: Job) -> Measurement:
     """Do a job in this process, which is limited to the memory available now."""
-    room = memory.for_this_process()
+    room = memory.available_bytes()
     if math.isfinite(room):
-        memory.limit(int(room))
+        memory.limit_bytes(int(room))
     device.choose(job.gpu)
     try:
         with Progress(job.total, job.label, "GFLOP", job.before) as progress:
@@ -132,7 +132,7 @@ def _measure(job: Job, progress: Progress) -> Measurement:
         backward += [timing.backward(net)] * job.learning
         progress.advance(job.work)
     layers_forward, layers_backward = np.median(layers, axis=0).T.tolist()
-    return Measurement(layers_forward, layers_backward, forward, backward, memory.peak())
+    return Measurement(layers_forward, layers_backward, forward, backward, memory.peak_bytes())
 
 
 def fill(net: caffe.Net) -> None:

@@ -62,7 +62,7 @@ def give_back_holes() -> None:
         return
     mallinfo2.restype = _Heap
     heap = mallinfo2()
-    left = min(heap.free, memory.held() - heap.used)
+    left = min(heap.free, memory.resident_bytes() - heap.used)
     if _passes.begins_without:
         _passes.left, _passes.begins_without = left, False
     if left > _passes.left + max(LEAST_FREE, heap.used // 2):
@@ -82,7 +82,7 @@ def make_room(needed: int) -> bool:
 
 
 def _fits(needed: int) -> bool:
-    return memory.held() + needed <= memory.for_this_process()
+    return memory.resident_bytes() + needed <= memory.available_bytes()
 
 
 def _trim() -> None:

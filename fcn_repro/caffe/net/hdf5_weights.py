@@ -16,7 +16,7 @@ from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import Layer
 from fcn_repro.caffe.proto import hdf5_file
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 if TYPE_CHECKING:
     from fcn_repro.caffe.net.net import Net
@@ -54,7 +54,7 @@ def load(net: Net, path: str | Path) -> None:
 
 def save(net: Net, path: str | Path, with_diff: bool) -> None:
     """Write every layer's blobs, those that are shared by name once, atomically."""
-    with replacing(path, "wb") as temporary, h5py.File(temporary, "w") as file:
+    with atomic_write(path, "wb") as temporary, h5py.File(temporary, "w") as file:
         for name, layer in net.layer_dict.items():
             data = file.require_group(f"data/{name}")
             for index, blob in enumerate(layer.blobs):

@@ -50,10 +50,10 @@ class MemoryRequired:
 def _require(what: str, count: int, total: float) -> None:
     if total <= SMALL:
         return
-    most = memory.for_this_process()
+    most = memory.available_bytes()
     if total > most:
         raise CaffeError(
-            f"{what} takes {memory.told(VALUE_BYTES * count)}, and what the net needs by then {memory.told(total)}: "
-            f"of {memory.told(memory.most())} on this machine, {memory.told(most)} can be had. "
+            f"{what} takes {memory.format_bytes(VALUE_BYTES * count)}, and what the net needs by then {memory.format_bytes(total)}: "
+            f"of {memory.format_bytes(memory.total_bytes())} on this machine, {memory.format_bytes(most)} can be had. "
             "To count on more: MEMORY_GB=N, or MEMORY_GB=inf to try it"
         )

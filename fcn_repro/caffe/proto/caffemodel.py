@@ -12,7 +12,7 @@ from pathlib import Path
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto.stored_blob import StoredBlob, blob_pieces, read_blob
 from fcn_repro.caffe.proto.wire import BYTES, Field, Reader, key, size_of, tagged, varint
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 
 @dataclass
@@ -45,7 +45,7 @@ def read(path: str | Path) -> list[StoredLayer]:
 
 def write(path: str | Path, net_name: str, layers: Iterable[tuple[bytes, Sequence[StoredBlob]]]) -> None:
     """Write a NetParameter atomically: `layers` gives each serialised LayerParameter (without blobs) and its blobs."""
-    with replacing(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         file.write(tagged(1, net_name.encode()))
         for header, blobs in layers:
             pieces: list[bytes | memoryview] = [header]

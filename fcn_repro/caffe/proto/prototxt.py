@@ -19,7 +19,7 @@ from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.proto.upgrade import upgrade_net, upgrade_solver
 from fcn_repro.system import untrusted_files
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 SHOWN = 200  # characters of a faulty line, or of what the parser says of it
 
@@ -89,7 +89,7 @@ def write(message: Message, path: str | Path) -> None:
 
     Raises   OSError when the folder is missing or cannot be written.
     """
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(text_format.MessageToString(message))
 
 

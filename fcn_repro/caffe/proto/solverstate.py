@@ -15,7 +15,7 @@ from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import hdf5_file
 from fcn_repro.caffe.proto.stored_blob import StoredBlob, blob_pieces, read_blob
 from fcn_repro.caffe.proto.wire import BYTES, VARINT, Reader, key, size_of, tagged, varint
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 LAST = 2**31 - 1  # iteration; Caffe counts in 32 bits
 
@@ -57,7 +57,7 @@ def write(path: str | Path, state: SolverState) -> None:
     if str(path).endswith(".h5"):
         _write_hdf5(path, state)
         return
-    with replacing(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         file.write(key(1, VARINT) + varint(state.iter) + tagged(2, state.learned_net.encode()))
         for blob in state.history:
             body = blob_pieces(blob)
@@ -83,7 +83,7 @@ def _read_history(history: h5py.Group, index: int) -> StoredBlob:
 
 
 def _write_hdf5(path: str | Path, state: SolverState) -> None:
-    with replacing(path, "wb") as temporary, h5py.File(temporary, "w") as file:
+    with atomic_write(path, "wb") as temporary, h5py.File(temporary, "w") as file:
         file["iter"] = np.array([state.iter], np.int32)
         name = state.learned_net.encode() + b"\0"  # Caffe reads up to a NUL
         file.create_dataset("learned_net", data=np.array(name, f"S{len(name)}"))

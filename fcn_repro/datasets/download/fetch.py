@@ -27,9 +27,9 @@ from pathlib import Path
 from fcn_repro.datasets.download.transfer import MB, download
 from fcn_repro.datasets.download.unpack import unpack
 from fcn_repro.errors import DataError
-from fcn_repro.paths import table
-from fcn_repro.system.atomic_write import replacing
-from fcn_repro.system.file_lock import alone
+from fcn_repro.paths import find_table
+from fcn_repro.system.atomic_write import atomic_write
+from fcn_repro.system.file_lock import hold_lock
 from fcn_repro.system.progress import Progress
 
 CATALOGUES = (Path("data/archives.csv"), Path("data/weights.csv"), Path("data/packages.csv"))
@@ -61,7 +61,7 @@ def sources() -> dict[str, Source]:
     Raises   DataError when a catalogue is missing: the working directory is not the repository's root.
     """
     rows: dict[str, Source] = {}
-    for catalogue in map(table, CATALOGUES):
+    for catalogue in map(find_table, CATALOGUES):
         if not catalogue.is_file():
             raise DataError(f"{catalogue}: missing; run this from the repository's root, not from {Path.cwd()}")
         with open(str(catalogue), encoding="utf-8", newline="") as file:
@@ -80,7 +80,7 @@ def fetch(name: str) -> Path:
         raise DataError(f"nothing to fetch is called {name!r}; expected one of: {', '.join(known)}")
     source = known[name]
     DOWNLOADS.mkdir(parents=True, exist_ok=True)
-    with alone(DOWNLOADS / f".{source.file}.lock"):  # a second process waits, and finds the file there
+    with hold_lock(DOWNLOADS / f".{source.file}.lock"):  # a second process waits, and finds the file there
         if source.path.exists():
             _check_found(source)
         else:
@@ -192,7 +192,7 @@ def _records() -> dict[str, dict[str, str]]:
 
 def _record(row: dict[str, str]) -> None:
     rows = {**_records(), row["file"]: row}
-    with replacing(VERIFIED) as file:
+    with atomic_write(VERIFIED) as file:
         writer = csv.DictWriter(file, list(row), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows[name] for name in sorted(rows))

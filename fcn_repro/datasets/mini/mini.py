@@ -26,10 +26,10 @@ from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
 from fcn_repro.datasets.mini import scenes
 from fcn_repro.datasets.mini.scenes import Scene
 from fcn_repro.datasets.mini.silhouettes import silhouettes, split
-from fcn_repro.datasets.sampling_order import Order
+from fcn_repro.datasets.sampling_order import SamplingOrder
 from fcn_repro.datasets.voc import MEAN_BGR, sbd_files, voc_files
 from fcn_repro.drawing.palette import label_image
-from fcn_repro.system.parallel_map import by_cores
+from fcn_repro.system.parallel_map import parallel_map
 from fcn_repro.system.progress import Progress
 
 ROOT = Path("build/data/mini")
@@ -182,7 +182,7 @@ def _write(split: str, bitmaps: Sequence[np.ndarray], folder: Path, progress: Pr
     _, list_file, _ = LAYOUTS[split]
     items = [_item(split, number) for number in range(SCENES[split])]
     windows: list[str] = []
-    for of_scene in by_cores(partial(_write_scene, split, bitmaps, folder), SCENES[split]):
+    for of_scene in parallel_map(partial(_write_scene, split, bitmaps, folder), SCENES[split]):
         windows += of_scene
         progress.advance()
     for path, lines in (folder / list_file, items), (folder / LIST, windows[: WINDOWS[split]]):

@@ -24,7 +24,7 @@ from fcn_repro.datasets import hha, nyud, preparation
 from fcn_repro.datasets.base import DataLayer, DataSet
 from fcn_repro.datasets.mini import mini, scenes
 from fcn_repro.datasets.mini.silhouettes import silhouettes, split
-from fcn_repro.system.parallel_map import by_cores
+from fcn_repro.system.parallel_map import parallel_map
 from fcn_repro.system.progress import Progress
 
 ROOT = Path("build/data/mini-depth")
@@ -81,7 +81,7 @@ def prepare() -> Mapping[str, int]:
         with Progress(sum(mini.SCENES.values()), "compose mini-depth", "scene") as progress:
             for name, images in mini.SCENES.items():
                 bitmaps = [half.train if name == "train" else half.held_out for half in halves]
-                for _ in by_cores(partial(_write, part, name, bitmaps), images):
+                for _ in parallel_map(partial(_write, part, name, bitmaps), images):
                     progress.advance()
                 preparation.write_list(part / f"{name}.txt", [f"{name}_{n:04}" for n in range(images)], images)
         part.rename(ROOT)  # a folder of this name was written to its end

@@ -16,7 +16,7 @@ from fcn_repro.model.exchange import onnx_files, torch_module
 from fcn_repro.model.exchange.graph import Graph, graph, identifier
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.model.surgery import load
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 SIZES = ((64, 96), (97, 75), (161, 130))  # height, width of what is compared
 Run = Callable[[Mapping[str, np.ndarray]], Sequence[np.ndarray]]
@@ -61,7 +61,7 @@ class Model:
         module, weights = (out / f"{identifier(self.name)}.{ending}" for ending in ("py", "pt"))
         text = torch_module.source(self.name, self.graph, self.note)
         torch_files.write_state_dict(weights, torch_module.state_dict(self.graph))
-        with replacing(module) as file:
+        with atomic_write(module) as file:
             file.write(text)
         return [module, weights], lambda inputs: torch_files.run(module, weights, inputs)
 

@@ -14,7 +14,7 @@ from fcn_repro.errors import DataError
 from fcn_repro.model.deploy_metadata import Deployment
 from fcn_repro.model.exchange.graph import Graph, Step
 from fcn_repro.model.window import slide
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 OPSET, IR_VERSION = 17, 8  # of 2022: what programs of today read
 AXES = ("batch", "channels", "height", "width")
@@ -67,7 +67,7 @@ def write(path: Path, net: Graph, note: Deployment) -> None:
     helper.set_model_props(model, {name: json.dumps(value) for name, value in facts.items()})
     model = writer.onnx.shape_inference.infer_shapes(model)
     writer.onnx.checker.check_model(model)
-    with replacing(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         file.write(model.SerializeToString())
 
 

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from fcn_repro.errors import DataError
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 
 def write_state_dict(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a state_dict that `torch.load(..., weights_only=True)` reads."""
-    with replacing(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         torch.save({name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}, file)
 
 

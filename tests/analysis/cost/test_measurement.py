@@ -22,7 +22,7 @@ def job(folder: Path, phase: str, passes: int = 2, side: int = 40) -> Job:
 @pytest.fixture(autouse=True)
 def without_a_limit(monkeypatch):
     """A limit would stay with the process that runs the tests."""
-    monkeypatch.setattr(memory, "limit", lambda n: None)
+    monkeypatch.setattr(memory, "limit_bytes", lambda n: None)
 
 
 @pytest.mark.parametrize("phase", ["deploy", "train"])

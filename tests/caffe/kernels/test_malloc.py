@@ -83,5 +83,5 @@ def test_holes_are_given_back_when_what_is_needed_could_be_too_much_beside_them(
 
 
 def test_for_little_nobody_looks(monkeypatch):
-    monkeypatch.setattr(malloc.memory, "for_this_process", lambda: pytest.fail("looked"))
+    monkeypatch.setattr(malloc.memory, "available_bytes", lambda: pytest.fail("looked"))
     malloc.make_room(malloc.LEAST_NEEDED - 1)

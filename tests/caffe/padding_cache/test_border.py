@@ -176,7 +176,7 @@ def test_every_layer_asks_for_room_before_it_computes_and_windows_once_for_all_o
 def test_where_copies_of_filters_have_no_room_every_layer_computes_the_whole(tmp_path, monkeypatch, layers_run):
     net = make_net(tmp_path)
     monkeypatch.setattr(malloc, "LEAST_NEEDED", 0)
-    monkeypatch.setattr(malloc.memory, "for_this_process", lambda: 0)
+    monkeypatch.setattr(malloc.memory, "available_bytes", lambda: 0)
     run_in(net)
     layers_run.clear()
     picture = show(net)

@@ -21,9 +21,9 @@ def test_fills_with_a_constant_zero_unless_told_otherwise():
 
 # Values of real Caffe (BVLC master 9b89154, CPU) with random seed 1701.
 def test_large_zeros_are_zeros_that_take_memory_only_where_they_are_written():
-    before = memory.held()
+    before = memory.resident_bytes()
     values = fillers.fill(caffe_pb2.FillerParameter(), (64, 1 << 20))  # 256 MB
-    assert memory.held() - before < 1 << 26
+    assert memory.resident_bytes() - before < 1 << 26
     values[1] += 3
     assert float(values[:3].sum()) == 3 << 20
 
