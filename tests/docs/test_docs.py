@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from fcn_repro.model.run_folder import RunFolder
-from tests.docs.documented import PAGES, ROOT, Command, blocks, commands, write_place, write_weights
-from tools import emit
+from solvers.emit import emit_experiment
+from solvers.experiments import EXPERIMENTS
+from tests.docs.pages import PAGES, ROOT, Command, blocks, commands, write_place, write_weights
 
 COMMANDS = commands()
 PROGRAM = re.compile(r"python -m (tools\.\w+)")
@@ -40,7 +41,7 @@ def place(tmp_path_factory):
     write_place(place)
     before = os.getcwd()
     os.chdir(place)
-    emit.emit_experiment(emit.EXPERIMENTS["mini-fcn8s"])
+    emit_experiment(EXPERIMENTS["mini-fcn8s"])
     write_weights(RunFolder("mini-fcn8s"))
     yield place
     os.chdir(before)

@@ -16,7 +16,7 @@ from fcn_repro.datasets import DATASETS
 from nets import build
 from solvers.experiments import EXPERIMENTS
 from tests.fixtures.small_net import write
-from tests.oracle.fcn_nets import noisy_net
+from tests.fixtures.fcn_nets import noisy_net
 
 SOLVER = (
     'net: "{}" base_lr: 1e-3 lr_policy: "fixed" weight_decay: 5e-4 random_seed: 3 snapshot_prefix: "{}" type: "{}" {}'

@@ -6,7 +6,7 @@ import pytest
 from fcn_repro.engine import caffe
 from fcn_repro.model import surgery
 from nets.fcn import FCNS
-from tests.oracle.fcn_nets import CLASSES, INPUTS, NETS, small_net
+from tests.fixtures.fcn_nets import CLASSES, INPUTS, NETS, small_net
 
 HEIGHT, WIDTH = 40, 36
 LEARNT_UPSAMPLING = {

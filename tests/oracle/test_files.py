@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from fcn_repro.caffe.proto import caffe_pb2
+from tests.fixtures.fcn_nets import small_net
 from tests.oracle.comparison import Record
-from tests.oracle.fcn_nets import small_net
 from tests.oracle.oracle import Case, Oracle, run_ours
 from tests.oracle.test_solvers import LIMIT, NET, TYPES, solver_text, trajectory
 

@@ -5,8 +5,8 @@ import pytest
 
 from nets.fcn import FCNS
 from nets.ilsvrc import CLASSIFIERS
+from tests.fixtures.fcn_nets import CLASSES, INPUTS, NETS, noisy_net, small_classifier, small_convolutional, small_net
 from tests.oracle.comparison import Record, worst_difference
-from tests.oracle.fcn_nets import CLASSES, INPUTS, NETS, noisy_net, small_classifier, small_convolutional, small_net
 from tests.oracle.oracle import Arrays, Case, Oracle, run_ours
 
 ODD_SIZES = [(47, 61), (64, 33), (96, 75)]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from fcn_repro.caffe.proto import caffemodel
+from tests.fixtures.pycaffe_scripts import OURS, SCRIPTS, Engine, numbers, run_fcn
 from tests.oracle.comparison import Record, worst_difference
 from tests.oracle.oracle import Arrays
-from tests.oracle.scripts.running import OURS, SCRIPTS, Engine, numbers, run_fcn
 from tools import real_caffe
 
 CHAPTER = "Scripts"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.oracle.scripts.running import CLASSES, OURS, SIZES, STEPS, Engine, set_out_fcn
+from tests.fixtures.pycaffe_scripts import CLASSES, OURS, SIZES, STEPS, Engine, set_out_fcn
 from tools import pycaffe
 
 LOOKS_AROUND = """

@@ -6,7 +6,7 @@ import pytest
 from fcn_repro import caffe
 from fcn_repro.caffe.kernels import im2col_gemm, pieces
 from tests.fixtures.small_net import write
-from tests.oracle.fcn_nets import noisy_net
+from tests.fixtures.fcn_nets import noisy_net
 
 SOLVER = 'net: "{}" base_lr: 1e-3 lr_policy: "fixed" momentum: 0.9 random_seed: 7'
 FLAT = """

@@ -13,7 +13,7 @@ from fcn_repro.caffe.kernels import malloc, winograd
 from fcn_repro.caffe.layers.vision.convolution import Convolution
 from fcn_repro.caffe.padding_cache import border, cached_segment
 from tests.fixtures.small_net import write
-from tests.oracle.fcn_nets import small_net
+from tests.fixtures.fcn_nets import small_net
 
 AWKWARD = """
 layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 2 dim: 11 dim: 14 } } }
