@@ -13,7 +13,7 @@ NARROWEST = 16  # characters that a wrapped column keeps
 
 _NUMBER = re.compile(r"[-+\u2212]?[\d.,]+(e[-+]?\d+)?[?%x]?|")
 _INDENT = "\ue000"  # for private use: tabulate strips spaces, but not this one
-_HEADER_PADDING = 2  # spaces that tabulate adds to a header
+HEADER_PADDING = 2  # spaces that tabulate adds to a header
 
 
 def format_table(rows: Sequence[Sequence[object]], headers: Sequence[str], format: str = "text") -> str:
@@ -35,14 +35,16 @@ def format_table(rows: Sequence[Sequence[object]], headers: Sequence[str], forma
     import tabulate  # here: CSV needs no library
 
     is_text = format == "text"
-    widths = _limit_widths(cells, headers) if is_text else None
+    numeric = [_is_numeric(column) for column in zip(*cells)]
+    limits, header_limits = _limit_widths(cells, headers, numeric) if is_text and cells else (None, None)
     table = tabulate.tabulate(
         [[_escape(cell, format) for cell in row] for row in cells],
         headers,
         tablefmt="simple" if is_text else format,
         disable_numparse=True,
-        colalign=["right" if _is_numeric(column) else "left" for column in zip(*cells)] if cells else None,
-        maxcolwidths=widths if cells else None,
+        colalign=["right" if is_number else "left" for is_number in numeric] if cells else None,
+        maxcolwidths=limits,
+        maxheadercolwidths=header_limits,
     )
     lines = [line.rstrip() for line in table.replace(_INDENT, " ").splitlines()]
     return "\n".join(lines)
@@ -67,14 +69,28 @@ def _escape(cell: str, format: str) -> str:
     return _INDENT * (len(cell) - len(words)) + words
 
 
-def _limit_widths(cells: Sequence[Sequence[str]], headers: Sequence[str]) -> list[int | None]:
-    """Return a width for each column that must be wrapped, the widest column of words first."""
-    widths = [max([len(header) + _HEADER_PADDING, *map(len, column)]) for header, *column in zip(headers, *cells)]
-    limits: list[int | None] = [None] * len(widths)
-    numeric = [_is_numeric(column) for column in zip(*cells)] or [False] * len(widths)
-    excess = sum(widths) + 2 * (len(widths) - 1) - WIDTH
-    for i in sorted(range(len(widths)), key=lambda i: -widths[i]):
-        if excess > 0 and not numeric[i] and widths[i] > NARROWEST:
-            limits[i] = max(widths[i] - excess, NARROWEST)
-            excess -= widths[i] - (limits[i] or 0)
-    return limits
+def _limit_widths(
+    cells: Sequence[Sequence[str]], headers: Sequence[str], numeric: Sequence[bool]
+) -> tuple[list[int | None], list[int] | None]:
+    """Return limits of the columns' cells and of their headers with which a line has at most WIDTH characters.
+
+    Headers are wrapped first, then the cells of words, the widest column first.
+    """
+    contents = [max(map(len, column)) for column in zip(*cells)]
+    limits: list[int | None] = [None] * len(headers)
+    if _line_width([len(header) for header in headers], contents) <= WIDTH:
+        return limits, None
+    words = [max(map(len, header.split()), default=0) for header in headers]
+    header_limits = [max(pair) for pair in zip(words, contents)]
+    excess = _line_width(words, contents) - WIDTH
+    for i in sorted(range(len(headers)), key=lambda i: -contents[i]):
+        if excess > 0 and not numeric[i] and contents[i] > NARROWEST:
+            width = max(contents[i] - excess, NARROWEST, words[i])
+            excess -= contents[i] - width
+            limits[i] = header_limits[i] = width
+    return limits, header_limits
+
+
+def _line_width(headers: Sequence[int], contents: Sequence[int]) -> int:
+    widths = [max(header + HEADER_PADDING, content) for header, content in zip(headers, contents)]
+    return sum(widths) + 2 * (len(widths) - 1)

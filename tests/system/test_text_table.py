@@ -24,6 +24,16 @@ def test_text_wraps_words_where_a_line_is_too_long():
     assert max(map(len, lines)) <= WIDTH and sum(line.count("word") for line in lines) == 60
 
 
+def test_text_wraps_headers_before_cells():
+    headers = ["", *[f"a rather long header {i}" for i in range(9)]]
+    lines = format_table([("of one label", *["12.34"] * 9)], headers).splitlines()
+    assert (
+        max(map(len, lines)) <= WIDTH
+        and lines[-1].startswith("of one label")
+        and lines[-1].split()[3:] == ["12.34"] * 9
+    )
+
+
 def test_markdown_escapes_bars():
     lines = format_table(ROWS, HEADERS, "github").splitlines()
     assert lines[1].startswith("|:--") or lines[1].startswith("|--")
