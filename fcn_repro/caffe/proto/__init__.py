@@ -1,10 +1,11 @@
-"""Caffe's file formats: the schema, its message classes, prototxt text, caffemodel weights, and older formats.
+"""Caffe's file formats.
 
-schema      every message and enum, as one text
-compiler    that text -> a FileDescriptorProto (protoc's job)
-caffe_pb2   the message classes, as pycaffe's `caffe.proto.caffe_pb2` has them
-prototxt    read and write nets and solvers as text
-caffemodel  read and write weights; stored_blob, wire and hdf5_file serve it
-solverstate read and write where a training run stands
-upgrade     formats of 2013 and 2014 -> today's
+caffe.proto   the schema: every message and enum; `make proto` compiles it to caffe.desc
+caffe_pb2     the message classes, under the names of pycaffe's `caffe.proto.caffe_pb2`
+prototxt      read and write nets and solvers as text; start here
+caffemodel    read and write weights; stored_blob, wire and hdf5_file serve it
+solverstate   read and write the state of a training run
+upgrade       convert the formats of 2013 (V0) and 2014 (V1) to the current one (V2)
+
+Readers treat files as untrusted: damage raises CaffeError with the file's name and never exhausts memory.
 """

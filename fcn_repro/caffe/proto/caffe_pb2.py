@@ -1,24 +1,24 @@
-"""Caffe's message classes and enum values, under the names that pycaffe's `caffe.proto.caffe_pb2` gives them.
+"""Caffe's message classes and enum values, under the names of pycaffe's `caffe.proto.caffe_pb2`.
 
     caffe_pb2.NetParameter()   caffe_pb2.TRAIN   caffe_pb2.PoolingParameter.MAX   caffe_pb2.Phase.Name(1)
 
-The classes are made when this module is imported, from a descriptor pool of its own: real pycaffe registers the same
-names in protobuf's shared pool, and both must be able to live in one process.
+The classes come from caffe.desc, which protoc compiles from caffe.proto (`make proto`). They live in a private
+descriptor pool, because real pycaffe registers the same names in the default pool and may be loaded beside this.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
-from fcn_repro.caffe.proto.compiler import compile_schema
-from fcn_repro.caffe.proto.schema import SCHEMA
-
 _pool = descriptor_pool.DescriptorPool()
-_pool.AddSerializedFile(compile_schema(SCHEMA, "caffe.proto").SerializeToString())
+(_file,) = FileDescriptorSet.FromString(Path(__file__).with_name("caffe.desc").read_bytes()).file
+_pool.AddSerializedFile(_file.SerializeToString())
 DESCRIPTOR = _pool.FindFileByName("caffe.proto")
 
 if hasattr(message_factory, "GetMessageClass"):  # protobuf 4.22 and later
@@ -36,11 +36,11 @@ for _name, _enum in DESCRIPTOR.enum_types_by_name.items():
 
 
 def __getattr__(name: str) -> Any:
-    """A message class, an enum or a value of a top-level enum."""
+    """Return a message class, an enum or a value of a top-level enum."""
     try:
         return _symbols[name]
     except KeyError:
-        raise AttributeError(f"Caffe's schema has no message, enum or enum value {name!r}") from None
+        raise AttributeError(f"caffe.proto has no message, enum or enum value {name!r}") from None
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,7 @@ def test_lists_its_names():
 
 
 def test_refuses_a_name_that_the_schema_lacks():
-    with pytest.raises(AttributeError, match="no message, enum or enum value 'NetParam'"):
+    with pytest.raises(AttributeError, match="caffe.proto has no message, enum or enum value 'NetParam'"):
         _ = caffe_pb2.NetParam
 
 
