@@ -4,7 +4,7 @@
     python3 -m solvers.experiments --rules    what each run waits for, as rules for make
 
 To add a run: a row. Its name is its make target, its folder under build/ and its name on every command line. The runs on
-data sets that people brought along (`tools.adopt`) are the rows of others on other data.
+data sets that people brought along (`tools.user_dataset`) are the rows of others on other data.
 
 Source   reference 1305c73: solver.prototxt and solve.py of every directory; CVPR paper, section 4.1 (FCN-GoogLeNet)
 """
@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field, replace
-from typing import Iterator, Mapping
+from typing import ItemsView, Iterator, Mapping, ValuesView
 
-from fcn_repro.datasets.user.registry import Adoption, adoptions
+from fcn_repro.datasets.user.registry import UserDataset, list_user_datasets
 
 # Classifiers with released weights; data/weights.csv says where they are. `vgg16-fcn` is `vgg16` as convolutions.
 RELEASED = ("vgg16", "vgg19", "caffenet", "alexnet", "googlenet")
@@ -243,10 +243,10 @@ TABLE = table(
 # fmt: on
 
 
-def adopted(note: Adoption) -> list[Experiment]:
-    """The runs of an adopted data set: the stages of the run it is modelled on, on other data and under other names.
+def user_rows(note: UserDataset) -> list[Experiment]:
+    """The runs of a user's data set: the stages of the run it is modelled on, with other data and names.
 
-    Raises   ValueError when there is no such run
+    Raises   ValueError if there is no such run
     """
     if note.like not in TABLE:
         raise ValueError(f"{note.name} is modelled on {note.like!r}; expected one of {', '.join(TABLE)}")
@@ -266,7 +266,32 @@ def adopted(note: Adoption) -> list[Experiment]:
     return rows
 
 
-EXPERIMENTS = table(*TABLE.values(), *(row for note in adoptions() for row in adopted(note)))
+class Experiments(Mapping[str, Experiment]):
+    """Every run by name: the table's, and those on users' data sets, which each access reads from build/."""
+
+    def __getitem__(self, name: str) -> Experiment:
+        return TABLE[name] if name in TABLE else self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def values(self) -> ValuesView[Experiment]:
+        """The rows, in one reading."""
+        return self._read().values()
+
+    def items(self) -> ItemsView[str, Experiment]:
+        """Names and rows, in one reading."""
+        return self._read().items()
+
+    @staticmethod
+    def _read() -> dict[str, Experiment]:
+        return table(*TABLE.values(), *(row for note in list_user_datasets() for row in user_rows(note)))
+
+
+EXPERIMENTS = Experiments()
 
 
 def rules() -> Iterator[str]:
@@ -274,13 +299,14 @@ def rules() -> Iterator[str]:
 
     No target is a file: every program on the way knows whether its work is done.
     """
-    for row in EXPERIMENTS.values():
+    rows = dict(EXPERIMENTS)
+    for row in rows.values():
         made = [init for init in row.sources.values() if not init.endswith(WEIGHTS)]
         yield f"{row.name}: {' '.join([f'data-{PREPARED.get(row.data, row.data)}', *made])}"
-    for init in sorted({init for row in EXPERIMENTS.values() for init in row.sources.values()}):
+    for init in sorted({init for row in rows.values() for init in row.sources.values()}):
         source = classifier_of(init)
         if source:
-            yield f"{init}: {source if source in EXPERIMENTS else f'weights-{source}'}"
+            yield f"{init}: {source if source in rows else f'weights-{source}'}"
 
 
 if __name__ == "__main__":

@@ -39,7 +39,9 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", choices=EXPERIMENTS)
-    parser.add_argument("--iterations", type=program.positive, metavar="N", help="train for N iterations, not the row's")
+    parser.add_argument(
+        "--iterations", type=program.positive, metavar="N", help="train for N iterations, not the row's"
+    )
     parser.add_argument("--tensorboard", action="store_true", help="also write event files for TensorBoard")
     program.add_gpu(parser)
     sys.exit(program.run(main, parser.parse_args()))

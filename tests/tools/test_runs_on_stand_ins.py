@@ -15,10 +15,11 @@ from fcn_repro.errors import DataError
 from fcn_repro.evaluation.score_report import read_report, sha256
 from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder, converted
 from fcn_repro.training import train_log
+from solvers.emit import emit_experiment
 from solvers.experiments import EXPERIMENTS, Regime
 from tests.fixtures import stand_in_trees
 from tests.fixtures.random_weights import write_classifier
-from tools import check, emit, score, solve
+from tools import score, solve, validate_data
 
 FAST = Regime(momentum=0.9, iter_size=1, normalize=True)  # to see a few steps make a difference
 RATE = 2e-5  # random weights let pixels of 0-255 through as they are
@@ -37,9 +38,9 @@ def train(tmp_path, monkeypatch):
         row = EXPERIMENTS[name]
         narrow = replace(row, net=row.net.replace("vgg16-", "vgg16-mini-"), seed=1)
         short = replace(narrow, regime=FAST, base_lr=RATE, iterations=(1, steps))
-        for tool in (emit, solve, score):
+        for tool in (solve, score):
             monkeypatch.setattr(tool, "EXPERIMENTS", {name: short})
-        emit.emit_experiment(short)
+        emit_experiment(short)
         solve.main(argparse.Namespace(experiment=name, iterations=None, gpu=-1, tensorboard=False))
         report = read_report(RunFolder(name).score)
         score.main(argparse.Namespace(experiment=name, weights=None, images=None, pictures=True, gpu=-1))
@@ -52,13 +53,13 @@ def train(tmp_path, monkeypatch):
 def test_a_whole_nyud_is_looked_through_and_every_fault_of_depth_and_hha_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     stand_in_trees.nyud()
-    check.main(argparse.Namespace(dataset="nyud", split="train", convert=None))
+    validate_data.main(argparse.Namespace(dataset="nyud", split="train", convert=None))
     assert capsys.readouterr().out.startswith("train: 2 images, 0 of them faulty")
     files = [nyud_files(NYUD_DIR, str(item)) for item in (5001, 5002)]
     Image.fromarray(np.zeros((stand_in_trees.HEIGHT, stand_in_trees.WIDTH), np.uint16)).save(files[0]["depth"])
     files[1]["hha"].unlink()
     with pytest.raises(DataError) as refused:
-        check.main(argparse.Namespace(dataset="nyud", split="train", convert=None))
+        validate_data.main(argparse.Namespace(dataset="nyud", split="train", convert=None))
     assert "img_5001.png: 1360 pixels of depth 0" in str(refused.value)
     assert "img_5002.png: missing; expected a picture. Encode it" in str(refused.value)
     assert capsys.readouterr().out.startswith("train: 2 images, 2 of them faulty")

@@ -1,0 +1,82 @@
+"""Write the prototxts of experiments, and of the classifiers that they start from.
+
+A file whose text is already right keeps its modification time, so nothing built from it becomes out of date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Mapping
+
+from google.protobuf import text_format
+from google.protobuf.message import Message
+
+from fcn_repro.datasets import DATASETS, DataSet
+from fcn_repro.model import deploy_metadata
+from fcn_repro.model.deploy_metadata import Deployment
+from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder
+from fcn_repro.paths import BUILD
+from fcn_repro.system.atomic_write import atomic_write
+from nets import CLASSIFIERS, CONVOLUTIONAL, PHASES, build
+from solvers.experiments import EXPERIMENTS, Experiment, classifier_of
+from solvers.prototxt import solver
+
+HEADER = "# Made by tools/emit.py: change nets/ or solvers/, not this file.\n"
+
+
+def list_names() -> list[str]:
+    """Every experiment, then every ILSVRC classifier that no experiment trains."""
+    names = list(EXPERIMENTS)
+    return names + [name for name in (*CLASSIFIERS, *CONVOLUTIONAL) if name not in names]
+
+
+def emit(name: str) -> None:
+    """Write the prototxts of an experiment or a classifier."""
+    if name in EXPERIMENTS:
+        emit_experiment(EXPERIMENTS[name])
+    else:
+        emit_classifier(name)
+
+
+def emit_experiment(row: Experiment, build_folder: Path = BUILD, data: DataSet | None = None) -> None:
+    """Write the three nets, the solver and the deployment metadata of a row to `build_folder`/NAME.
+
+    `data` replaces the row's data set.
+    """
+    folder = RunFolder(row.name, build_folder)
+    data = vary_data_set(data or DATASETS[row.data], row.varied, row.scored)
+    for phase in PHASES:
+        write_message(folder.path / f"{phase}.prototxt", build(row.net, phase, data, row.regime.normalize))
+    deploy_metadata.write(folder.facts, Deployment.of(data))
+    images = data.splits[str(data.val.params["split"])]
+    write_message(folder.solver, solver(row, folder.train, folder.val, images, folder.snapshot_prefix))
+    folder.snapshot_prefix.parent.mkdir(exist_ok=True)  # Caffe does not make it
+
+
+def vary_data_set(data: DataSet, train: Mapping[str, object], val: Mapping[str, object]) -> DataSet:
+    """Add options to the layers that read a data set's training and validation images."""
+    return replace(
+        data,
+        train=replace(data.train, params={**data.train.params, **train}),
+        val=replace(data.val, params={**data.val.params, **val}),
+    )
+
+
+def emit_classifier(name: str) -> None:
+    """Write an ILSVRC net; a convolutional one gets the classes of the experiment that trains it, if there is one."""
+    row = EXPERIMENTS.get(classifier_of(name) or name)
+    for phase in ["deploy"] if name in CONVOLUTIONAL else PHASES:
+        message = build(name, phase, DATASETS[row.data] if row else None)
+        write_message(RunFolder(name, CLASSIFIER_NETS).path / f"{phase}.prototxt", message)
+
+
+def write_message(path: Path, message: Message) -> None:
+    """Write a prototxt and print its path, unless the file already holds the same text."""
+    text = HEADER + text_format.MessageToString(message)
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as file:
+        file.write(text)
+    print(path)
