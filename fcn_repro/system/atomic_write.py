@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import tempfile
 from pathlib import Path
@@ -12,22 +11,22 @@ from typing import IO, Iterator
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO]:
-    """Open a temporary file beside `path`; when the block ends well it takes the place of `path`, else it is gone.
+    """Open a temporary file beside `path` that replaces `path` when the block ends without an exception.
 
-    A reader never sees half a file, and whatever stood at `path` survives a full disk, a crash or a kill. What a kill
-    leaves behind, `remove_leftovers` removes.
+    Readers never see half a file, and the old file survives a full disk, a crash or a kill. `remove_leftovers`
+    removes the temporary files of killed processes.
 
-    Raises   OSError as opening or writing does, naming `path`; the temporary file is removed.
+    Raises   OSError as opening and writing do, naming `path`; the temporary file is removed
     """
     path = Path(path)
     with attach_path(path):
-        handle, temporary = _temporary_beside(path)
+        handle, temporary = _open_temporary(path)
         try:
             with open(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-                os.chmod(temporary, 0o666 & ~_umask())
+                os.chmod(temporary, 0o666 & ~_read_umask())
                 os.replace(temporary, str(path))
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
@@ -36,16 +35,16 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files that killed writers left in a folder; those of living writers stay."""
+    """Remove the temporary files of killed writers from a folder; those of living writers are locked and stay."""
     for part in folder.glob(".*.part"):
         with contextlib.suppress(OSError), open(str(part), "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file.fileno())
             os.unlink(str(part))
 
 
 @contextlib.contextmanager
 def attach_path(path: Path) -> Iterator[None]:
-    """Let an OSError say that it is about `path`: a full disk names no file, and nobody knows the temporary ones."""
+    """Make an OSError name `path`, where it names no file (a full disk) or a temporary one."""
     try:
         yield
     except OSError as error:
@@ -54,18 +53,26 @@ def attach_path(path: Path) -> Iterator[None]:
         raise
 
 
-def _temporary_beside(path: Path) -> tuple[int, str]:
-    """A new file, locked for as long as it is open: so `remove_leftovers` knows that its writer lives."""
+def _open_temporary(path: Path) -> tuple[int, str]:
+    """Open a new temporary file and lock it, so that `remove_leftovers` knows that its writer lives."""
     while True:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=str(path.parent))
         with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(handle)
         if os.fstat(handle).st_nlink:
             return handle, temporary
-        os.close(handle)  # it was swept before it was locked
+        os.close(handle)  # another process removed it before the lock
 
 
-def _umask() -> int:
+def _lock(descriptor: int) -> None:
+    """Lock an open file, without waiting. Raises BlockingIOError if another process holds the lock."""
+    with contextlib.suppress(ImportError):  # Windows removes no open file, locked or not
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _read_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -1,36 +1,39 @@
-"""One process at a time."""
+"""A lock file: one process at a time."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from pathlib import Path
 from typing import Iterator
 
+import filelock
+
 
 class LockHeld(RuntimeError):
-    """Another process is at work in the place where this one was to work."""
+    """Another process holds the lock."""
 
 
 @contextlib.contextmanager
 def hold_lock(path: Path, refusal: str | None = None) -> Iterator[None]:
-    """Hold the lock on a file, which is made if it is not there; it notes who holds it.
+    """Hold the lock on a file, which is created if missing and holds this process's number.
 
-    The lock ends with its process, however that ends: a file that a killed one left behind locks nobody out.
-    While another process holds it, this one waits; or, with a `refusal`, raises LockHeld with that message.
+    The operating system releases the lock when the process ends, however it ends. If another process holds the lock,
+    this one waits, or with a `refusal` raises LockHeld with that message and the holder's number. The number is
+    missing where a locked file cannot be read (Windows).
     """
-    with open(str(path), "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
-        except BlockingIOError as error:
-            file.seek(0)
-            raise LockHeld(f"{refusal} (process {file.read().strip()}, as {path} says)") from error
-        _note(file.fileno(), str(os.getpid()))
-        yield
+    holder = _read(path)
+    try:
+        with filelock.FileLock(str(path)).acquire(timeout=0 if refusal else -1):
+            with contextlib.suppress(OSError):  # a full disk, or Windows: the lock holds without the note
+                path.write_text(f"{os.getpid()}\n", encoding="utf-8")
+            yield
+    except filelock.Timeout as error:
+        named = f" (process {holder}, as {path} says)" if holder else ""
+        raise LockHeld(f"{refusal}{named}") from error
 
 
-def _note(descriptor: int, text: str) -> None:
-    with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{text}\n".encode())
+def _read(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return path.read_text(encoding="utf-8").strip()
+    return ""

@@ -1,4 +1,4 @@
-"""Work that falls into many equal parts, done by all cores at once."""
+"""Work of many equal parts, shared by all cores."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Callable, Iterator, TypeVar
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 CHUNK = 50  # parts that a process takes at a time
-WORTH = 400  # parts per process below which starting one costs more than it saves
+MIN_PARTS = 400  # parts per process; with fewer, starting a process costs more than it saves
 
 
-def parallel_map(work: Callable[[int], Made], count: int) -> Iterator[Made]:
-    """work(0) ... work(count - 1), in this order.
+def parallel_map(work: Callable[[int], Result], count: int) -> Iterator[Result]:
+    """Yield work(0) ... work(count - 1), in this order; exceptions in `work` are raised here.
 
-    `work` must be picklable: a function of a module, or a partial of one. Processes are begun afresh, not forked, since
-    libraries that are loaded here have threads. What a part raises is raised here.
+    `work` must be picklable: a module's function, or a partial of one. Processes are spawned, not forked, because
+    loaded libraries have threads.
     """
-    processes = min(os.cpu_count() or 1, count // WORTH)
+    processes = min(os.cpu_count() or 1, count // MIN_PARTS)
     if processes < 2:
         yield from map(work, range(count))
         return

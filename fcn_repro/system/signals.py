@@ -1,7 +1,7 @@
-"""Ctrl-C, SIGTERM and a lost terminal as requests that are heard at the end of a step, not in its middle.
+"""SIGINT (Ctrl-C), SIGTERM and SIGHUP (a lost terminal) as requests that take effect between two steps.
 
-A signal that was ignored when the program began (SIGHUP under nohup, SIGINT of a script's background job) stays so.
-Signals reach the main thread alone, so what is here must be entered there.
+A signal that was ignored when the program started stays ignored: SIGHUP under nohup, SIGINT in a background job.
+Python delivers signals to the main thread, so enter these contexts there.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import signal
 from types import FrameType
 from typing import Any, Callable, Iterator, Mapping
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class JobInterrupted(Exception):
-    """A job was asked to stop by the signal `number` and did, with everything kept; the message says how to go on."""
+    """A job stopped on the signal `number` and kept everything; the message says how to resume it."""
 
     def __init__(self, message: str, number: int) -> None:
         super().__init__(message)
@@ -23,7 +23,7 @@ class JobInterrupted(Exception):
 
 
 class SignalExit(KeyboardInterrupt):
-    """The program is to end at once, because of the signal `number`."""
+    """The program ends at once on the signal `number`."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
@@ -31,41 +31,41 @@ class SignalExit(KeyboardInterrupt):
 
 
 def signal_number(interrupt: KeyboardInterrupt) -> int:
-    """The signal behind an exception."""
+    """Return the signal behind an exception."""
     return interrupt.number if isinstance(interrupt, SignalExit) else signal.SIGINT
 
 
 @contextlib.contextmanager
 def raise_on_signal() -> Iterator[None]:
-    """While entered, a signal raises SignalExit, so that on the way out what is half written is removed."""
-    usual = _heard()
-    _install({number: _stop for number in usual})
+    """Raise SignalExit on a signal while the block runs, so that unfinished files are removed on the way out."""
+    previous = _read_handlers()
+    _install({number: _raise for number in previous})
     try:
         yield
     finally:
-        _install(usual)
+        _install(previous)
 
 
 class StopRequest:
-    """While entered, the first signal only sets `requested` to its number; a second one does what it usually does."""
+    """A context in which the first signal only sets `requested` to its number; a second has its usual effect."""
 
     requested = 0
 
     def __enter__(self) -> StopRequest:
-        self._usual = _heard()
-        _install({number: self._request for number in self._usual})
+        self._previous = _read_handlers()
+        _install({number: self._request for number in self._previous})
         return self
 
     def __exit__(self, *exception: object) -> None:
-        _install(self._usual)
+        _install(self._previous)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = number
-        _install(self._usual)
+        _install(self._previous)
 
 
-def _heard() -> dict[int, Any]:
-    """What is done now about each signal that is not ignored."""
+def _read_handlers() -> dict[int, Any]:
+    """Return the current handlers of the signals that are not ignored."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     return {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
 
@@ -75,5 +75,5 @@ def _install(handlers: Mapping[int, Callable | int]) -> None:
         signal.signal(number, handler)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _raise(number: int, frame: FrameType | None) -> None:
     raise SignalExit(number)

@@ -1,7 +1,7 @@
-"""Files from strangers: none is read that is larger than it may be, and no picture by a decoder that runs programs.
+"""Untrusted files: size limits for every read, and image decoders that run no programs.
 
-Files whose size says little of what they hold are bounded where they are read: .mat in datasets/mat_file.py, HDF5 and
-Caffe's binary files in caffe/proto, archives in unpack.py.
+Formats whose file size says little about their content are limited where they are read: .mat in
+datasets/mat_file.py, HDF5 and Caffe's binary files in caffe/proto, archives in datasets/download/unpack.py.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from typing import IO, Iterator
 
 from PIL import Image
 
-MB = 1 << 20
-TEXT_BYTES = 16 * MB  # the largest text that is read: prototxts, lists, notes. Those that are known have less than 1 MB
+TEXT_BYTES = 16_000_000  # of the largest text that is read: prototxts and lists; the known ones have less than 1 MB
 MAX_PIXELS = 178_956_970  # Pillow's own limit: half a gigabyte of R G B
-# Of all that Pillow knows: EPS is drawn by Ghostscript, a whole programming language, and few need the others.
+# Of Pillow's formats these are decoded. Ghostscript, a programming language, would draw EPS; few need the others.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
-# What Pillow is known to raise over damaged pictures.
+# What Pillow raises for damaged images.
 IMAGE_ERRORS = (
     *(OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError, MemoryError),
     *(struct.error, zlib.error, Image.DecompressionBombError),
@@ -29,51 +28,51 @@ IMAGE_ERRORS = (
 
 
 def read_bytes(path: str | Path, limit: int = TEXT_BYTES) -> bytes:
-    """What a file holds.
+    """Read a whole file.
 
-    Raises   OSError where it cannot be read, is no plain file, or holds more than `limit` bytes
+    Raises   OSError if the path is no regular file, is unreadable, or holds more than `limit` bytes
     """
-    if not stat.S_ISREG(Path(path).stat().st_mode):  # opening a pipe would wait, and a device may never end
-        raise OSError(f"{path}: no plain file, but a folder, a device or a pipe")
+    if not stat.S_ISREG(Path(path).stat().st_mode):  # opening a pipe waits, and a device may never end
+        raise OSError(f"{path}: got a folder, a device or a pipe, expected a regular file")
     with open(str(path), "rb") as file:
         found = file.read(limit + 1)
     if len(found) > limit:
-        raise OSError(f"{path}: more than {limit} bytes, and nothing of its kind has so many")
+        raise OSError(f"{path}: got more than {limit} bytes, the limit for files of this kind")
     return found
 
 
 def read_text(path: str | Path, limit: int = TEXT_BYTES) -> str:
-    """The text in a file, in UTF-8.
+    """Read a whole UTF-8 file.
 
-    Raises   as `read_bytes`; UnicodeDecodeError for what is no text
+    Raises   as `read_bytes`; UnicodeDecodeError for other bytes than UTF-8
     """
     return read_bytes(path, limit).decode("utf-8")
 
 
 @contextlib.contextmanager
 def open_image(source: str | Path | IO[bytes], max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
-    """A picture that is open and not yet decoded.
+    """Open an image without decoding its pixels.
 
-    Raises   Image.DecompressionBombError with more than `max_pixels`; what Pillow raises for a file that is damaged
-             or in no format of FORMATS, OSError as a rule
+    Raises   Image.DecompressionBombError for more than `max_pixels`; OSError, or another of IMAGE_ERRORS, for a file
+             that is damaged or in no format of FORMATS
     """
-    # Pillow's own limit warns at half its size and cannot be told per picture.
+    # Pillow's own limit warns at half its size, and it is one setting for all images.
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        _require_few(_webp_size(_head(source)), max_pixels)
+        _check_size(_read_webp_size(_read_head(source)), max_pixels)
         with Image.open(str(source) if isinstance(source, Path) else source, formats=FORMATS) as image:
-            _require_few(image.size, max_pixels)
+            _check_size(image.size, max_pixels)
             yield image
     finally:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def _require_few(size: tuple[int, int], max_pixels: int) -> None:
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     if size[0] * size[1] > max_pixels:
-        raise Image.DecompressionBombError(f"{size[0]} x {size[1]} pixels; expected at most {max_pixels}")
+        raise Image.DecompressionBombError(f"got {size[0]} x {size[1]} pixels, expected at most {max_pixels}")
 
 
-def _head(source: str | Path | IO[bytes]) -> bytes:
+def _read_head(source: str | Path | IO[bytes]) -> bytes:
     if isinstance(source, (str, Path)):
         with open(str(source), "rb") as file:
             return file.read(30)
@@ -82,10 +81,12 @@ def _head(source: str | Path | IO[bytes]) -> bytes:
     return head
 
 
-def _webp_size(head: bytes) -> tuple[int, int]:
-    """Width and height by the first 30 bytes of a WEBP file, as its decoder takes memory for them once it is opened.
+def _read_webp_size(head: bytes) -> tuple[int, int]:
+    """Return width and height from the first 30 bytes of a WEBP file; (0, 0) for other files.
 
-    (0, 0) for all other files. Source   RFC 9649, sections 2.5 to 2.7
+    Pillow's WEBP decoder allocates its pixels as soon as it opens a file, so the size is needed earlier.
+
+    Source   RFC 9649, sections 2.5 to 2.7
     """
     kind = head[12:16] if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else b""
     if kind == b"VP8X":

@@ -17,30 +17,19 @@ with hold_lock(Path(sys.argv[1])):
 """
 
 
-@pytest.fixture
-def holder(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path / "lock")], stdout=subprocess.PIPE)
-    assert process.stdout.readline() == b"held\n"
-    yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
-
-
-def test_a_second_process_is_told_who_holds_the_lock(tmp_path, holder):
-    with pytest.raises(LockHeld, match=f"^taken .process {holder.pid}, as .*lock says.$"):
-        with hold_lock(tmp_path / "lock", "taken"):
-            pytest.fail("the block must not run")
-
-
-def test_a_killed_process_locks_nobody_out(tmp_path, holder):
-    holder.send_signal(signal.SIGKILL)
-    holder.wait()
+def test_a_second_process_learns_who_holds_the_lock_and_gets_it_after_a_kill(tmp_path):
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path / "lock")], stdout=subprocess.PIPE)
+    with holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(LockHeld, match=f"^taken .process {holder.pid}, as .*lock says.$"):
+            with hold_lock(tmp_path / "lock", "taken"):
+                pytest.fail("the block must not run")
+        holder.send_signal(signal.SIGKILL)
     with hold_lock(tmp_path / "lock", "taken"):
         assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
 
 
-def test_a_lock_is_free_after_its_block_however_that_ends(tmp_path):
+def test_a_lock_is_free_after_an_exception(tmp_path):
     with pytest.raises(ValueError):
         with hold_lock(tmp_path / "lock"):
             raise ValueError

@@ -1,5 +1,3 @@
-"""Results come in order, whoever made them, and a part that fails is heard of."""
-
 import os
 
 import pytest
@@ -14,19 +12,13 @@ def square(number: int) -> tuple[int, int]:
     return number * number, os.getpid()
 
 
-@pytest.mark.parametrize(("worth", "processes"), [(4, True), (1000, False)])
-def test_parts_come_in_order_from_one_process_or_several(monkeypatch, worth, processes):
-    monkeypatch.setattr(module, "WORTH", worth)
+@pytest.mark.parametrize(("min_parts", "in_processes"), [(4, True), (1000, False)])
+def test_results_come_in_order_and_exceptions_are_raised(monkeypatch, min_parts, in_processes):
+    monkeypatch.setattr(module, "MIN_PARTS", min_parts)
     monkeypatch.setattr(module, "CHUNK", 2)
     monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
-    made = list(parallel_map(square, 10))
-    assert [value for value, _ in made] == [n * n for n in range(10)]
-    assert (os.getpid() not in {process for _, process in made}) is processes
-
-
-@pytest.mark.parametrize("worth", [4, 1000])
-def test_what_a_part_raises_is_raised(monkeypatch, worth):
-    monkeypatch.setattr(module, "WORTH", worth)
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    results = list(parallel_map(square, 10))
+    assert [value for value, _ in results] == [n * n for n in range(10)]
+    assert (os.getpid() not in {process for _, process in results}) is in_processes
     with pytest.raises(ValueError, match="thirteen"):
         list(parallel_map(square, 20))

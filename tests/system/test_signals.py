@@ -7,52 +7,30 @@ from fcn_repro.system.signals import SIGNALS, SignalExit, StopRequest, raise_on_
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_the_first_signal_is_only_noted(number):
-    with StopRequest() as interruption:
-        os.kill(os.getpid(), number)
-        assert interruption.requested == number
-
-
-def test_the_second_ctrl_c_ends_the_program():
-    with pytest.raises(KeyboardInterrupt), StopRequest():
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_signals_are_as_usual_afterwards():
+def test_the_first_signal_is_noted_and_the_second_ends_the_program(number):
     before = [signal.getsignal(number) for number in SIGNALS]
-    with raise_on_signal(), StopRequest():
-        assert not set(before) & {signal.getsignal(number) for number in SIGNALS}
+    with raise_on_signal(), pytest.raises(SignalExit) as stopped, StopRequest() as request:
+        assert not set(before) & {signal.getsignal(number) for number in SIGNALS} and not request.requested
+        os.kill(os.getpid(), number)
+        assert request.requested == number
+        os.kill(os.getpid(), number)
+    assert signal_number(stopped.value) == number
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
-def test_an_uninterrupted_run_is_not_interrupted():
-    with StopRequest() as interruption:
-        pass
-    assert not interruption.requested
+def test_the_second_ctrl_c_is_an_ordinary_keyboard_interrupt_outside_of_programs():
+    with pytest.raises(KeyboardInterrupt) as stopped, StopRequest():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert type(stopped.value) is KeyboardInterrupt and signal_number(stopped.value) == signal.SIGINT
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_where_a_program_ends_at_once_the_exception_tells_the_signal(number):
-    with pytest.raises(SignalExit) as stopped, raise_on_signal():
-        os.kill(os.getpid(), number)
-    assert signal_number(stopped.value) == number
-    assert signal_number(KeyboardInterrupt()) == signal.SIGINT
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-def test_the_second_signal_ends_a_program_at_once(number):
-    with raise_on_signal(), pytest.raises(SignalExit), StopRequest():
-        os.kill(os.getpid(), number)
-        os.kill(os.getpid(), number)
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_that_was_ignored_stays_ignored(number):
+def test_an_ignored_signal_stays_ignored(number):
     before = signal.signal(number, signal.SIG_IGN)
     try:
-        with raise_on_signal(), StopRequest() as interruption:
+        with raise_on_signal(), StopRequest() as request:
             os.kill(os.getpid(), number)
-            assert not interruption.requested
+            assert not request.requested
     finally:
         signal.signal(number, before)

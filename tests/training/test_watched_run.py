@@ -7,8 +7,8 @@ import pytest
 
 from fcn_repro.training import divergence, trainer
 from fcn_repro.training.trainer import Recipe
+from tests.fixtures.terminal import Terminal
 from tests.fixtures.tiny_run import write_run
-from tests.system.test_progress import Terminal
 
 
 @pytest.fixture
@@ -58,10 +58,10 @@ def test_a_run_that_learns_is_told_what_its_rate_means_and_nothing_else(told):
 def test_the_progress_bar_shows_losses_pace_time_left_and_the_last_score(tmp_path, monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    monkeypatch.setattr("fcn_repro.system.progress.ON_TERMINAL_S", 0.0)
+    monkeypatch.setattr("fcn_repro.system.progress.BAR_S", 0.0)
     trainer.solve(write_run(tmp_path, iter_size=2), Recipe(2, 5))
     bars = terminal.getvalue().split("\r")
     first, last = ([bar for bar in bars if f"{n}/10" in bar][-1] for n in (5, 10))
-    shape = r"tiny \[=+ *\] {}/10  [\d.e+]+ images/s, \d+s left  loss [\d.e+]+, \d+\.\d{{4}} per pixel"
+    shape = r"tiny +\d+%\|.+\| {}/10, \d+s left, [\d.e+]+ images/s, loss [\d.e+]+, \d+\.\d{{4}} per pixel"
     assert re.match(shape.format(5), first) and "mean IU" not in first
     assert re.match(shape.format(10) + r", mean IU \d+\.\d\d at 5", last)
