@@ -10,7 +10,7 @@ from fcn_repro.analysis.benchmark.comparison import ONNX_BACKENDS
 from fcn_repro.analysis.benchmark.files import BenchmarkFiles
 from fcn_repro.analysis.benchmark.preparation import export, prepare, voc_layer
 from fcn_repro.datasets import DATASETS
-from fcn_repro.model.deploy_metadata import Deployment
+from fcn_repro.model.deploy_metadata import DeployMetadata
 from nets import build
 from solvers.experiments import EXPERIMENTS
 
@@ -25,5 +25,5 @@ def write_nets(files: BenchmarkFiles, name: str, size: Sequence[int], gpu: int) 
     data = replace(DATASETS[row.data], train=voc_layer(files, "train"), val=voc_layer(files, "val"))
     deploy, train, val = (build(row.net, phase, data, row.regime.normalize) for phase in ("deploy", "train", "val"))
     prepare(files, deploy, train, val, size)
-    error = export(files, Deployment.of(data))
+    error = export(files, DeployMetadata.from_data_set(data))
     return device.describe(), dict.fromkeys(ONNX_BACKENDS, error) if error else {}

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 from fcn_repro.datasets import DATASETS, DataSet
 from fcn_repro.model import deploy_metadata
-from fcn_repro.model.deploy_metadata import Deployment
+from fcn_repro.model.deploy_metadata import DeployMetadata
 from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder
 from fcn_repro.paths import BUILD
 from fcn_repro.system.atomic_write import atomic_write
@@ -48,7 +48,7 @@ def emit_experiment(row: Experiment, build_folder: Path = BUILD, data: DataSet |
     data = vary_data_set(data or DATASETS[row.data], row.varied, row.scored)
     for phase in PHASES:
         write_message(folder.path / f"{phase}.prototxt", build(row.net, phase, data, row.regime.normalize))
-    deploy_metadata.write(folder.facts, Deployment.of(data))
+    deploy_metadata.write(folder.metadata, DeployMetadata.from_data_set(data))
     images = data.splits[str(data.val.params["split"])]
     write_message(folder.solver, solver(row, folder.train, folder.val, images, folder.snapshot_prefix))
     folder.snapshot_prefix.parent.mkdir(exist_ok=True)  # Caffe does not make it

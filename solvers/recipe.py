@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fcn_repro.datasets import DATASETS
 from fcn_repro.errors import DataError
-from fcn_repro.model.run_folder import RunFolder, converted
+from fcn_repro.model.run_folder import RunFolder, classifier_weights
 from fcn_repro.paths import BUILD
 from fcn_repro.training.trainer import Recipe
 from solvers.experiments import WEIGHTS, Experiment, classifier_of
@@ -22,7 +22,7 @@ def find_weights(source: str, build_folder: Path = BUILD) -> Path:
     """The file of a row's `init`: a file itself, a convolutionalised classifier, or another run's final weights."""
     if source.endswith(WEIGHTS):
         return Path(source)
-    return converted(source, build_folder) if classifier_of(source) else RunFolder(source, build_folder).final
+    return classifier_weights(source, build_folder) if classifier_of(source) else RunFolder(source, build_folder).final
 
 
 def final_weights(folder: RunFolder) -> Path:

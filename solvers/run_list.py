@@ -13,7 +13,7 @@ from fcn_repro.analysis.paper_tables import PaperCell, PaperTable, read_tables
 from fcn_repro.datasets import DATASETS, DataSet
 from fcn_repro.model.parameter_count import count_trainable
 from fcn_repro.model.run_folder import RunFolder
-from fcn_repro.training.run_status import State, state
+from fcn_repro.training.run_status import RunStatus, read_status
 from nets import CLASSIFIERS, build
 from solvers.experiments import EXPERIMENTS, PREPARED, Experiment
 
@@ -29,7 +29,7 @@ class ListedRun:
     data: DataSet
     paper: Sequence[tuple[PaperTable, PaperCell]]
     parameters: int  # trainable ones
-    state: State
+    state: RunStatus
 
     @property
     def steps(self) -> int:
@@ -50,7 +50,7 @@ def list_runs(data: Sequence[str] = ()) -> list[ListedRun]:
 
 def describe_run(row: Experiment, cited: Sequence[PaperTable]) -> ListedRun:
     """Collect what is listed of a run; `cited` are the paper's tables."""
-    status = state(RunFolder(row.name), row.iterations[0] * row.iterations[1])
+    status = read_status(RunFolder(row.name), row.iterations[0] * row.iterations[1])
     paper = [(table, cell) for table in cited for cell in table.cells
              if (cell.experiment, cell.metric) == (row.name, "mean_iu")]  # fmt: skip
     return ListedRun(row, DATASETS[row.data], paper, count_parameters(row.net, row.data), status)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from fcn_repro import datasets, engine, ranks
 from fcn_repro.datasets.data_layer import find_data_layer
-from fcn_repro.evaluation.evaluate import seg_tests
-from fcn_repro.evaluation.score_report import build_report, origin, read_report, write_report
+from fcn_repro.evaluation.evaluate import score_net
+from fcn_repro.evaluation.score_report import build_report, describe_weights, read_report, write_report
 from fcn_repro.model import surgery
-from fcn_repro.model.loss_heads import heads
+from fcn_repro.model.loss_heads import read_heads
 from fcn_repro.model.run_folder import RunFolder
 from solvers.experiments import Experiment
 
@@ -26,13 +26,13 @@ def score_run(
     folder = RunFolder(row.name)
     datasets.register()
     net = surgery.load(folder.val, weights)
-    scores = seg_tests(net, heads(folder.val), images, folder.pictures / weights.stem if pictures else None)
+    scores = score_net(net, read_heads(folder.val), images, folder.images / weights.stem if pictures else None)
     if not ranks.is_root():
         return None
     path = folder.score if weights == folder.final else folder.score_of(weights.stem)
     layer = find_data_layer(net)
     facts = {
-        **_describe_weights(path, row, origin(weights)),
+        **_describe_weights(path, row, describe_weights(weights)),
         "split": layer.options["split"],
         "images": images or len(layer.items),
         "engine": engine.title,

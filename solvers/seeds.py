@@ -10,7 +10,7 @@ from typing import Iterator, Sequence
 from fcn_repro.datasets import DATASETS, PREPARE, DataSet
 from fcn_repro.evaluation.metrics import METRICS
 from fcn_repro.evaluation.score_report import headline, read_report
-from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder, converted
+from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder, classifier_weights
 from fcn_repro.model.surgery import convolutionalise
 from fcn_repro.paths import BUILD
 from fcn_repro.training import train_log
@@ -31,7 +31,7 @@ def train_seeds(seeds: Sequence[int], device: str) -> Iterator[str]:
     for seed, place in zip(seeds, places):
         train_row(replace(EXPERIMENTS[CLASSIFIER], seed=seed), place, device)
         dense, deploy = RunFolder(CLASSIFIER, place), RunFolder(CONVOLUTIONAL, CLASSIFIER_NETS).deploy
-        convolutionalise(dense.deploy, dense.final, deploy, converted(CONVOLUTIONAL, place))
+        convolutionalise(dense.deploy, dense.final, deploy, classifier_weights(CONVOLUTIONAL, place))
         for stage in STAGES:
             train_row(replace(EXPERIMENTS[stage], seed=seed), place, device)
     yield f"mean and range over {len(seeds)} seeds, in percent; median speed"

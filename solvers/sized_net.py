@@ -7,7 +7,7 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from fcn_repro.analysis.cost.costs import costs, fed, summary
+from fcn_repro.analysis.cost.costs import count_costs, replace_data_layers, summarise
 from fcn_repro.datasets import DATASETS
 from fcn_repro.engine import caffe
 from fcn_repro.paths import BUILD
@@ -65,14 +65,14 @@ class SizedNet:
         shapes = {name: (n, channels, height, width) for name, channels in data.inputs.items()}
         labels = dict.fromkeys(data.heads, (n,) if row.net in CLASSIFIERS else (n, 1, height, width))
         net = build(row.net, PHASES[point.phase], data, row.regime.normalize)
-        self.point, self.message = point, fed(net, {**shapes, **labels})
+        self.point, self.message = point, replace_data_layers(net, {**shapes, **labels})
         self.prototxt = point.path.with_suffix(".prototxt")
         self.prototxt.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(self.prototxt) as file:
             file.write(text_format.MessageToString(self.message))
         engine_net = caffe.Net(str(self.prototxt), caffe.TRAIN if point.learning else caffe.TEST)
-        self.costs = costs(self.message, engine_net, point.learning)
-        self.summary = summary(self.message, self.costs)
+        self.costs = count_costs(self.message, engine_net, point.learning)
+        self.summary = summarise(self.message, self.costs)
 
         self.work = sum(cost.forward + cost.backward for cost in self.costs)  # FLOP of a pass
         self.giga = max(1, round(self.work / GIGA))  # the units of the progress bar

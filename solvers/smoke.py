@@ -10,12 +10,12 @@ from fcn_repro.datasets import PREPARE
 from fcn_repro.datasets.file_readers import read_list
 from fcn_repro.datasets.smoke import ROOT, SMOKE
 from fcn_repro.datasets.voc import voc_files
-from fcn_repro.drawing.image_sheet import save
-from fcn_repro.drawing.palette import overlay
-from fcn_repro.evaluation.score_report import headline, read_report, summary
-from fcn_repro.inference.segmenter import stage_sheet
+from fcn_repro.drawing.image_sheet import save_png
+from fcn_repro.drawing.palette import overlay_labels
+from fcn_repro.evaluation.score_report import format_summary, headline, read_report
+from fcn_repro.inference.segmenter import draw_stage_sheet
 from fcn_repro.model.hed_weights import write_hed_vgg16
-from fcn_repro.model.run_folder import RunFolder, converted
+from fcn_repro.model.run_folder import RunFolder, classifier_weights
 from fcn_repro.training.trainer import Recipe, solve
 from solvers.emit import emit_experiment
 from solvers.experiments import Experiment, Regime
@@ -42,13 +42,13 @@ def train_stages(iterations: int | None, device: str) -> Iterator[str]:
         folder = RunFolder(name)
         emit_experiment(row)
         if init is None:
-            init = converted(INIT)
+            init = classifier_weights(INIT)
             if not init.exists():
                 write_hed_vgg16(folder.deploy, init)
         solve(folder, Recipe(*row.iterations, {"": init}, [SMOKE.class_names]), device=device)
         yield from report_losses(folder)
         shutil.rmtree(str(folder.snapshot_prefix.parent), ignore_errors=True)  # 1 GB each
-        yield summary(read_report(folder.score))
+        yield format_summary(read_report(folder.score))
         init = folder.final
     yield f"\n{draw_sheet([RunFolder(name) for name, _, _ in STAGES])}"
 
@@ -66,6 +66,6 @@ def report_losses(folder: RunFolder) -> Iterator[str]:
 def draw_sheet(folders: Sequence[RunFolder]) -> Path:
     """Draw every image beside its label map and the prediction of each stage."""
     items = read_list(ROOT / "ImageSets" / "Segmentation" / "val.txt")
-    out = folders[-1].pictures / "sheet.png"
-    save(out, stage_sheet(folders, [voc_files(ROOT, item) for item in items], overlay))
+    out = folders[-1].images / "sheet.png"
+    save_png(out, draw_stage_sheet(folders, [voc_files(ROOT, item) for item in items], overlay_labels))
     return out

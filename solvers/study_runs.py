@@ -18,10 +18,10 @@ from fcn_repro.analysis.study_results import (
     write_study,
 )
 from fcn_repro.evaluation import class_subsets, metrics
-from fcn_repro.evaluation.evaluate import seg_tests
+from fcn_repro.evaluation.evaluate import score_net
 from fcn_repro.evaluation.score_report import headline, read_report
 from fcn_repro.model import surgery
-from fcn_repro.model.loss_heads import heads
+from fcn_repro.model.loss_heads import read_heads
 from fcn_repro.model.run_folder import RunFolder
 from nets import build
 from solvers.emit import vary_data_set, write_message
@@ -68,7 +68,7 @@ def compare_cues(study: Study, data: str) -> tuple[list[StudyLine], list[str]]:
         classes = tuple(range(1, len(hist)))
         numbers = {
             WITHOUT_BACKGROUND: to_percent(metrics.mean_iu(hist, classes)),
-            PIXELS_LEFT_OUT: to_percent(metrics.mean_iu(class_subsets.only(hist, classes), classes)),
+            PIXELS_LEFT_OUT: to_percent(metrics.mean_iu(class_subsets.select_truth(hist, classes), classes)),
         }
         lines.append(
             StudyLine(line.label, numbers, f"{data}-{line.run}", report["iteration"], bool(report["shortened"]))
@@ -104,4 +104,4 @@ def _score_masked(data: str, line: Line) -> np.ndarray:
     masked = vary_data_set(datasets.DATASETS[row.data], {}, {"mask": line.mask})
     write_message(prototxt, build(row.net, "val", masked, row.regime.normalize))
     net = surgery.load(prototxt, RunFolder(row.name).final)
-    return next(iter(seg_tests(net, heads(prototxt)).values())).hist
+    return next(iter(score_net(net, read_heads(prototxt)).values())).hist

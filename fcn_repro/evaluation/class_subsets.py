@@ -1,12 +1,12 @@
-"""Scores over a subset of a net's classes, counted in each of the ways that a paper may have meant.
+"""Scores over a subset of a net's classes, in each way of counting that a paper may have meant.
 
-PASCAL-Context's nets tell 60 classes apart, background among them, and the papers report 59 and 33 without saying what
-becomes of the other pixels. There are three ways, and each gives another number:
+PASCAL-Context's nets have 60 classes with background, and the papers report 59 and 33 without a definition of how the
+other pixels count. There are three ways, with different results:
 
-class_left_out     The other classes are left out of the means, and nothing else: where their pixels are taken for a
-                   class of the subset, that counts against it. Only IU can tell this way from the next.
-pixels_left_out    Only pixels whose truth is in the subset are looked at. Taking one for a class outside is an error.
-never_predicted    As before, and the net must choose within the subset, as one would that knows no other class.
+class_left_out     The means leave the other classes out. A pixel of another class that is predicted as one of the
+                   subset counts as an error. Only IU differs between this way and the next.
+pixels_left_out    Only pixels whose truth is in the subset count. Predicting another class there is an error.
+never_predicted    As pixels_left_out, and the net must choose within the subset.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcn_repro.evaluation import metrics
-from fcn_repro.model.class_map import label_map
+from fcn_repro.model.class_map import argmax_classes
 
 WAYS = {
     "class_left_out": "other pixels count against it",
@@ -27,32 +27,28 @@ WAYS = {
 
 @dataclass(frozen=True)
 class Subset:
-    """Some of a net's classes, and what it predicts when it must choose among them."""
+    """Some of a net's classes, and its predictions when it must choose among them."""
 
     classes: tuple[int, ...]
     hist: np.ndarray  # (C, C) pixels by truth and prediction; rows and columns of other classes are empty
 
 
-def choose(score: np.ndarray, classes: tuple[int, ...]) -> np.ndarray:
-    """The most probable class within a subset: (N, H, W) out of scores (N, C, H, W)."""
-    return np.asarray(classes)[label_map(score[:, list(classes)])]
+def predict_within(score: np.ndarray, classes: tuple[int, ...]) -> np.ndarray:
+    """The most probable class within a subset: scores (N, C, H, W) to labels (N, H, W)."""
+    return np.asarray(classes)[argmax_classes(score[:, list(classes)])]
 
 
-def only(hist: np.ndarray, classes: tuple[int, ...]) -> np.ndarray:
-    """A histogram (C, C) without the pixels whose truth is of another class."""
+def select_truth(hist: np.ndarray, classes: tuple[int, ...]) -> np.ndarray:
+    """A histogram (C, C) with only the pixels whose truth is one of the classes."""
     kept = np.zeros_like(hist)
     kept[list(classes)] = hist[list(classes)]
     return kept
 
 
-def scores(hist: np.ndarray, subset: Subset) -> dict[str, dict[str, float]]:
-    """By way of counting, the four metrics of a subset, 0 to 1; `hist` is that of all the net's classes."""
+def score_subset(hist: np.ndarray, subset: Subset) -> dict[str, dict[str, float]]:
+    """The four metrics of a subset, 0 to 1, by way of counting; `hist` (C, C) is that of all the net's classes."""
     return {
         "class_left_out": {name: metric(hist, subset.classes) for name, metric in metrics.METRICS.items()},
-        "pixels_left_out": _metrics(only(hist, subset.classes)),
-        "never_predicted": _metrics(subset.hist),
+        "pixels_left_out": metrics.compute_all(select_truth(hist, subset.classes)),
+        "never_predicted": metrics.compute_all(subset.hist),
     }
-
-
-def _metrics(hist: np.ndarray) -> dict[str, float]:
-    return {name: metric(hist) for name, metric in metrics.METRICS.items()}

@@ -1,14 +1,13 @@
 """The paper's four metrics, over one histogram of (truth, prediction) pixels.
 
 With n_ij the pixels of class i predicted to be class j and t_i = sum_j n_ij, a histogram is hist[i, j] = n_ij,
-a (C, C) array of counts. Pixels whose truth is no class (void, 255) are in no histogram.
+a (C, C) array of counts. Void pixels (truth 255) are in no histogram.
 
-A class that never occurs in the truth has neither accuracy nor share in the paper's means. The reference's own
-score script leaves such a class out of its mean IU only if it is never predicted either, and counts a zero for it
-otherwise; that counting is kept as `mean_iu_reference`. The two differ on SIFT Flow alone, whose test split lacks
-three of the 33 classes: there the reference says itself that its script disagrees with the paper.
+A class that never occurs in the truth has no accuracy, and the paper's means leave it out. The reference's own script
+leaves it out of mean IU only if it is never predicted either, and counts zero otherwise: `mean_iu_reference`. The two
+differ only on SIFT Flow, whose test split lacks three of the 33 classes; the reference documents that difference.
 
-Every metric can be taken over some of the classes alone; `fcn_repro.evaluation.class_subsets` says what becomes of the other pixels.
+Every metric also exists over some of the classes; `fcn_repro.evaluation.class_subsets` defines how the others count.
 
 Source   CVPR 2015, section 5, Metrics; reference 1305c73, score.py
 """
@@ -25,7 +24,7 @@ def histogram(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.nda
 
     Truth outside 0..C-1 is void and dropped.
 
-    Raises   ValueError when the shapes differ or a scored prediction is no class.
+    Raises   ValueError if the shapes differ, or a scored prediction is not a class
     """
     if truth.shape != prediction.shape:
         raise ValueError(f"truth has shape {truth.shape} and prediction {prediction.shape}; expected one shape")
@@ -38,54 +37,53 @@ def histogram(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.nda
 
 def class_accuracy(hist: np.ndarray) -> np.ndarray:
     """n_ii / t_i per class, (C,); NaN where the truth lacks the class."""
-    return _ratio(np.diag(hist), hist.sum(1))
+    return _divide(np.diag(hist), hist.sum(1))
 
 
 def class_iu(hist: np.ndarray) -> np.ndarray:
     """Intersection over union, n_ii / (t_i + sum_j n_ji - n_ii), per class, (C,); NaN where neither map has it."""
     intersection = np.diag(hist)
-    return _ratio(intersection, hist.sum(1) + hist.sum(0) - intersection)
+    return _divide(intersection, hist.sum(1) + hist.sum(0) - intersection)
 
 
 def pixel_accuracy(hist: np.ndarray, classes: Sequence[int] | None = None) -> float:
-    """Share of the scored pixels, or of those of `classes`, that are right, 0 to 1."""
-    return float(_ratio(_of(np.diag(hist), classes).sum(), _of(hist.sum(1), classes).sum()))
+    """Fraction of correct pixels, of all or of those whose truth is in `classes`, 0 to 1."""
+    return float(_divide(_select(np.diag(hist), classes).sum(), _select(hist.sum(1), classes).sum()))
 
 
 def mean_accuracy(hist: np.ndarray, classes: Sequence[int] | None = None) -> float:
     """Accuracy averaged over the classes of the truth, or those among `classes`, 0 to 1."""
-    return _mean(_of(class_accuracy(hist), classes))
+    return _mean(_select(class_accuracy(hist), classes))
 
 
 def mean_iu(hist: np.ndarray, classes: Sequence[int] | None = None) -> float:
     """IU averaged over the classes of the truth, or those among `classes`, 0 to 1: the paper's mean IU."""
-    return _mean(_of(np.where(hist.sum(1) > 0, class_iu(hist), np.nan), classes))
+    return _mean(_select(np.where(hist.sum(1) > 0, class_iu(hist), np.nan), classes))
 
 
 def fw_iu(hist: np.ndarray, classes: Sequence[int] | None = None) -> float:
     """Frequency-weighted IU, sum of t_i * IU_i over the number of pixels, all or those of `classes`, 0 to 1."""
     pixels = hist.sum(1)
     weighted = np.where(pixels > 0, pixels * class_iu(hist), 0)
-    return float(_ratio(_of(weighted, classes).sum(), _of(pixels, classes).sum()))
+    return float(_divide(_select(weighted, classes).sum(), _select(pixels, classes).sum()))
 
 
 def mean_iu_reference(hist: np.ndarray) -> float:
-    """IU averaged as the reference's script does: a class predicted but absent from the truth counts as zero."""
+    """IU averaged as in the reference's script: a class predicted but absent from the truth counts as zero."""
     return _mean(class_iu(hist))
 
 
-def _of(values: np.ndarray, classes: Sequence[int] | None) -> np.ndarray:
-    """Those of the values, one per class, that are looked at."""
+def _select(values: np.ndarray, classes: Sequence[int] | None) -> np.ndarray:
     return values if classes is None else values[list(classes)]
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN on purpose
         return np.true_divide(part, whole)
 
 
 def _mean(values: np.ndarray) -> float:
-    """Mean of the numbers among `values`; NaN where there is none."""
+    """The mean of the values that are not NaN; NaN if all are."""
     numbers = values[~np.isnan(values)]
     return float(numbers.mean()) if numbers.size else float("nan")
 
@@ -96,3 +94,8 @@ METRICS = {
     "mean_iu": mean_iu,
     "fw_iu": fw_iu,
 }
+
+
+def compute_all(hist: np.ndarray) -> dict[str, float]:
+    """The four metrics by name."""
+    return {name: metric(hist) for name, metric in METRICS.items()}

@@ -1,4 +1,4 @@
-"""score.json: a score, and all that is needed to know what was scored and to score it again."""
+"""score.json: a score, with the facts needed to identify and repeat it. Reading a report needs no engine."""
 
 from __future__ import annotations
 
@@ -12,112 +12,97 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 from fcn_repro.errors import DataError
 from fcn_repro.evaluation import class_subsets, metrics
 from fcn_repro.system.atomic_write import atomic_write
+from fcn_repro.system.json_note import describe_mismatch, read_note
 
-if TYPE_CHECKING:  # reading a report needs no engine
+if TYPE_CHECKING:
     from fcn_repro.evaluation.evaluate import Score
+
+METRIC = (float, None)
+SOURCE = {"file": str, "sha256": str}  # of weights
+SCORE = {
+    **dict.fromkeys(metrics.METRICS, METRIC),
+    "classes": [{"iu": METRIC}],
+    "histogram": [[int]],
+    "subsets": ({str: {str: {str: METRIC}}}, None),
+}
+FIELDS = {
+    "experiment": str,
+    "split": str,
+    "engine": str,
+    "device": str,
+    "images": int,
+    "shortened": bool,
+    "trained": (int, None),
+    "recipe": (int, None),
+    "iteration": (int, None),
+    "chosen": (str, None),
+    "commit": (str, None),
+    "weights": (SOURCE, None),
+    "init": ([SOURCE], SOURCE, None),
+    "scores": {str: SCORE},
+}
+FIX = "remove it, or score again (python -m tools.score --help)"
 
 
 def build_report(
     facts: Mapping[str, object], scores: Mapping[str, Score], class_names: Sequence[Sequence[str]]
 ) -> dict:
-    """`facts` about the run, this checkout's commit, and a score per head.
+    """Build a report: `facts` about the run, this checkout's commit, and a score per head.
 
-    `class_names` has the names for each head in order; where there are none, classes are numbered. Metrics are
-    fractions from 0 to 1, null where undefined; `mean_iu_reference` is explained in `fcn_repro.evaluation.metrics`, the ways of
-    counting `subsets` in `fcn_repro.evaluation.class_subsets`.
+    `class_names` lists the names for each head in order; classes without names are numbered. Metrics are fractions
+    from 0 to 1, null where undefined. For `mean_iu_reference` see `fcn_repro.evaluation.metrics`, for `subsets`
+    `fcn_repro.evaluation.class_subsets`.
     """
     named = zip(scores.items(), [*class_names, *[()] * len(scores)])
-    return {**facts, "commit": commit(), "scores": {head: _cells(score, names) for (head, score), names in named}}
+    cells = {head: _describe_score(score, names) for (head, score), names in named}
+    return {**facts, "commit": read_commit(), "scores": cells}
 
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
-    """Write a report whole or not at all."""
+    """Write a report atomically."""
     with atomic_write(path) as file:
         json.dump(report, file, indent=1)
 
 
 def read_report(path: Path) -> dict:
-    """What was written."""
+    """Read a report that this project wrote."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def checked_report(path: Path) -> dict:
-    """What was written, perhaps by somebody else.
+def read_untrusted_report(path: Path) -> dict:
+    """Read a report from anywhere, and check its fields.
 
-    Raises   DataError when it is not built like a report
+    Raises   DataError for an invalid report
     """
-    try:
-        report = read_report(path)
-        fault = _fault(report)
-    except (OSError, ValueError, RecursionError) as error:
-        fault = str(error)
-    if fault:
-        raise DataError(f"{path}: no score report: {fault}. Remove it, or score again: python -m tools.score --help")
+    report = read_note(path, FIELDS, FIX, DataError)
+    if report["trained"] is None and not report["weights"]:
+        raise DataError(describe_mismatch(path, "weights", None, "a file, or trained iterations", FIX))
+    if not report["scores"]:
+        raise DataError(describe_mismatch(path, "scores", {}, "a score per head", FIX))
+    for head, score in report["scores"].items():
+        classes, sides = len(score["classes"]), {len(score["histogram"]), *map(len, score["histogram"])}
+        if sides != {classes}:
+            expected = f"{classes} x {classes} counts"
+            raise DataError(describe_mismatch(path, f"scores.{head}.histogram", score["histogram"], expected, FIX))
     return report
 
 
-FACTS = {"experiment": str, "split": str, "engine": str, "device": str, "images": int, "shortened": bool}
-MAYBE = {"trained": int, "recipe": int, "iteration": int, "chosen": str, "commit": str}  # or null, or left out
-
-
-def _fault(report: Any) -> str | None:
-    """What is wrong with a report that may be anything; None if it can be shown."""
-    if not isinstance(report, dict):
-        return f"{type(report).__name__}; expected an object"
-    for field, kind in {**FACTS, **MAYBE}.items():
-        value = report.get(field)
-        if not isinstance(value, kind) and not (field in MAYBE and value is None):
-            return f"{field} is {value!r}; expected {kind.__name__}"
-    sources = [
-        report.get("weights"),
-        *(report["init"] if isinstance(report.get("init"), list) else [report.get("init")]),
-    ]
-    for source in filter(None, sources):
-        if not (isinstance(source, dict) and all(isinstance(source.get(key), str) for key in ("file", "sha256"))):
-            return f"weights {source!r}; expected a file and its sha256"
-    if report["trained"] is None and not report.get("weights"):
-        return "neither trained nor weights"
-    scores = report.get("scores")
-    if not (isinstance(scores, dict) and scores):
-        return "no scores"
-    return next(
-        (f"{head}: {fault}" for head, fault in ((h, _score_fault(s)) for h, s in scores.items()) if fault), None
-    )
-
-
-def _score_fault(score: Any) -> str | None:
-    try:
-        numbers = [*(score[metric] for metric in metrics.METRICS), *(entry["iu"] for entry in score["classes"])]
-        numbers += [
-            value for ways in score.get("subsets", {}).values() for way in ways.values() for value in way.values()
-        ]
-        square = len(score["classes"])
-        counted = all(len(row) == square and all(type(n) is int for n in row) for row in score["histogram"])
-    except (KeyError, TypeError, AttributeError) as error:
-        return f"{type(error).__name__}: {error}"
-    if not all(value is None or type(value) in (int, float) for value in numbers):
-        return "a metric is no number"
-    if not counted or len(score["histogram"]) != square:
-        return f"the histogram is not {square} x {square} counts"
-    return None
-
-
 def headline(report: Mapping[str, Any]) -> dict:
-    """The score of a report's first head; nets have but one, save SIFT Flow's, whose second is geometry."""
+    """The score of a report's first head. Only SIFT Flow's nets have a second one, for geometry."""
     return next(iter(report["scores"].values()))
 
 
-def summary(report: Mapping[str, Any]) -> str:
+def format_summary(report: Mapping[str, Any]) -> str:
     """A line per head: the four metrics in percent."""
     return "\n".join(
         f"{report['experiment']} {head}, {report['images']} images of {report['split']}: "
-        + ", ".join(f"{metric.replace('_', ' ')} {_percent(score[metric])}" for metric in metrics.METRICS)
+        + ", ".join(f"{metric.replace('_', ' ')} {_format_percent(score[metric])}" for metric in metrics.METRICS)
         for head, score in report["scores"].items()
     )
 
 
-def origin(path: Path) -> dict[str, str]:
-    """A file of weights, and its digest: what a report tells of weights."""
+def describe_weights(path: Path) -> dict[str, str]:
+    """A report's entry about a file of weights: its path and digest."""
     return {"file": str(path), "sha256": sha256(path)}
 
 
@@ -130,53 +115,46 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def commit() -> str | None:
+def read_commit() -> str | None:
     """The git commit of this checkout, with "+" if files differ from it; None outside a repository."""
-    describe = [
-        "git",
-        "-C",
-        str(Path(__file__).parent),
-        "describe",
-        "--always",
-        "--abbrev=40",
-        "--exclude=*",
-        "--dirty=+",
-    ]
+    describe = ("describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+")
+    command = ["git", "-C", str(Path(__file__).parent), *describe]
     try:
-        git = subprocess.run(describe, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
+        git = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return git.stdout.strip()
 
 
-def _cells(score: Score, names: Sequence[str]) -> dict:
+def _describe_score(score: Score, names: Sequence[str]) -> dict:
     names = names or [str(i) for i in range(len(score.hist))]
     accuracy, iu = metrics.class_accuracy(score.hist), metrics.class_iu(score.hist)
     return {
-        **{metric: _number(score[metric]) for metric in metrics.METRICS},
-        "mean_iu_reference": _number(metrics.mean_iu_reference(score.hist)),
+        **_replace_nan(metrics.compute_all(score.hist)),
+        "mean_iu_reference": _finite(metrics.mean_iu_reference(score.hist)),
         "classes_in_truth": int((score.hist.sum(1) > 0).sum()),
         "pixels": int(score.hist.sum()),
         "void_pixels": score.void,
-        "loss": _number(score.loss),
+        "loss": _finite(score.loss),
         "classes": [
-            {"name": name, "accuracy": _number(a), "iu": _number(u)} for name, a, u in zip(names, accuracy, iu)
+            {"name": name, "accuracy": _finite(a), "iu": _finite(u)} for name, a, u in zip(names, accuracy, iu)
         ],
         "histogram": score.hist.tolist(),
         "subsets": {
-            name: {
-                way: {metric: _number(value) for metric, value in values.items()}
-                for way, values in class_subsets.scores(score.hist, subset).items()
-            }
+            name: {way: _replace_nan(values) for way, values in class_subsets.score_subset(score.hist, subset).items()}
             for name, subset in score.subsets.items()
         },
     }
 
 
-def _number(value: float) -> float | None:
+def _replace_nan(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: _finite(value) for name, value in values.items()}
+
+
+def _finite(value: float) -> float | None:
     """JSON has no NaN."""
     return float(value) if math.isfinite(value) else None
 
 
-def _percent(fraction: float | None) -> str:
+def _format_percent(fraction: float | None) -> str:
     return "undefined" if fraction is None else f"{100 * fraction:.2f}"

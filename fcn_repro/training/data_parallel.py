@@ -1,4 +1,4 @@
-"""Solvers of several ranks: how they share the passes of an update, and how they synchronise."""
+"""The solver of a run, alone or as one of several data-parallel ranks."""
 
 from __future__ import annotations
 
@@ -10,58 +10,58 @@ from typing import Callable
 from google.protobuf import text_format
 
 from fcn_repro import ranks
-from fcn_repro.datasets.base import data_layer
+from fcn_repro.datasets.data_layer import find_data_layer
 from fcn_repro.engine import caffe
+from fcn_repro.model import prototxt
 from fcn_repro.model.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
 
 
-def read(folder: RunFolder) -> caffe.proto.caffe_pb2.SolverParameter:
-    """What the solver of a run is told.
+def read_solver(folder: RunFolder) -> caffe.proto.caffe_pb2.SolverParameter:
+    """Read the solver.prototxt of a run.
 
-    Raises   ValueError when its snapshots would be written where nobody looks for them
+    Raises   ValueError if its snapshots would go to another folder
     """
-    param = text_format.Merge(folder.solver.read_text(encoding="utf-8"), caffe.proto.caffe_pb2.SolverParameter())
+    param = prototxt.read_solver(folder.solver)
     if Path(param.snapshot_prefix).resolve() != folder.snapshot_prefix.resolve():
         raise ValueError(
-            f"{folder.solver}: snapshot_prefix {param.snapshot_prefix!r}; expected {str(folder.snapshot_prefix)!r}, "
-            "where this run's snapshots are looked for"
+            f"{folder.solver}: snapshot_prefix: got {param.snapshot_prefix!r}, expected {str(folder.snapshot_prefix)!r}"
         )
     return param
 
 
-def solver_of(param: caffe.proto.caffe_pb2.SolverParameter) -> caffe.SGDSolver:
-    """The solver that a SolverParameter describes; pycaffe reads files alone."""
+def make_solver(param: caffe.proto.caffe_pb2.SolverParameter) -> caffe.SGDSolver:
+    """Make the solver of a SolverParameter, through a file: pycaffe reads nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "solver.prototxt")
         path.write_text(text_format.MessageToString(param), encoding="utf-8")
         return caffe.get_solver(str(path))
 
 
-def shared_solver(folder: RunFolder, param: caffe.proto.caffe_pb2.SolverParameter) -> caffe.SGDSolver:
-    """This rank's solver of a run; `param`, what was read, from now on says what the ranks' solvers do together.
+def make_rank_solver(folder: RunFolder, param: caffe.proto.caffe_pb2.SolverParameter) -> caffe.SGDSolver:
+    """Make this rank's solver of a run, and change `param` to describe the update of all ranks together.
 
-    The passes of an update, iter_size, are shared out where they can be: the update is then that of a single process.
-    Where they cannot, each rank makes them all, as in Caffe: an update is made of as many times more images as there
-    are ranks, at the same rate.
+    The ranks divide the passes of an update (iter_size) if their number divides it; the update then equals that of a
+    single process. Otherwise each rank makes all passes, as in Caffe: an update covers that many times more images, at
+    the same rate.
     """
     count = ranks.count()
     if count == 1:
         return caffe.get_solver(str(folder.solver))
-    mine = type(param)()
-    mine.CopyFrom(param)
+    own = type(param)()
+    own.CopyFrom(param)
     if param.iter_size % count == 0:
-        mine.iter_size //= count
-        mine.clip_gradients /= count  # it bounds the sum over the passes, which is a mean over the ranks now
+        own.iter_size //= count
+        own.clip_gradients /= count  # it bounds the sum over the passes, which is now a mean over the ranks
     else:
         param.iter_size *= count
         logger.warning(
-            "%s: iter_size %d cannot be shared by %d ranks. Each makes as many passes, so an update is made of %d, at "
-            "the same rate: that is not the recipe of one process",
-            folder.solver, mine.iter_size, count, param.iter_size,
+            "%s: %d ranks cannot divide iter_size %d. Each rank makes all passes, so an update has %d at the same "
+            "rate: this is not the recipe of one process",
+            folder.solver, count, own.iter_size, param.iter_size,
         )  # fmt: skip
-    return solver_of(mine)
+    return make_solver(own)
 
 
 def synchronise(solver: caffe.SGDSolver) -> Callable[[], None]:
@@ -76,6 +76,6 @@ def synchronise(solver: caffe.SGDSolver) -> Callable[[], None]:
     solver.add_callback(nccl)
     if solver.param.layer_wise_reduce:
         solver.net.after_backward(nccl)
-    layer = data_layer(solver.net)
+    layer = find_data_layer(solver.net)
     layer.seek(ranks.broadcast_from_root(layer.position))
     return nccl.bcast

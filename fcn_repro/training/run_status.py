@@ -1,4 +1,4 @@
-"""How far a run has come, by what is in its folder. Looking changes nothing there."""
+"""How far a run has come, from the files in its folder. This only reads, and needs no engine."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from fcn_repro.evaluation.score_report import headline, read_report
 from fcn_repro.model.run_folder import RunFolder
-from fcn_repro.training import checkpoint
+from fcn_repro.training.checkpoint_files import is_complete
 
 
 @dataclass(frozen=True)
-class State:
-    """Where a run stands.
+class RunStatus:
+    """The status of a run.
 
-    iteration   that it could be taken up from, or was trained to
-    length      iterations that its row asks for
+    iteration   of the newest complete snapshot, or of the end of training
+    length      iterations in its row
     mean_iu     of the final weights, 0 to 1; None before there are any
     """
 
@@ -24,7 +24,7 @@ class State:
 
     @property
     def shortened(self) -> bool:
-        """Whether it was ended before the length of its row."""
+        """Whether training ended before the length of its row."""
         return self.mean_iu is not None and self.iteration < self.length
 
     def __str__(self) -> str:
@@ -34,12 +34,11 @@ class State:
         return f"at {self.iteration:,}" if self.iteration else "not started"
 
 
-def state(folder: RunFolder, length: int) -> State:
-    """The state of a run; a score of weights that were not trained here is none."""
-    complete = [snapshot.iteration for snapshot in folder.snapshots() if checkpoint.is_complete(snapshot)]
-    reached = max(complete, default=0)
+def read_status(folder: RunFolder, length: int) -> RunStatus:
+    """Read the status of a run. A score of weights that were trained elsewhere does not count."""
     if folder.final.exists() and folder.score.exists():
         report = read_report(folder.score)
         if report["trained"] is not None:
-            return State(report["trained"], length, headline(report)["mean_iu"])
-    return State(reached, length, None)
+            return RunStatus(report["trained"], length, headline(report)["mean_iu"])
+    complete = [snapshot.iteration for snapshot in folder.snapshots() if is_complete(snapshot)]
+    return RunStatus(max(complete, default=0), length, None)

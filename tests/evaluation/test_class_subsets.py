@@ -14,8 +14,8 @@ CLASSES = (3, 1)
 def counted():
     """The scores of the subset {1, 3} of four classes, by way of counting."""
     hist = metrics.histogram(TRUTH, SCORE.argmax(1), 4)
-    chosen = metrics.histogram(TRUTH, class_subsets.choose(SCORE, CLASSES), 4)
-    return class_subsets.scores(hist, Subset(CLASSES, class_subsets.only(chosen, CLASSES)))
+    chosen = metrics.histogram(TRUTH, class_subsets.predict_within(SCORE, CLASSES), 4)
+    return class_subsets.score_subset(hist, Subset(CLASSES, class_subsets.select_truth(chosen, CLASSES)))
 
 
 def iu(truth, prediction, label):
@@ -58,8 +58,8 @@ def test_the_three_ways_differ(counted):
 def test_a_subset_of_all_classes_scores_as_the_whole():
     hist, every = metrics.histogram(TRUTH, SCORE.argmax(1), 4), (0, 1, 2, 3)
     whole = {name: metric(hist) for name, metric in metrics.METRICS.items()}
-    chosen = metrics.histogram(TRUTH, class_subsets.choose(SCORE, every), 4)
-    assert all(way == whole for way in class_subsets.scores(hist, Subset(every, chosen)).values())
+    chosen = metrics.histogram(TRUTH, class_subsets.predict_within(SCORE, every), 4)
+    assert all(way == whole for way in class_subsets.score_subset(hist, Subset(every, chosen)).values())
 
 
 def test_pascal_contexts_tasks_are_of_59_and_33_classes_and_never_of_background():

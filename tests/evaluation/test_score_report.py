@@ -6,7 +6,15 @@ import pytest
 
 from fcn_repro.evaluation import metrics
 from fcn_repro.evaluation.evaluate import Score
-from fcn_repro.evaluation.score_report import build_report, commit, headline, read_report, sha256, summary, write_report
+from fcn_repro.evaluation.score_report import (
+    build_report,
+    format_summary,
+    headline,
+    read_commit,
+    read_report,
+    sha256,
+    write_report,
+)
 
 HIST = np.array([[6, 0, 2, 0], [0, 4, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
 
@@ -47,11 +55,11 @@ def test_commit_is_this_checkouts():
     head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     if head.returncode:
         pytest.skip("not a git checkout")
-    assert commit().rstrip("+") == head.stdout.strip()
+    assert read_commit().rstrip("+") == head.stdout.strip()
 
 
 def test_summary_is_in_percent_and_says_what_was_scored(tmp_path):
     facts = {"experiment": "tiny", "split": "val", "images": 4}
     write_report(tmp_path / "score.json", build_report(facts, {"score": Score(HIST, 0.0)}, []))
-    line = summary(read_report(tmp_path / "score.json"))
+    line = format_summary(read_report(tmp_path / "score.json"))
     assert line.startswith("tiny score, 4 images of val: pixel accuracy 83.33, mean accuracy 87.50, mean iu 87.50")

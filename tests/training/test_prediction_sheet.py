@@ -4,7 +4,7 @@ from PIL import Image
 from fcn_repro import datasets
 from fcn_repro.drawing.image_sheet import MARGIN, TITLE
 from fcn_repro.engine import caffe
-from fcn_repro.model.loss_heads import heads
+from fcn_repro.model.loss_heads import read_heads
 from fcn_repro.training import trainer
 from fcn_repro.training.prediction_sheet import examples
 from fcn_repro.training.trainer import Recipe
@@ -21,7 +21,7 @@ def test_a_row_shows_photograph_truth_and_prediction(tmp_path):
     net = net_of(folder)
     net.params["score_fr"][1].data[1] = 5.0  # the same class everywhere
     net.params["upscore"][0].data[...] = np.eye(21)[:, :, None, None]
-    page = np.asarray(examples(net, heads(folder.val)[0], images=1)).astype(int)
+    page = np.asarray(examples(net, read_heads(folder.val)[0], images=1)).astype(int)
     height, width = SIZES[0]
     top = 2 * MARGIN + TITLE
     photograph = np.asarray(Image.open(tmp_path / "VOC/JPEGImages/2011_000000.jpg")).astype(int)
@@ -37,7 +37,7 @@ def test_the_data_layer_is_left_where_it_was(tmp_path):
     folder = write_run(tmp_path)
     net = net_of(folder)
     net.forward()
-    examples(net, heads(folder.val)[0])
+    examples(net, read_heads(folder.val)[0])
     assert net.layers[0].index == 1
 
 

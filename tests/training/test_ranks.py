@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from fcn_repro import datasets, engine, ranks
-from fcn_repro.datasets.base import data_layer
-from fcn_repro.datasets.sampling_order import SamplingOrder
+from fcn_repro.datasets.data_layer import find_data_layer
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.evaluation.score_report import headline, read_report
@@ -144,7 +143,7 @@ def served(folder: RunFolder) -> tuple[list[int], dict]:
     folder.snapshot_prefix.parent.mkdir(exist_ok=True)
     solver = caffe.get_solver(str(folder.solver))
     data_parallel.synchronise(solver)
-    layer = data_layer(solver.net)
+    layer = find_data_layer(solver.net)
     position = layer.position()
     numbers = []
     for _ in range(8):
@@ -191,7 +190,7 @@ def test_ranks_score_to_the_same_histogram_as_one_process(tmp_path, voc, count):
         folder = write_trained(tmp_path / work, voc)
         together(scored, [(tmp_path / work,)] * (1 if work == "alone" else count), as_torchrun=True)
         reports.append(read_report(folder.score))
-        pictures.append({path.name: np.asarray(Image.open(path)) for path in folder.pictures.rglob("*.png")})
+        pictures.append({path.name: np.asarray(Image.open(path)) for path in folder.images.rglob("*.png")})
     losses = [headline(report).pop("loss") for report in reports]
     assert losses[1] == pytest.approx(losses[0], rel=1e-12)
     assert reports[0] == reports[1]
@@ -211,7 +210,7 @@ def test_apart_from_the_others_a_rank_is_served_every_image(tmp_path, voc):
     ranks._set_rank(1, 2)
     try:
         with ranks.act_as_single_rank():
-            layer = data_layer(caffe.Net(str(folder.val), caffe.TEST))
+            layer = find_data_layer(caffe.Net(str(folder.val), caffe.TEST))
             assert (layer.index, ranks.count(), ranks.is_root()) == (0, 1, True)
         assert (ranks.count(), ranks.is_root(), ranks.log_prefix()) == (2, False, "rank 1: ")
     finally:

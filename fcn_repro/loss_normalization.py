@@ -1,0 +1,28 @@
+"""How a loss layer normalises its sum over positions.
+
+The one reader of LossParameter's two fields outside the engine. It takes the message of either engine and needs the
+standard library alone.
+
+Source   caffe 9b89154 loss_layer.cpp (LayerSetUp, GetNormalizer)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+SUMMED = ("BATCH_SIZE", "NONE")  # these losses grow with the size of the image
+
+
+def read_normalization(loss_param: Any) -> str:
+    """The divisor of the loss: VALID (the default), FULL, BATCH_SIZE or NONE.
+
+    The older `normalize` counts only where `normalization` is missing.
+    """
+    if loss_param.HasField("normalize") and not loss_param.HasField("normalization"):
+        return "VALID" if loss_param.normalize else "BATCH_SIZE"
+    return loss_param.NormalizationMode.Name(loss_param.normalization)
+
+
+def is_summed(normalization: str) -> bool:
+    """Whether the loss is a sum over pixels, as in the paper's heavy learning, and not a mean."""
+    return normalization in SUMMED
