@@ -8,38 +8,40 @@ from torch import Tensor
 
 from fcn_repro.caffe import mode
 from fcn_repro.caffe.random import rng
-from tests.fixtures.layers.contract import Built, Promise
-from tests.fixtures.layers.promises import PROMISES
+from tests.fixtures.layers.catalogue import BY_HAND
+from tests.fixtures.layers.layer_case import LayerCase
+from tests.fixtures.layers.one_layer import CaseLayer
 
-CLOSE = {torch.float64: 1e-9, torch.float32: 1e-4}  # of 1 + the value's magnitude
+CLOSE = {torch.float64: 1e-9, torch.float32: 1e-4}  # relative to 1 + the value's magnitude
+WITHOUT_BLOB_GRADIENTS = ("BatchNorm", "Parameter")
 
 
-def computed(promise: Promise) -> dict[str, Tensor]:
-    """Tops and gradients of a layer, where the mode says."""
-    built = Built(promise)
-    tops = built.forward()
+def compute(case: LayerCase) -> dict[str, Tensor]:
+    """Compute tops and gradients of a layer on the current device."""
+    built = CaseLayer(case)
+    tops = built.run_forward()
     found = {f"top {i}": top for i, top in enumerate(tops)}
-    if promise.has_backward:
+    if case.backward:
         random = torch.Generator().manual_seed(2)
-        weights = [torch.randn(top.shape, generator=random, dtype=torch.float64).to(top.dtype) for top in tops]
-        bottoms, blobs = built.backward(weights)
-        learned = range(len(blobs)) if promise.learned is None else promise.learned
-        found.update({f"d bottom {i}": d for i, d in enumerate(bottoms) if promise.bottoms[i].learns})
-        found.update({f"d blob {i}": blobs[i] for i in learned})
+        weights = [torch.randn(top.shape, generator=random, dtype=torch.float64).to(top) for top in tops]
+        bottoms, blobs = built.run_backward(weights)
+        found.update({f"d bottom {i}": d for i, d in enumerate(bottoms) if built.wanted[i]})
+        if case.type not in WITHOUT_BLOB_GRADIENTS:
+            found.update({f"d blob {i}": d for i, d in enumerate(blobs)})
     return found
 
 
-@pytest.mark.parametrize("promise", PROMISES, ids=str)
-def test_a_layer_computes_there_what_it_does_on_the_cpu(promise: Promise, alike_masks):
-    expected = computed(promise)
+@pytest.mark.parametrize("case", BY_HAND, ids=str)
+def test_a_layer_computes_the_same_on_gpu_and_cpu(case: LayerCase, alike_masks):
+    expected = compute(case)
     mode.set_mode_gpu()
-    found = computed(promise)
+    found = compute(case)
     assert found.keys() == expected.keys()
     for name, there in found.items():
         here = expected[name]
         assert there.device == mode.device(), name
         off = ((there.cpu() - here).abs() / (1 + here.abs())).max() if here.numel() else 0
-        assert off <= CLOSE[promise.dtype], name
+        assert off <= CLOSE[here.dtype], name
 
 
 def test_dropout_there_keeps_the_share_that_it_is_told_and_draws_the_same_again_from_the_same_seed():

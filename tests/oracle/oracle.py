@@ -1,4 +1,4 @@
-"""Ask real Caffe: send a scenario to the child process, get its arrays back."""
+"""Run a scenario in real Caffe, in a child process, or in this project's engine; both return arrays."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ from typing import Any
 import numpy as np
 
 from fcn_repro import caffe as engine
+from fcn_repro.analysis.benchmark import real_caffe
 from tests.oracle import scenarios
-from tools import real_caffe
 
-AHEAD = 16  # requests the child has at hand while the engine works on an earlier one
+AHEAD = 16  # requests that the child may work on while the engine runs an earlier one
 
 Arrays = dict[str, np.ndarray]
 
 
 class Refused(Exception):
-    """Caffe aborted (a failed CHECK) or raised; the message is Caffe's."""
+    """Caffe aborted (a failed CHECK) or raised. The message is Caffe's."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A scenario to run in both engines: a function of scenarios.py, its arguments, and the arrays it works on."""
+    """A scenario for both engines: a function of scenarios.py, its arguments, and its input arrays."""
 
     scenario: str
     arguments: dict[str, Any]
     arrays: Arrays = field(default_factory=dict)
-    alone: bool = False  # where state of the whole process matters: the C library's rand()
+    new_process: bool = False  # for state of the whole process: the C library's rand()
 
 
 class Oracle:
-    """Real Caffe in a child process that imports it once and forks for every case."""
+    """Real Caffe in a child process (child.py) that imports it once and forks a worker."""
 
     def __init__(self, python: str, folder: Path) -> None:
         self._folder = folder
         self._child = subprocess.Popen(
             [python, "-m", "tests.oracle.child"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=real_caffe.ROOT,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
             env={**os.environ, **real_caffe.ENVIRONMENT},
         )  # fmt: skip
-        assert self._child.stdout is not None
-        self.name = self._child.stdout.readline().strip()  # the child introduces itself
+        assert self._child.stdin is not None and self._child.stdout is not None
+        self._requests, self._answers = self._child.stdin, self._child.stdout
+        self.name = self._answers.readline().strip()  # the child's first line
 
     def close(self) -> None:
         """End the child."""
         with self._child:
-            assert self._child.stdin is not None
-            self._child.stdin.close()
+            self._requests.close()
 
     def run(self, case: Case) -> Arrays:
-        """What real Caffe returns.
+        """The arrays that real Caffe returns.
 
         Raises   Refused
         """
@@ -68,7 +68,7 @@ class Oracle:
         return result
 
     def run_all(self, cases: Iterable[Case]) -> Iterator[Arrays | Refused]:
-        """The results in order; the child works ahead while the caller looks at one."""
+        """The results in order. The child works ahead while the caller handles one."""
         waiting: deque[Path] = deque()
         try:
             for case in cases:
@@ -77,28 +77,22 @@ class Oracle:
                 waiting.append(self._send(case))
             while waiting:
                 yield self._receive(waiting.popleft())
-        finally:  # a caller that stops early leaves answers that nobody else must take for his
+        finally:  # a caller may stop early: consume the remaining answers
             while waiting:
                 self._receive(waiting.popleft())
 
     def _send(self, case: Case) -> Path:
-        assert self._child.stdin is not None
         folder = Path(tempfile.mkdtemp(dir=self._folder))
-        arrays = None
+        request = {"scenario": case.scenario, "arguments": case.arguments, "arrays": None, "folder": str(folder)}
         if case.arrays:
-            arrays = str(folder / "arrays.npz")
-            np.savez(arrays, **case.arrays)
-        request = {
-            "scenario": case.scenario, "arguments": case.arguments, "arrays": arrays, "folder": str(folder),
-            "alone": case.alone,
-        }  # fmt: skip
-        self._child.stdin.write(json.dumps(request) + "\n")
-        self._child.stdin.flush()
+            request["arrays"] = str(folder / "arrays.npz")
+            np.savez(folder / "arrays.npz", **case.arrays)
+        self._requests.write(json.dumps({**request, "new_process": case.new_process}) + "\n")
+        self._requests.flush()
         return folder
 
     def _receive(self, folder: Path) -> Arrays | Refused:
-        assert self._child.stdout is not None
-        line = self._child.stdout.readline()
+        line = self._answers.readline()
         if not line:
             raise RuntimeError("the child process that runs real Caffe has ended; see its messages above")
         answer = json.loads(line)
@@ -112,7 +106,7 @@ class Oracle:
 
 
 def run_ours(case: Case) -> Arrays:
-    """The same scenario in this project's engine, in a folder of its own."""
+    """Run the same scenario in this project's engine, in a temporary folder."""
     before = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

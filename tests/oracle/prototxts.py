@@ -1,4 +1,4 @@
-"""Nets whose construction is compared: splits, in-place layers, rules, old formats. All ours, none copied."""
+"""Nets to compare by structure: splits, in-place layers, include and exclude rules, old formats."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ layer { name: "data" type: "DummyData" top: "x" top: "y" dummy_data_param { shap
 
 
 def _ip(name: str, bottom: str, top: str, more: str = "") -> str:
-    return (
-        f'layer {{ name: "{name}" type: "InnerProduct" bottom: "{bottom}" top: "{top}" {more} '
-        f'inner_product_param {{ num_output: 4 weight_filler {{ type: "xavier" }} }} }}'
-    )
+    param = 'inner_product_param { num_output: 4 weight_filler { type: "xavier" } }'
+    return _layer(name, "InnerProduct", bottom, top, f"{more} {param}")
 
 
 def _layer(name: str, type_: str, bottoms: str, tops: str, more: str = "") -> str:
@@ -20,65 +18,48 @@ def _layer(name: str, type_: str, bottoms: str, tops: str, more: str = "") -> st
     return f'layer {{ name: "{name}" type: "{type_}" {wiring} {more} }}'
 
 
+def _loss(bottom: str, top: str = "loss") -> str:
+    return _layer("loss", "SoftmaxWithLoss", f"{bottom} y", top)
+
+
+_A = DATA + _ip("a", "x", "a")
+_QUIET = _layer("q", "Silence", "y", "")
+_SUM = _layer("sum", "Eltwise", "a b", "s")
+_RELU = _layer("r", "ReLU", "x", "y")
+
 NETS = {
-    "a chain": DATA + _ip("a", "x", "a") + _layer("loss", "SoftmaxWithLoss", "a y", "loss"),
-    "data read twice": DATA
-    + _ip("a", "x", "a")
-    + _ip("b", "x", "b")
-    + _layer("sum", "Eltwise", "a b", "s")
-    + _layer("loss", "SoftmaxWithLoss", "s y", "loss"),
-    "in place before two readers": DATA
-    + _ip("a", "x", "a")
+    "a chain": _A + _loss("a"),
+    "data read twice": _A + _ip("b", "x", "b") + _SUM + _loss("s"),
+    "in place before two readers": _A
     + _layer("relu", "ReLU", "a", "a")
     + _ip("b", "a", "b")
     + _ip("c", "a", "c")
     + _layer("sum", "Eltwise", "b c", "s")
-    + _layer("loss", "SoftmaxWithLoss", "s y", "loss"),
-    "one bottom twice": DATA
-    + _ip("a", "x", "a")
-    + _layer("sum", "Eltwise", "a a", "s")
-    + _layer("q", "Silence", "y", ""),
-    "a loss that is read": DATA
-    + _ip("a", "x", "a")
+    + _loss("s"),
+    "one bottom twice": _A + _layer("sum", "Eltwise", "a a", "s") + _QUIET,
+    "a loss with a reader": _A
     + _layer("loss", "EuclideanLoss", "a x", "loss", "loss_weight: 2")
     + _layer("twice", "Power", "loss", "twice", "power_param { scale: 2 }")
-    + _layer("q", "Silence", "y", ""),
-    "weights on tops": DATA
-    + _ip("a", "x", "a")
+    + _QUIET,
+    "loss weights on tops": _A
     + _layer("cut", "Slice", "a", "u v", "loss_weight: 0.5 loss_weight: 0")
     + _layer("r", "ReLU", "v", "w")
-    + _layer("q", "Silence", "y", ""),
-    "a weighted top that is read": DATA
-    + _ip("a", "x", "a", "loss_weight: 3")
-    + _ip("b", "a", "b")
-    + _layer("loss", "SoftmaxWithLoss", "b y", "loss"),
-    "an anonymous loss": DATA + _ip("a", "x", "a") + _layer("loss", "SoftmaxWithLoss", "a y", ""),
-    "outputs by name": DATA
-    + _ip("a", "x", "b")
-    + _ip("Z", "x", "Z")
-    + _ip("c", "x", "_")
-    + _layer("q", "Silence", "y", ""),
+    + _QUIET,
+    "a weighted top with a reader": DATA + _ip("a", "x", "a", "loss_weight: 3") + _ip("b", "a", "b") + _loss("b"),
+    "an anonymous loss": _A + _loss("a", ""),
+    "outputs by name": DATA + _ip("a", "x", "b") + _ip("Z", "x", "Z") + _ip("c", "x", "_") + _QUIET,
     "shared parameters": DATA
     + _ip("a", "x", "a", 'param { name: "w" } param { name: "v" lr_mult: 2 }')
     + _ip("b", "a", "b", 'param { name: "w" } param { name: "v" }')
-    + _layer("loss", "SoftmaxWithLoss", "b y", "loss"),
-    "equal layer names": DATA
-    + _ip("a", "x", "a")
-    + _ip("a", "a", "b")
-    + _layer("loss", "SoftmaxWithLoss", "b y", "loss"),
-    "batch norm": DATA
-    + _ip("a", "x", "a")
+    + _loss("b"),
+    "equal layer names": _A + _ip("a", "a", "b") + _loss("b"),
+    "batch norm": _A
     + _layer("bn", "BatchNorm", "a", "a")
     + _layer("s", "Scale", "a", "a", "scale_param { bias_term: true }")
-    + _layer("loss", "SoftmaxWithLoss", "a y", "loss"),
-    "accuracy in both phases": DATA
-    + _ip("a", "x", "a")
-    + _layer("loss", "SoftmaxWithLoss", "a y", "loss")
-    + _layer("hits", "Accuracy", "a y", "hits"),
-    "old input fields": 'input: "x" input_dim: 2 input_dim: 3 input_dim: 4 input_dim: 5 '
-    + _layer("r", "ReLU", "x", "y"),
-    "old input shapes": 'input: "x" input: "z" input_shape { dim: 2 dim: 3 } input_shape { dim: 4 } '
-    + _layer("r", "ReLU", "x", "y"),
+    + _loss("a"),
+    "accuracy in both phases": _A + _loss("a") + _layer("hits", "Accuracy", "a y", "hits"),
+    "old input fields": 'input: "x" input_dim: 2 input_dim: 3 input_dim: 4 input_dim: 5 ' + _RELU,
+    "old input shapes": 'input: "x" input: "z" input_shape { dim: 2 dim: 3 } input_shape { dim: 4 } ' + _RELU,
 }
 
 STATES = (
@@ -95,7 +76,7 @@ STATES = (
     + _layer("without", "Power", "h", "without", 'exclude { phase: TRAIN stage: "a" }')
     + _layer("nor", "Power", "h", "nor", "exclude { phase: TEST } exclude { min_level: 2 }")
     + _layer("empty", "Power", "h", "empty", "include { }")
-    + _layer("q", "Silence", "y", "")
+    + _QUIET
 )
 
 _V1_DATA = """

@@ -1,7 +1,7 @@
-"""What both engines are made to do: each function uses nothing but pycaffe's names, and returns arrays.
+"""The programs that both engines run. Each function uses pycaffe's names only, and returns arrays.
 
-The same text runs in this project's engine and, in tests/oracle/child.py, in real Caffe on an old Python. A scenario
-runs in an empty folder of its own; `arrays` are given to it, keywords are plain JSON.
+The same text runs in this project's engine and, through child.py, in real Caffe on an old Python. A scenario runs in
+an empty folder. `arrays` are its inputs; its keywords are plain JSON.
 """
 
 from __future__ import annotations
@@ -9,31 +9,32 @@ from __future__ import annotations
 import numpy as np
 
 
-def net(caffe, arrays, text, phase=0, seed=1, passes=1, backward=True, initialise=False):
-    """Build a net, then `passes` times: feed, forward, fill the output diffs, backward.
+def net(caffe, arrays, text, phase=0, seed=1, passes=1, backward=True, initialise=False, weights=None):
+    """Build a net. Then, `passes` times: set the inputs, run forward, fill the output diffs, run backward.
 
     arrays        "<pass>/<blob>" are inputs; a blob is reshaped to its array
-    initialise    draw the parameters so that activations keep their size from layer to layer
+    initialise    draw parameters that keep the scale of activations from layer to layer
+    weights       a weights file
     Returns   "<pass>/loss", "<pass>/data/<blob>", "<pass>/diff/<blob>", "<pass>/param/<layer>/<i>/data" and "/diff"
     """
     caffe.set_random_seed(seed)
-    built = caffe.Net(written("net.prototxt", text), phase)
+    built = caffe.Net(write("net.prototxt", text), phase, weights=weights)
     if initialise:
         draw_parameters(built)
     found = {}
     for index in range(passes):
-        feed(built, {name[2:]: values for name, values in arrays.items() if name.startswith(f"{index}/")})
-        loss = built._forward(0, len(built.layers) - 1)
-        found[f"{index}/loss"] = np.array(loss)
+        for name, values in arrays.items():
+            if name.startswith(f"{index}/"):
+                set_input(built, name[2:], values)
+        found[f"{index}/loss"] = np.array(built._forward(0, len(built.layers) - 1))
         for name, blob in built.blobs.items():
             found[f"{index}/data/{name}"] = blob.data.copy()
         if backward:
             for order, name in enumerate(built.outputs):
                 blob = built.blobs[name]
                 if blob.data.size > 1 or not built.blob_loss_weights[name]:
-                    blob.diff[...] = np.random.RandomState(order).normal(
-                        1, 1, blob.data.shape
-                    )  # sums that do not cancel
+                    # mean 1: sums of these do not cancel
+                    blob.diff[...] = np.random.RandomState(order).normal(1, 1, blob.data.shape)
             built.backward()
             for name, blob in built.blobs.items():
                 found[f"{index}/diff/{name}"] = blob.diff.copy()
@@ -46,31 +47,31 @@ def net(caffe, arrays, text, phase=0, seed=1, passes=1, backward=True, initialis
 
 
 def structure(caffe, arrays, text, phase=0, level=0, stages=None):
-    """How a net is put together: names in order, wiring, inputs, outputs, shapes."""
-    built = caffe.Net(written("net.prototxt", text), phase, level=level, stages=stages or [])
+    """The structure of a net: names in order, connections, inputs, outputs, shapes."""
+    built = caffe.Net(write("net.prototxt", text), phase, level=level, stages=stages or [])
     return {
-        "layers": words(built._layer_names),
-        "types": words(layer.type for layer in built.layers),
-        "blobs": words(built.blobs),
-        "shapes": words(list(blob.data.shape) for blob in built.blobs.values()),
-        "inputs": words(built.inputs),
-        "outputs": words(built.outputs),
-        "tops": words(f"{name}: {' '.join(tops)}" for name, tops in built.top_names.items()),
-        "bottoms": words(f"{name}: {' '.join(bottoms)}" for name, bottoms in built.bottom_names.items()),
-        "params": words(f"{n}: {[list(b.data.shape) for b in blobs]}" for n, blobs in built.params.items()),
+        "layers": to_text(built._layer_names),
+        "types": to_text(layer.type for layer in built.layers),
+        "blobs": to_text(built.blobs),
+        "shapes": to_text(list(blob.data.shape) for blob in built.blobs.values()),
+        "inputs": to_text(built.inputs),
+        "outputs": to_text(built.outputs),
+        "tops": to_text(f"{name}: {' '.join(tops)}" for name, tops in built.top_names.items()),
+        "bottoms": to_text(f"{name}: {' '.join(bottoms)}" for name, bottoms in built.bottom_names.items()),
+        "params": to_text(f"{n}: {[list(b.data.shape) for b in blobs]}" for n, blobs in built.params.items()),
         "loss weights": np.array(list(built.blob_loss_weights.values())),
     }
 
 
 def train(caffe, arrays, net_text, solver_text, steps, restore=None, snapshot=False, initialise=False):
-    """Build a solver and take steps, one `step(n)` call for each n of `steps`; from and to a snapshot if asked.
+    """Build a solver and call `step(n)` for each n of `steps`, from a snapshot and to one if asked.
 
     initialise    draw the parameters as in `net`, those of frozen layers too
 
-    Returns   after each call the parameters' data and their diffs, which hold the update; and the iteration
+    Returns   after each call the parameters' data and diffs (the update); and the iteration
     """
-    written("net.prototxt", net_text)
-    solver = caffe.get_solver(written("solver.prototxt", 'net: "net.prototxt" ' + solver_text))
+    write("net.prototxt", net_text)
+    solver = caffe.get_solver(write("solver.prototxt", 'net: "net.prototxt" ' + solver_text))
     if initialise:
         draw_parameters(solver.net)
     if restore:
@@ -89,34 +90,23 @@ def train(caffe, arrays, net_text, solver_text, steps, restore=None, snapshot=Fa
 
 
 def save(caffe, arrays, text, path, hdf5=False):
-    """Build a net, draw its parameters, save it at `path`; returns the parameters."""
-    built = caffe.Net(written("net.prototxt", text), caffe.TRAIN)
+    """Build a net, draw its parameters and save them at `path`; returns the parameters."""
+    built = caffe.Net(write("net.prototxt", text), caffe.TRAIN)
     draw_parameters(built)
-    if hdf5:
-        built.save_hdf5(path)
-    else:
-        built.save(path)
+    (built.save_hdf5 if hdf5 else built.save)(path)
     return parameters(built)
 
 
 def load(caffe, arrays, text, path):
     """Build a net and copy weights from `path`; returns the parameters."""
-    built = caffe.Net(written("net.prototxt", text), caffe.TRAIN)
+    built = caffe.Net(write("net.prototxt", text), caffe.TRAIN)
     built.copy_from(path)
     return parameters(built)
 
 
-def pretrained(caffe, arrays, text, weights):
-    """Build a net with the weights of a file, feed it, and run it forward in the TEST phase; returns every blob."""
-    built = caffe.Net(written("net.prototxt", text), caffe.TEST, weights=weights)
-    feed(built, arrays)
-    built.forward()
-    return {name: blob.data.copy() for name, blob in built.blobs.items()}
-
-
-def mean_image(caffe, arrays, path, write):
+def mean_image(caffe, arrays, path, save):
     """Write the array `mean` as a .binaryproto, or read one; returns it."""
-    if write:
+    if save:
         with open(path, "wb") as file:
             file.write(caffe.io.array_to_blobproto(arrays["mean"]).SerializeToString())
         return {"mean": arrays["mean"]}
@@ -126,29 +116,49 @@ def mean_image(caffe, arrays, path, write):
     return {"mean": np.float32(caffe.io.blobproto_to_array(blob))}
 
 
+def batches(caffe, arrays, text, phase=0, seed=1, passes=6):
+    """The tops of a data layer in consecutive passes, and its use of random numbers, which a DummyData layer shows.
+
+    arrays        for MemoryData: `data` and `labels`
+    """
+    caffe.set_random_seed(seed)
+    dummy = (
+        'layer { name: "u" type: "DummyData" top: "u" '
+        'dummy_data_param { shape { dim: 4 } data_filler { type: "uniform" } } }'
+    )
+    built = caffe.Net(write("net.prototxt", text + dummy), phase)
+    if arrays:
+        built.set_input_arrays(arrays["data"], arrays["labels"])
+    found = {}
+    for index in range(passes):
+        built.forward()
+        for name, blob in built.blobs.items():
+            found[f"{index}/{name}"] = blob.data.copy()
+    return found
+
+
 def parameters(built):
     """A net's parameters by layer and index."""
     return {f"{name}/{i}": blob.data.copy() for name, blobs in built.params.items() for i, blob in enumerate(blobs)}
 
 
-def written(name, text):
+def write(name, text):
     """Write a text file; returns its name."""
     with open(name, "w") as file:
         file.write(text)
     return name
 
 
-def feed(built, arrays):
-    """Reshape blobs to the arrays of their names, and fill them."""
-    for name, values in arrays.items():
-        blob = built.params[name][0] if name in built.params else built.blobs[name]  # what a Parameter layer makes
-        if tuple(blob.data.shape) != values.shape:
-            blob.reshape(*values.shape)
-        blob.data[...] = values
+def set_input(built, name, values):
+    """Reshape the blob of a name, or the blob of a Parameter layer, to an array and fill it."""
+    blob = built.params[name][0] if name in built.params else built.blobs[name]
+    if tuple(blob.data.shape) != values.shape:
+        blob.reshape(*values.shape)
+    blob.data[...] = values
 
 
 def draw_parameters(built):
-    """Random parameters: normal, with the deviation that suits a ReLU net."""
+    """Fill the parameters from a normal distribution with the deviation that suits ReLU nets."""
     for layer, (_, blobs) in enumerate(built.params.items()):
         for order, blob in enumerate(blobs):
             fan_in = max(blob.data[0].size, 1)
@@ -156,34 +166,6 @@ def draw_parameters(built):
             blob.data[...] = random.normal(0, np.sqrt(2.0 / fan_in) if order == 0 else 0.1, blob.data.shape)
 
 
-def words(items):
+def to_text(items):
     """Any items as an array of text."""
     return np.array([str(item) for item in items] or [""])
-
-
-def batches(caffe, arrays, text, phase=0, seed=1, passes=6):
-    """A data layer's tops in consecutive forwards, and how far it moved the random stream."""
-    caffe.set_random_seed(seed)
-    dummy = (
-        'layer { name: "u" type: "DummyData" top: "u" '
-        'dummy_data_param { shape { dim: 4 } data_filler { type: "uniform" } } }'
-    )
-    built = caffe.Net(written("net.prototxt", text + dummy), phase)
-    found = {}
-    for index in range(passes):
-        built.forward()
-        for name, blob in built.blobs.items():
-            found[f"{index}/{name}"] = blob.data.copy()
-    return found
-
-
-def memory(caffe, arrays, text, passes=5):
-    """A MemoryData layer's tops after set_input_arrays."""
-    built = caffe.Net(written("net.prototxt", text), caffe.TRAIN)
-    built.set_input_arrays(arrays["data"], arrays["labels"])
-    found = {}
-    for index in range(passes):
-        built.forward()
-        for name, blob in built.blobs.items():
-            found[f"{index}/{name}"] = blob.data.copy()
-    return found

@@ -47,7 +47,7 @@ def test_mirrors_about_half_of_the_items_left_to_right(source):
 
 def test_refuses_leveldb_with_the_reason(source):
     with pytest.raises(
-        CaffeError, match="asks for Data backend LEVELDB, unsupported here: .*convert the data base to LMDB"
+        CaffeError, match="asks for Data backend LEVELDB, unsupported here: .*convert the database to LMDB"
     ):
         layer(source, backend="LEVELDB")
 

@@ -19,5 +19,5 @@ def test_writes_both_bottoms_with_four_axes(tmp_path):
 def test_refuses_a_second_forward(tmp_path):
     built = OneLayer("HDF5Output", [DATA, LABEL], f'hdf5_output_param {{ file_name: "{tmp_path / "out.h5"}" }}', tops=0)
     built.forward()
-    with pytest.raises(CaffeError, match="a second forward has nowhere to write"):
+    with pytest.raises(CaffeError, match="a second forward is not supported"):
         built.forward()

@@ -77,9 +77,9 @@ def test_resizing_keeps_a_ramp_a_ramp():
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ("new_height: 3", "it needs both or neither"),
-        ("batch_size: 0", "has batch_size 0"),
-        ("new_height: 3 new_width: 2000000000", "resizes to 3 x 2000000000; expected at most 32767 pixels a side"),
+        ("new_height: 3", "expected both or neither"),
+        ("batch_size: 0", "got batch_size 0"),
+        ("new_height: 3 new_width: 2000000000", "resizes to 3 x 2000000000; expected at most 32767 pixels per side"),
     ],
 )
 def test_refuses_impossible_sizes_and_empty_batches(folder, more, message):

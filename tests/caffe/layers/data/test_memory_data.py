@@ -19,7 +19,7 @@ def test_hands_out_consecutive_batches_around_and_around():
 
 
 def test_says_that_it_has_no_data_yet():
-    with pytest.raises(CaffeError, match="has no data yet; call net.set_input_arrays"):
+    with pytest.raises(CaffeError, match="has no data. Fix: call net.set_input_arrays"):
         OneLayer("MemoryData", param=PARAM, tops=2).forward()
 
 

@@ -66,10 +66,10 @@ def test_labels_are_cut_towards_zero():
 
 
 def test_refuses_a_label_without_a_score_and_names_it():
-    with pytest.raises(CaffeError, match=r"met the label 255 in bottom 'b1'; expected 0 to 3: check the label images"):
+    with pytest.raises(CaffeError, match=r"got the label 255 in bottom 'b1'; expected 0 to 3: check the label images"):
         built("").forward()
 
 
 def test_refuses_another_number_of_labels_than_positions():
-    with pytest.raises(CaffeError, match="30 positions need as many labels, not 20"):
+    with pytest.raises(CaffeError, match="got 20 labels; expected one per position, 30"):
         built("", labels=np.zeros((2, 2, 5), np.float32))

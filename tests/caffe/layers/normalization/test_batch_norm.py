@@ -55,5 +55,5 @@ def test_gradient_by_given_statistics_is_a_division():
 
 def test_keeps_the_solver_off_its_statistics():
     assert [spec.lr_mult for spec in OneLayer("BatchNorm", [X]).layer.param.param] == [0, 0, 0]
-    with pytest.raises(CaffeError, match="lr_mult 1.0 for blob 0; its statistics need lr_mult: 0"):
+    with pytest.raises(CaffeError, match="got lr_mult 1.0 for blob 0; expected 0 for a running statistic"):
         OneLayer("BatchNorm", [X], "param { lr_mult: 1 }")

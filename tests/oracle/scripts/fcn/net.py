@@ -69,7 +69,7 @@ def classifier():
     n.drop4 = L.Dropout(n.relu4, dropout_ratio=0.5, in_place=True)
     n.fc5 = L.InnerProduct(n.drop4, num_output=10)
     proto = n.to_proto()
-    for layer in proto.layer:  # weights from nowhere, in the place of ILSVRC's
+    for layer in proto.layer:  # random weights in place of ILSVRC's
         for param in (layer.convolution_param, layer.inner_product_param):
             if param.num_output:
                 param.weight_filler.type = "xavier"

@@ -7,7 +7,7 @@ from PIL import Image
 
 
 class VOCSegDataLayer(caffe.Layer):
-    """One image and its label at a time; the net takes their size."""
+    """Gives one image and its label per pass; the net takes their size."""
 
     def setup(self, bottom, top):
         settings = ast.literal_eval(self.param_str)

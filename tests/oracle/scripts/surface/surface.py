@@ -1,6 +1,6 @@
-"""What pycaffe shows of itself. Any engine runs this; tests/oracle/test_scripts.py compares what two of them answer.
+"""Describe pycaffe's surface. Any engine runs this script; tests/oracle/test_scripts.py compares two engines.
 
-Writes   facts.json, by section (equal in both), and arrays.npz (close in both), into the working directory
+Writes   facts.json by section (equal in both engines) and arrays.npz (close in both) into the working directory
 """
 
 import json
@@ -51,19 +51,19 @@ layer { name: "mean" type: "Pooling" bottom: "data" top: "mean" pooling_param { 
 facts, arrays = {}, {}
 
 
-def written(name, text):
+def write(name, text):
     with open(name, "w") as f:
         f.write(text)
     return name
 
 
-def raised(call):
-    """The nearest built-in class of what a call raises."""
+def exception_of(call):
+    """The nearest built-in class of the exception that a call raises."""
     try:
         call()
     except BUILTIN as error:
         return next(kind.__name__ for kind in type(error).__mro__ if kind in BUILTIN)
-    except Exception as error:  # noqa: BLE001 - pycaffe raises plain ones
+    except Exception as error:  # noqa: BLE001 - pycaffe raises plain exceptions
         return "Exception: " + str(error).split(".")[0].split(":")[0]
     return "nothing"
 
@@ -109,9 +109,9 @@ def running(net):
     seeds = {name: random.randn(*net.blobs[name].data.shape) for name in net.outputs}
     found["backward"] = sorted(net.backward(**seeds))
     found["backward part"] = sorted(net.backward(["score"], "score", "pool"))
-    found["diffs add up"] = bool(net.params["conv"][0].diff.any())
+    found["accumulated diffs"] = bool(net.params["conv"][0].diff.any())
     net.clear_param_diffs()
-    found["diffs are cleared"] = not net.params["conv"][0].diff.any()
+    found["cleared diffs"] = not net.params["conv"][0].diff.any()
     net.backward(**seeds)
     for name, blob in net.blobs.items():
         arrays["running/" + name] = blob.data.copy()
@@ -133,37 +133,37 @@ def running(net):
 def refusals(net):
     blob, zeros = net.blobs["data"], np.zeros((4, 3, 6, 6))
     facts["refusals"] = {
-        "Net()": raised(lambda: caffe.Net()),
-        "Net without phase": raised(lambda: caffe.Net("net.prototxt")),
-        "Net of too many": raised(lambda: caffe.Net("net.prototxt", 1, 0, [], None, 1)),
-        "Net with another name": raised(lambda: caffe.Net("net.prototxt", 1, foo=1)),
-        "Net of no file": raised(lambda: caffe.Net("missing", 1)),
-        "Net with no weights file": raised(lambda: caffe.Net("net.prototxt", 1, weights="missing")),
-        "stages of numbers": raised(lambda: caffe.Net("net.prototxt", 1, stages=[1])),
-        "data assigned": raised(lambda: setattr(blob, "data", 1)),
-        "num assigned": raised(lambda: setattr(blob, "num", 1)),
-        "reshape by name": raised(lambda: blob.reshape(num=1)),
-        "reshape of a float": raised(lambda: blob.reshape(1.0, 2)),
-        "reshape of a tuple": raised(lambda: blob.reshape((1, 2))),
-        "add_blob by name": raised(lambda: net.params["conv"].add_blob(num=1)),
-        "a third param": raised(lambda: net.params["conv"][2]),
-        "an unknown blob": raised(lambda: net.forward(blobs=["foo"])),
-        "an unknown start": raised(lambda: net.forward(start="foo")),
-        "an unknown end": raised(lambda: net.backward(end="foo")),
-        "another input": raised(lambda: net.forward(image=zeros)),
-        "another batch": raised(lambda: net.forward(data=zeros[:2])),
-        "another size": raised(lambda: net.forward(data=np.zeros((4, 3, 6, 5)))),
-        "another output": raised(lambda: net.backward(score=np.zeros((4, 4)))),
-        "another diff batch": raised(lambda: net.backward(score=np.zeros((2, 4)), Also=np.zeros((2, 2)))),
-        "arrays without MemoryData": raised(
+        "Net()": exception_of(lambda: caffe.Net()),
+        "Net without phase": exception_of(lambda: caffe.Net("net.prototxt")),
+        "Net of too many arguments": exception_of(lambda: caffe.Net("net.prototxt", 1, 0, [], None, 1)),
+        "Net with another name": exception_of(lambda: caffe.Net("net.prototxt", 1, foo=1)),
+        "Net of a missing file": exception_of(lambda: caffe.Net("missing", 1)),
+        "Net with a missing weights file": exception_of(lambda: caffe.Net("net.prototxt", 1, weights="missing")),
+        "stages of numbers": exception_of(lambda: caffe.Net("net.prototxt", 1, stages=[1])),
+        "data assigned": exception_of(lambda: setattr(blob, "data", 1)),
+        "num assigned": exception_of(lambda: setattr(blob, "num", 1)),
+        "reshape by name": exception_of(lambda: blob.reshape(num=1)),
+        "reshape of a float": exception_of(lambda: blob.reshape(1.0, 2)),
+        "reshape of a tuple": exception_of(lambda: blob.reshape((1, 2))),
+        "add_blob by name": exception_of(lambda: net.params["conv"].add_blob(num=1)),
+        "a third param": exception_of(lambda: net.params["conv"][2]),
+        "an unknown blob": exception_of(lambda: net.forward(blobs=["foo"])),
+        "an unknown start": exception_of(lambda: net.forward(start="foo")),
+        "an unknown end": exception_of(lambda: net.backward(end="foo")),
+        "another input": exception_of(lambda: net.forward(image=zeros)),
+        "another batch": exception_of(lambda: net.forward(data=zeros[:2])),
+        "another size": exception_of(lambda: net.forward(data=np.zeros((4, 3, 6, 5)))),
+        "another output": exception_of(lambda: net.backward(score=np.zeros((4, 4)))),
+        "another diff batch": exception_of(lambda: net.backward(score=np.zeros((2, 4)), Also=np.zeros((2, 2)))),
+        "arrays without MemoryData": exception_of(
             lambda: net.set_input_arrays(np.float32(zeros), np.zeros(4, np.float32))
         ),
-        "step of nothing": raised(lambda: caffe.SGDSolver("solver.prototxt").step()),
-        "one callback": raised(lambda: caffe.SGDSolver("solver.prototxt").add_callback(len)),
-        "lr assigned": raised(lambda: setattr(caffe.SGDSolver("solver.prototxt"), "lr", 1)),
-        "a layer that raises": raised(lambda: caffe.Net(written("raising.prototxt", RAISING), 1)),
-        "a bottom that is no top": raised(lambda: L.ReLU(3)),
-        "an unknown parameter": raised(lambda: L.ReLU(foo=3).to_proto()),
+        "step without a number": exception_of(lambda: caffe.SGDSolver("solver.prototxt").step()),
+        "one callback": exception_of(lambda: caffe.SGDSolver("solver.prototxt").add_callback(len)),
+        "lr assigned": exception_of(lambda: setattr(caffe.SGDSolver("solver.prototxt"), "lr", 1)),
+        "a layer that raises": exception_of(lambda: caffe.Net(write("raising.prototxt", RAISING), 1)),
+        "a bottom that is not a top": exception_of(lambda: L.ReLU(3)),
+        "an unknown parameter": exception_of(lambda: L.ReLU(foo=3).to_proto()),
     }  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def weights(net):
 
 
 def python_layers():
-    net = caffe.Net(written("python.prototxt", PYTHON), caffe.TEST)
+    net = caffe.Net(write("python.prototxt", PYTHON), caffe.TEST)
     net.forward()
     net.reshape()
     net.backward()
@@ -215,35 +215,35 @@ def python_layers():
 
 
 def callbacks(net):
-    heard = []
-    net.before_forward(lambda i: heard.append(f"before {i}"))
-    net.after_forward(lambda i: heard.append(f"after {i}"))
-    net.before_backward(lambda i: heard.append(f"before back {i}"))
-    net.after_backward(lambda i: heard.append(f"after back {i}"))
+    events = []
+    net.before_forward(lambda i: events.append(f"before {i}"))
+    net.after_forward(lambda i: events.append(f"after {i}"))
+    net.before_backward(lambda i: events.append(f"before back {i}"))
+    net.after_backward(lambda i: events.append(f"after back {i}"))
     net.forward(end="relu")
     net.backward(start="relu")
-    facts["callbacks"] = heard
+    facts["callbacks"] = events
 
 
 def memory_data():
-    net = caffe.Net(written("memory.prototxt", MEMORY), caffe.TEST)
+    net = caffe.Net(write("memory.prototxt", MEMORY), caffe.TEST)
     data = np.arange(12, dtype=np.float32).reshape(4, 1, 1, 3)
     shapes = [list(net.blobs["label"].shape)]
     net.set_input_arrays(data, np.float32([0, 1, 2, 3]))
     labels = [net.forward()["label"].ravel().tolist() for _ in range(3)]
     facts["memory"] = [
         shapes, labels, list(net.blobs["label"].shape),
-        raised(lambda: net.set_input_arrays(data[:3], np.zeros(3, np.float32))),
-        raised(lambda: net.set_input_arrays(data.astype(float), np.zeros(4, np.float32))),
-        raised(lambda: net.set_input_arrays(data[..., :2], np.zeros(4, np.float32))),
+        exception_of(lambda: net.set_input_arrays(data[:3], np.zeros(3, np.float32))),
+        exception_of(lambda: net.set_input_arrays(data.astype(float), np.zeros(4, np.float32))),
+        exception_of(lambda: net.set_input_arrays(data[..., :2], np.zeros(4, np.float32))),
     ]  # fmt: skip
 
 
 def training():
     found = facts["training"] = {}
     solver = caffe.get_solver("solver.prototxt")
-    heard = []
-    solver.add_callback(lambda: heard.append(f"start {solver.iter}"), lambda: heard.append(f"ready {solver.iter}"))
+    events = []
+    solver.add_callback(lambda: events.append(f"start {solver.iter}"), lambda: events.append(f"ready {solver.iter}"))
     rates = []
     for _ in range(3):
         solver.step(1)
@@ -255,7 +255,7 @@ def training():
     solver.step(-2)
     found["type"] = type(solver).__name__
     found["param"] = [solver.param.max_iter, solver.param.display, solver.param.layer_wise_reduce]
-    found["rates"], found["heard"], found["iter"], found["tests"] = rates, heard, solver.iter, len(solver.test_nets)
+    found["rates"], found["events"], found["iter"], found["tests"] = rates, events, solver.iter, len(solver.test_nets)
     other = caffe.get_solver("solver.prototxt")
     other.restore("snap_iter_3.solverstate")
     found["restored"] = other.iter
@@ -294,10 +294,10 @@ def io():
     transformer.set_mean("data", random.rand(3, 7, 9))
     arrays["io/mean"] = transformer.mean["data"]
     found["refusals"] = [
-        raised(lambda: transformer.preprocess("foo", images[0])).split(" is")[0],
-        raised(lambda: transformer.set_mean("data", np.ones(4))),
-        raised(lambda: transformer.set_mean("data", np.ones((1, 3, 4, 5)))),
-        raised(lambda: caffe.io.array_to_datum(np.ones((2, 2)))),
+        exception_of(lambda: transformer.preprocess("foo", images[0])).split(" is")[0],
+        exception_of(lambda: transformer.set_mean("data", np.ones(4))),
+        exception_of(lambda: transformer.set_mean("data", np.ones((1, 3, 4, 5)))),
+        exception_of(lambda: caffe.io.array_to_datum(np.ones((2, 2)))),
     ]
     blob = caffe.io.array_to_blobproto(images, diff=-images)
     arrays["io/blob"] = caffe.io.blobproto_to_array(blob)
@@ -309,7 +309,7 @@ def io():
 
 
 def classifying():
-    path = written("image.prototxt", IMAGE)
+    path = write("image.prototxt", IMAGE)
     caffe.Net(path, caffe.TEST).save("image.caffemodel")
     random = np.random.RandomState(2)
     images = [random.rand(11, 9, 3).astype(np.float32) for _ in range(3)]
@@ -323,7 +323,7 @@ def classifying():
     facts["detector"] = [int(n) for n in detector.crop_dims]
     detector.configure_crop(1)
     clip = np.clip
-    # Caffe's crop slices by floats, which numpy refuses now.
+    # Caffe's crop slices with floats, which current numpy refuses.
     np.clip = lambda *args, **options: clip(*args, **options) if options else clip(*args).astype(int)
     for window in ([2, 1, 7, 8], [0, 0, 5, 9], [6, 4, 11, 9], [3, 3, 5, 5]):
         arrays[f"detector/context {window}"] = detector.crop(images[0], np.array(window))
@@ -333,9 +333,9 @@ def classifying():
 def main():
     caffe.set_mode_cpu()
     caffe.set_random_seed(5)
-    written("net.prototxt", NET)
-    written("trained.prototxt", TRAINED)
-    written("solver.prototxt", SOLVER)
+    write("net.prototxt", NET)
+    write("trained.prototxt", TRAINED)
+    write("solver.prototxt", SOLVER)
     net = caffe.Net("net.prototxt", caffe.TEST)
     names()
     members(net)

@@ -4,7 +4,7 @@ calls = []
 
 
 class Recording(caffe.Layer):
-    """Passes its bottom on, and notes every call."""
+    """Copies its bottom and records every call."""
 
     def setup(self, bottom, top):
         calls.append(f"setup {self.param_str} {self.phase}")

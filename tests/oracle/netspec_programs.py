@@ -1,8 +1,8 @@
-"""What both engines are asked to write: every net and solver of the project, and small programs in NetSpec.
+"""Programs for both engines that write messages: every net and solver of the project, and small NetSpec programs.
 
-    ENGINE=bvlc python -m tests.oracle.writing      prints JSON: title -> digest, values or the kind of exception
+    ENGINE=bvlc python -m tests.oracle.netspec_programs     prints JSON: title -> digest, values or type of exception
 
-Runs on Python 3.8 beside real Caffe, and so shows that nets/ and solvers/ do.
+It runs on Python 3.8 beside real Caffe, so it also tests that nets/ and solvers/ do.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from solvers.prototxt import solver
 L, P = caffe.layers, caffe.params
 
 
-def written() -> dict:
-    """Title -> what came of it, of everything."""
+def run_programs() -> dict:
+    """Title -> outcome of every program."""
     return {title: _outcome(program) for part in (_nets, _solvers, _specs, _maps) for title, program in part()}
 
 
 def _outcome(program: Callable[[], Any]) -> Any:
     try:
         result = program()
-    except Exception as error:  # noqa: BLE001 - which one is raised is the outcome
+    except Exception as error:  # noqa: BLE001 - its type is the outcome
         return f"raises {type(error).__name__}"
     if hasattr(result, "SerializeToString"):
         return hashlib.sha256(result.SerializeToString(deterministic=True)).hexdigest()
@@ -75,7 +75,7 @@ def _specs() -> Iterator[tuple[str, Callable[[], Any]]]:
     }.items():
         yield f"convolution, {title}", lambda keywords=keywords: L.Convolution(x, **keywords).to_proto()
     yield "list for a scalar", lambda: L.Pooling(x, kernel_size=[3]).to_proto()
-    yield "a bottom that is no top", lambda: L.Convolution("x")
+    yield "a bottom that is not a top", lambda: L.Convolution("x")
     yield "unknown name", lambda: caffe.NetSpec().nothing
     yield "unknown message", lambda: P.Nothing.X
     yield "unknown value", lambda: P.Pooling.MEDIAN
@@ -102,7 +102,7 @@ def _maps() -> Iterator[tuple[str, Callable[[], Any]]]:
         for j, b in enumerate(tops):
             yield f"map {i} {j}", lambda a=a, b=b: _plain(caffe.coord_map.coord_map_from_to(a, b))
             if a is not b and not {a.fn.type_name, b.fn.type_name} & {"Crop", "Eltwise"}:
-                # between these, where no window lies between, pycaffe trips over Python's integers
+                # pycaffe fails on Python integers where no window lies between two tops
                 yield f"crop {i} {j}", lambda a=a, b=b: caffe.coord_map.crop(a, b).to_proto()
     yield "windows by name", lambda: _plain(caffe.coord_map.coord_map(L.Pooling(tops[0], kernel_size=2, pad_h=1).fn))
     yield "no geometry", lambda: caffe.coord_map.coord_map(L.InnerProduct(tops[0]).fn)
@@ -110,7 +110,7 @@ def _maps() -> Iterator[tuple[str, Callable[[], Any]]]:
 
 
 def _tops() -> list:
-    """The blobs of a small net with everything that coord_map knows."""
+    """The tops of a small net with every layer type that coord_map knows."""
     data = L.Input()
     tops, top = [data], data
     for pad in (100, 1, 1):
@@ -129,4 +129,4 @@ def _plain(coord_map: tuple) -> list:
 
 
 if __name__ == "__main__":
-    json.dump(written(), sys.stdout)
+    json.dump(run_programs(), sys.stdout)
