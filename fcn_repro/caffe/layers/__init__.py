@@ -1,4 +1,8 @@
-"""The supported layer types: this list is the set. To add one, write its file and add its line here."""
+"""The supported layer types, in the folders of Caffe's layer catalogue.
+
+Each type is a class in a file of its name. To add a type, write the file and list the class in LAYER_TYPES.
+base.Layer documents the life cycle and the hooks that a layer implements.
+"""
 
 from __future__ import annotations
 
@@ -80,14 +84,14 @@ LAYER_TYPES: dict[str, type[Layer]] = {
 
 
 def layer_type_list() -> list[str]:
-    """All type names that a prototxt may use here, in alphabetical order."""
+    """List all supported type names in alphabetical order."""
     return sorted([*LAYER_TYPES, "Python"])
 
 
 def create_layer(param) -> Layer:
-    """The layer object for a LayerParameter.
+    """Create the layer object for a LayerParameter.
 
-    Raises   CaffeError naming the layer and all known types where the type is not one of them.
+    Raises   CaffeError naming the layer and all known types if the type is unknown.
     """
     if param.type == "Python":
         return python_layer(param)

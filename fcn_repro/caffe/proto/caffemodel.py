@@ -1,4 +1,4 @@
-"""Read and write .caffemodel weights without touching each number.
+"""Read and write .caffemodel weights as memory-mapped arrays.
 
 Source   caffe 9b89154 caffe.proto (NetParameter, LayerParameter, V1LayerParameter, V0LayerParameter), net.cpp (ToProto)
 """
@@ -10,59 +10,58 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fcn_repro.caffe.errors import CaffeError
-from fcn_repro.caffe.proto.stored_blob import StoredBlob, blob_pieces, read_blob
-from fcn_repro.caffe.proto.wire import BYTES, Field, Reader, key, size_of, tagged, varint
+from fcn_repro.caffe.proto.stored_blob import StoredBlob, encode_blob, read_blob
+from fcn_repro.caffe.proto.wire import BYTES, Field, Reader, encode_field, encode_message
 from fcn_repro.system.atomic_write import atomic_write
 
 
 @dataclass
 class StoredLayer:
-    """A layer's name and parameter blobs as a file holds them."""
+    """A layer's name and parameter blobs in a file."""
 
     name: str
     blobs: list[StoredBlob] = field(default_factory=list)
 
 
 def read(path: str | Path) -> list[StoredLayer]:
-    """The layers of a binary NetParameter in file order, be they in the format V0, V1 or V2.
+    """Read the layers of a binary NetParameter in file order. Layers may have the format V0, V1 or V2.
 
-    The numbers are mapped from the file, not copied. Unknown fields are passed over, as protobuf does.
+    Values are mapped from the file, not copied. Unknown fields are skipped, as in protobuf.
 
-    Raises   RuntimeError("Could not open file ...") as pycaffe does; CaffeError naming the file and the place where it
-             is truncated or is no NetParameter, and for a file without layers.
+    Raises   CaffeError("Could not open file ...") as pycaffe does, or naming the file and the damaged place; also for a
+             file without layers.
     """
     reader = Reader(path, ".caffemodel")
     layers = []
     for part in reader.message():
         if part.wire == BYTES and part.number == 100:
-            layers.append(_layer(reader, part, name=1, blobs=7))
+            layers.append(_read_layer(reader, part, name=1, blobs=7))
         elif part.wire == BYTES and part.number == 2:
-            layers.append(_v1_layer(reader, part))
+            layers.append(_read_v1_layer(reader, part))
     if not layers:
         raise CaffeError(f"{path} holds no layers; is it a .caffemodel?")
     return layers
 
 
 def write(path: str | Path, net_name: str, layers: Iterable[tuple[bytes, Sequence[StoredBlob]]]) -> None:
-    """Write a NetParameter atomically: `layers` gives each serialised LayerParameter (without blobs) and its blobs."""
+    """Write a NetParameter atomically. `layers` yields each serialised LayerParameter without blobs, and its blobs."""
     with atomic_write(path, "wb") as file:
-        file.write(tagged(1, net_name.encode()))
+        file.write(encode_field(1, net_name.encode()))
         for header, blobs in layers:
             pieces: list[bytes | memoryview] = [header]
             for blob in blobs:
-                body = blob_pieces(blob)
-                pieces += [key(7, BYTES), varint(size_of(body)), *body]
-            file.writelines([key(100, BYTES), varint(size_of(pieces)), *pieces])
+                pieces += encode_message(7, encode_blob(blob))
+            file.writelines(encode_message(100, pieces))
 
 
-def _v1_layer(reader: Reader, message: Field) -> StoredLayer:
+def _read_v1_layer(reader: Reader, message: Field) -> StoredLayer:
     for part in reader.inside(message):
-        if part.number == 1 and part.wire == BYTES:  # a V0 layer, wrapped
-            return _layer(reader, part, name=1, blobs=50)
-    return _layer(reader, message, name=4, blobs=6)
+        if part.number == 1 and part.wire == BYTES:  # a V0 layer inside the V1 message
+            return _read_layer(reader, part, name=1, blobs=50)
+    return _read_layer(reader, message, name=4, blobs=6)
 
 
-def _layer(reader: Reader, message: Field, name: int, blobs: int) -> StoredLayer:
+def _read_layer(reader: Reader, message: Field, name: int, blobs: int) -> StoredLayer:
     parts = [part for part in reader.inside(message) if part.wire == BYTES]
     layer = StoredLayer(next((reader.text(part) for part in reversed(parts) if part.number == name), ""))
     for part in parts:

@@ -1,7 +1,7 @@
-"""Read and write prototxts: Caffe's nets and solvers as text.
+"""Read and write prototxts: nets and solvers in protobuf's text format.
 
-The text is protobuf's text format, read strictly: an unknown field, a second value for a field that takes one, or a
-missing required field is refused, as Caffe does. Files in older formats are upgraded in memory as they are read.
+As in Caffe, reading is strict: unknown fields, repeated values of a single field and missing required fields raise
+CaffeError. Older formats are upgraded in memory.
 
 Source   caffe 9b89154 io.cpp (ReadProtoFromTextFile), upgrade_proto.cpp (Read*ParamsFromTextFileOrDie)
 """
@@ -21,13 +21,13 @@ from fcn_repro.caffe.proto.upgrade import upgrade_net, upgrade_solver
 from fcn_repro.system import untrusted_files
 from fcn_repro.system.atomic_write import atomic_write
 
-SHOWN = 200  # characters of a faulty line, or of what the parser says of it
+MAX_SHOWN = 200  # characters of a faulty line, or of the parser's message, in an error
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
 def read_net(path: str | Path) -> Any:
-    """The NetParameter that a prototxt of any age describes, in today's format.
+    """Read the NetParameter in a prototxt and upgrade it to the current format.
 
     Raises   CaffeError as `read` and `upgrade_net` do.
     """
@@ -37,9 +37,10 @@ def read_net(path: str | Path) -> Any:
 
 
 def read_solver(path: str | Path) -> Any:
-    """The SolverParameter that a solver file describes, in today's format and with its snapshot_prefix filled in.
+    """Read the SolverParameter in a solver file, upgrade it and complete its snapshot_prefix.
 
-    Without a prefix, snapshots lie beside the solver file under its name; a prefix that is a folder gets that name too.
+    The default prefix is the path of the solver file without its extension. If the prefix is a folder, the solver
+    file's name is appended.
 
     Raises   CaffeError as `read` and `upgrade_solver` do.
     """
@@ -54,7 +55,7 @@ def read_solver(path: str | Path) -> Any:
 
 
 def read(path: str | Path, kind: type[AnyMessage]) -> AnyMessage:
-    """The message of class `kind` that a file holds, exactly as written.
+    """Read a message of class `kind` from a text file, without upgrading it.
 
     Raises   CaffeError("Could not open file ...") or as `parse` does.
     """
@@ -64,20 +65,20 @@ def read(path: str | Path, kind: type[AnyMessage]) -> AnyMessage:
         raise CaffeError(f"Could not open file {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise CaffeError(
-            f"{path}: byte {error.start} is no UTF-8 text; expected a {kind.DESCRIPTOR.name} prototxt"
+            f"{path}: byte {error.start} is not UTF-8 text; expected a {kind.DESCRIPTOR.name} prototxt"
         ) from error
     return parse(text, kind, str(path))
 
 
 def parse(text: str, kind: type[AnyMessage], source: str) -> AnyMessage:
-    """The message of class `kind` that a text describes; `source` names the text in errors.
+    """Parse a message of class `kind`; `source` names the text in errors.
 
-    Raises   CaffeError naming source, line and column (from 1), what was wrong, and the line itself.
+    Raises   CaffeError with source, line and column (from 1), the parser's reason and the line.
     """
     try:
         message = text_format.Parse(text, kind())
     except text_format.ParseError as error:
-        raise CaffeError(_complaint(error, text, kind, source)) from None
+        raise CaffeError(_describe_error(error, text, kind, source)) from None
     missing = message.FindInitializationErrors()
     if missing:
         raise CaffeError(f"{source}: {kind.DESCRIPTOR.name} lacks the required {', '.join(missing)}")
@@ -85,22 +86,24 @@ def parse(text: str, kind: type[AnyMessage], source: str) -> AnyMessage:
 
 
 def write(message: Message, path: str | Path) -> None:
-    """Write a message as text; whatever stood at `path` stays whole until the new text is.
+    """Write a message as text, atomically.
 
-    Raises   OSError when the folder is missing or cannot be written.
+    Raises   OSError if the folder is missing or not writable.
     """
     with atomic_write(path) as file:
         file.write(text_format.MessageToString(message))
 
 
-def _complaint(error: text_format.ParseError, text: str, kind: type[Message], source: str) -> str:
+def _describe_error(error: text_format.ParseError, text: str, kind: type[Message], source: str) -> str:
     line, column = error.GetLine(), error.GetColumn()
     if line is None:
-        return f"{source}: no {kind.DESCRIPTOR.name} prototxt: {error}"
+        return f"{source}: not a {kind.DESCRIPTOR.name} prototxt: {error}"
     reason = str(error).split(" : ", 1)[-1]
     found = [*text.split("\n"), ""][line - 1].strip()
-    return f"{source}:{line}:{column}: no {kind.DESCRIPTOR.name} prototxt: {_short(reason)} In: {_short(found)!r}"
+    return (
+        f"{source}:{line}:{column}: not a {kind.DESCRIPTOR.name} prototxt: {_shorten(reason)} In: {_shorten(found)!r}"
+    )
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

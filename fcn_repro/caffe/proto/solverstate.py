@@ -1,4 +1,4 @@
-"""Read and write .solverstate files: where a training run stands, beside its weights.
+"""Read and write .solverstate files: iteration and update history of a training run.
 
 Source   caffe 9b89154 caffe.proto (SolverState), sgd_solver.cpp (SnapshotSolverState..., RestoreSolverState...)
 """
@@ -13,16 +13,16 @@ import numpy as np
 
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import hdf5_file
-from fcn_repro.caffe.proto.stored_blob import StoredBlob, blob_pieces, read_blob
-from fcn_repro.caffe.proto.wire import BYTES, VARINT, Reader, key, size_of, tagged, varint
+from fcn_repro.caffe.proto.stored_blob import StoredBlob, encode_blob, read_blob
+from fcn_repro.caffe.proto.wire import BYTES, VARINT, Reader, encode_field, encode_integer, encode_message
 from fcn_repro.system.atomic_write import atomic_write
 
-LAST = 2**31 - 1  # iteration; Caffe counts in 32 bits
+MAX_ITERATION = 2**31 - 1  # Caffe counts in int32
 
 
 @dataclass
 class SolverState:
-    """Iteration, the weights file that belongs to it, the step counter of `multistep`, and the update history."""
+    """Iteration, weights file, step counter of `multistep`, and update history."""
 
     iter: int = 0
     learned_net: str = ""
@@ -31,9 +31,9 @@ class SolverState:
 
 
 def read(path: str | Path) -> SolverState:
-    """A solver state, HDF5 if the name ends in .h5 and a binary SolverState otherwise.
+    """Read a solver state: HDF5 if the name ends in .h5, else a binary SolverState.
 
-    Raises   RuntimeError("Could not open file ...") for a missing file; CaffeError naming the file and what is wrong.
+    Raises   CaffeError("Could not open file ...") for a missing file, or naming the file and the fault.
     """
     if str(path).endswith(".h5"):
         return _read_hdf5(path)
@@ -47,37 +47,36 @@ def read(path: str | Path) -> SolverState:
             state.history.append(read_blob(reader, part, f"{path}: history {len(state.history)}"))
         elif part.number == 4 and part.wire == VARINT:
             state.current_step = part.value
-    if not (0 <= state.iter <= LAST and 0 <= state.current_step <= LAST):
+    if not (0 <= state.iter <= MAX_ITERATION and 0 <= state.current_step <= MAX_ITERATION):
         raise CaffeError(f"{path}: iteration {state.iter}, step {state.current_step}; the file is damaged")
     return state
 
 
 def write(path: str | Path, state: SolverState) -> None:
-    """Write a solver state atomically, in the format that the name asks for."""
+    """Write a solver state atomically; the name selects the format."""
     if str(path).endswith(".h5"):
         _write_hdf5(path, state)
         return
     with atomic_write(path, "wb") as file:
-        file.write(key(1, VARINT) + varint(state.iter) + tagged(2, state.learned_net.encode()))
+        file.write(encode_integer(1, state.iter) + encode_field(2, state.learned_net.encode()))
         for blob in state.history:
-            body = blob_pieces(blob)
-            file.writelines([key(3, BYTES), varint(size_of(body)), *body])
-        file.write(key(4, VARINT) + varint(state.current_step))
+            file.writelines(encode_message(3, encode_blob(blob)))
+        file.write(encode_integer(4, state.current_step))
 
 
 def _read_hdf5(path: str | Path) -> SolverState:
-    with hdf5_file.reading(path, "solver state") as file:
-        history = hdf5_file.group(file, "history")
+    with hdf5_file.open_hdf5(path, "solver state") as file:
+        history = hdf5_file.get_group(file, "history")
         return SolverState(
-            iter=hdf5_file.integer(file, "iter"),
-            learned_net=hdf5_file.text(file, "learned_net"),
-            current_step=hdf5_file.integer(file, "current_step"),
+            iter=hdf5_file.get_integer(file, "iter"),
+            learned_net=hdf5_file.get_text(file, "learned_net"),
+            current_step=hdf5_file.get_integer(file, "current_step"),
             history=[_read_history(history, index) for index in range(len(history))],
         )
 
 
 def _read_history(history: h5py.Group, index: int) -> StoredBlob:
-    values = hdf5_file.numbers(history, str(index))
+    values = hdf5_file.get_numbers(history, str(index))
     where = f"{history.file.filename}: history {index}"
     return StoredBlob(values.shape, False, values[()].astype(np.float32).reshape(-1), where=where)
 

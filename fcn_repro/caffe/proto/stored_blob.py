@@ -1,4 +1,4 @@
-"""Blobs as Caffe's files hold them.
+"""Blobs in Caffe's files.
 
 Source   caffe 9b89154 blob.cpp (ShapeEquals, FromProto, ToProto)
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fcn_repro.caffe.errors import CaffeError
-from fcn_repro.caffe.proto.wire import BYTES, VARINT, Field, Reader, key, tagged, varint
+from fcn_repro.caffe.proto.wire import BYTES, VARINT, Field, Reader, encode_field, encode_message, encode_varint
 
 if TYPE_CHECKING:
     from fcn_repro.caffe.blob import Blob
@@ -22,28 +22,29 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 MAX_AXES = 32
-_STEP = 2**22  # floats: 16 MB
+_COPY_STEP = 2**22  # floats: 16 MiB
+_VALUE_FIELDS = {5: 4, 6: 4, 8: 8, 9: 8}  # data, diff, double_data, double_diff: field number -> bytes of a value
 
 
 @dataclass
 class StoredBlob:
-    """Flat values, and a shape that may be in the old four-axis form; `where` it comes from, for errors."""
+    """Flat values and a shape, which may have the legacy form of four axes; `where` names the blob in errors."""
 
     shape: Shape
-    legacy: bool  # (num, channels, height, width), as files before 2014 write it
+    legacy: bool  # (num, channels, height, width), as in files before 2014
     data: np.ndarray
     diff: np.ndarray | None = None
     where: str = "a blob"
-    forget: Callable[[], None] | None = None  # lets go of memory that only mirrors a file
+    release_pages: Callable[[], None] | None = None  # frees the mapped file's pages that were read
 
     def fits(self, dims: Sequence[int]) -> bool:
-        """Caffe's ShapeEquals: the same dims, or, in the old form, the same after padding with ones on the left."""
+        """Whether the shape equals `dims`; a legacy shape may have ones on its left (Caffe's ShapeEquals)."""
         if self.legacy:
             return len(dims) <= 4 and self.shape == (1,) * (4 - len(dims)) + tuple(dims)
         return self.shape == tuple(dims)
 
-    def require_whole(self) -> None:
-        """Raises CaffeError where there are more or fewer values than the shape says."""
+    def check_count(self) -> None:
+        """Raise CaffeError if the number of values differs from the shape's."""
         for values in (self.data, self.diff):
             if values is not None and values.size != math.prod(self.shape):
                 raise CaffeError(
@@ -51,78 +52,74 @@ class StoredBlob:
                 )
 
     def copy_to(self, blob: Blob) -> None:
-        """Give the blob, which has as many elements, these values, and the diff if there is one."""
+        """Copy the values, and the diff if there is one, to a blob of the same count."""
         self._copy(self.data, blob.data)
         if self.diff is not None:
             self._copy(self.diff, blob.diff)
 
     def _copy(self, values: np.ndarray, target: np.ndarray) -> None:
-        """In steps, each forgotten at once: a model of 540 MB is then in memory once, not twice."""
+        """Copy in steps and release the file's pages after each, so memory holds the values once."""
         flat = target.reshape(-1)
-        for start in range(0, values.size, _STEP):
-            flat[start : start + _STEP] = values[start : start + _STEP]
-            if self.forget is not None:
-                self.forget()
+        for start in range(0, values.size, _COPY_STEP):
+            flat[start : start + _COPY_STEP] = values[start : start + _COPY_STEP]
+            if self.release_pages is not None:
+                self.release_pages()
 
 
 def from_proto(proto, where: str = "a blob") -> StoredBlob:
-    """A BlobProto message as a StoredBlob; `where` names it in errors."""
+    """Convert a BlobProto message; `where` names it in errors."""
     legacy = any(proto.HasField(name) for name in ("num", "channels", "height", "width"))
     shape = (proto.num, proto.channels, proto.height, proto.width) if legacy else tuple(proto.shape.dim)
-    data = _single(np.array(proto.double_data or proto.data))
-    diff = _single(np.array(proto.double_diff or proto.diff))
+    data = _to_float32(np.array(proto.double_data or proto.data))
+    diff = _to_float32(np.array(proto.double_diff or proto.diff))
     return StoredBlob(shape, legacy, data, diff if diff.size else None, where)
 
 
 def read_blob_file(path: str | Path) -> StoredBlob:
-    """The blob in a file of its own, a BlobProto, as mean images and the weights of InfogainLoss are.
+    """Read a file with one BlobProto: a mean image or the weights of InfogainLoss.
 
-    Raises   CaffeError naming the file
+    Raises   CaffeError naming the file.
     """
     reader = Reader(path, ".binaryproto")
-    blob = _blob(reader, reader.message(), str(path))
-    blob.require_whole()
+    blob = _read_fields(reader, reader.message(), str(path))
+    blob.check_count()
     return blob
 
 
 def read_blob(reader: Reader, message: Field, where: str) -> StoredBlob:
-    """The BlobProto that is the value of a field; `where` names it in errors."""
-    return _blob(reader, reader.inside(message), where)
+    """Read the BlobProto in a field; `where` names it in errors."""
+    return _read_fields(reader, reader.inside(message), where)
 
 
-def _blob(reader: Reader, parts: Iterable[Field], where: str) -> StoredBlob:
+def _read_fields(reader: Reader, parts: Iterable[Field], where: str) -> StoredBlob:
     legacy: dict[int, int] = {}
     dims: list[int] = []
-    values: dict[int, list[np.ndarray]] = {number: [] for number in _NUMBERS}
+    values: dict[int, list[np.ndarray]] = {number: [] for number in _VALUE_FIELDS}
     for part in parts:
         if part.number in (1, 2, 3, 4) and part.wire == VARINT:
             legacy[part.number] = part.value
         elif part.number == 7 and part.wire == BYTES:
-            dims += _dims(reader, part, where)
-        elif part.number in _NUMBERS:
-            values[part.number].append(reader.floats(part, _NUMBERS[part.number], where))
+            dims += _read_dims(reader, part, where)
+        elif part.number in _VALUE_FIELDS:
+            values[part.number].append(reader.floats(part, _VALUE_FIELDS[part.number], where))
     shape = tuple(legacy.get(axis, 0) for axis in (1, 2, 3, 4)) if legacy else tuple(dims)
-    data, diff, double_data, double_diff = (_joined(values[number]) for number in _NUMBERS)
+    data, diff, double_data, double_diff = (_join(values[number]) for number in _VALUE_FIELDS)
     data = double_data if double_data.size else data
     diff = double_diff if double_diff.size else diff
-    return StoredBlob(shape, bool(legacy), data, diff if diff.size else None, where, reader.forget)
+    return StoredBlob(shape, bool(legacy), data, diff if diff.size else None, where, reader.release_pages)
 
 
-def blob_pieces(blob: StoredBlob) -> list[bytes | memoryview]:
-    """A serialised BlobProto in pieces, the numbers as views of the arrays."""
+def encode_blob(blob: StoredBlob) -> list[bytes | memoryview]:
+    """Serialise a BlobProto in pieces; values are views of the arrays."""
     pieces: list[bytes | memoryview] = []
     for number, values in ((5, blob.data), (6, blob.diff)):
         if values is not None and values.size:
-            raw = np.ascontiguousarray(values, dtype="<f4").data.cast("B")
-            pieces += [key(number, BYTES), varint(len(raw)), raw]
-    dims = b"".join(varint(dim) for dim in blob.shape)
-    return [*pieces, tagged(7, tagged(1, dims) if dims else b"")]
+            pieces += encode_message(number, [np.ascontiguousarray(values, dtype="<f4").data.cast("B")])
+    dims = b"".join(encode_varint(dim) for dim in blob.shape)
+    return [*pieces, encode_field(7, encode_field(1, dims) if dims else b"")]
 
 
-_NUMBERS = {5: 4, 6: 4, 8: 8, 9: 8}  # data, diff, double_data, double_diff: field number -> bytes of a value
-
-
-def _dims(reader: Reader, message: Field, where: str) -> list[int]:
+def _read_dims(reader: Reader, message: Field, where: str) -> list[int]:
     dims: list[int] = []
     for part in reader.inside(message):
         for dim in reader.integers(part) if part.number == 1 else ():
@@ -132,12 +129,12 @@ def _dims(reader: Reader, message: Field, where: str) -> list[int]:
     return dims
 
 
-def _joined(chunks: list[np.ndarray]) -> np.ndarray:
+def _join(chunks: list[np.ndarray]) -> np.ndarray:
     if not chunks:
         return np.zeros(0, np.float32)
-    return _single(chunks[0] if len(chunks) == 1 else np.concatenate(chunks))
+    return _to_float32(chunks[0] if len(chunks) == 1 else np.concatenate(chunks))
 
 
-def _single(values: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):  # a double beyond float32 is infinite there, as in C++
+def _to_float32(values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, as in C++
         return values.astype(np.float32, copy=False)

@@ -114,7 +114,7 @@ def loaded_or_refused(read, content: bytes) -> None:
         for layer in read(content):
             for blob in layer.blobs:
                 blob.fits((2, 1))
-                blob.require_whole()
+                blob.check_count()
     except CaffeError as error:
         assert "model.caffemodel" in str(error)
 

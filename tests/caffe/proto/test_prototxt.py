@@ -41,7 +41,7 @@ def test_quotes_are_single_or_double_and_strings_join():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('layer {\n  nane: "x"\n}', r"""net\.prototxt:2:3: no NetParameter prototxt: .*"nane".* In: 'nane: "x"'"""),
+        ('layer {\n  nane: "x"\n}', r"""net\.prototxt:2:3: not a NetParameter prototxt: .*"nane".* In: 'nane: "x"'"""),
         ('layer {\n  name: "x"\n  name: "y"\n}', r"net\.prototxt:3:\d+: .*should not have multiple \"name\""),
         ("layer {\n  convolution_param { pad: -1 }\n}", r"net\.prototxt:2:\d+: .*-1"),
         ("layer {\n  pooling_param { pool: MEAN }\n}", r"net\.prototxt:2:\d+: .*MEAN"),
@@ -65,7 +65,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_binary_file_is_no_prototxt(tmp_path):
     (tmp_path / "net.caffemodel").write_bytes(b"\x0a\x03vgg\xff\xfe")
-    with pytest.raises(CaffeError, match="byte 5 is no UTF-8 text; expected a NetParameter prototxt"):
+    with pytest.raises(CaffeError, match="byte 5 is not UTF-8 text; expected a NetParameter prototxt"):
         prototxt.read_net(tmp_path / "net.caffemodel")
 
 

@@ -83,13 +83,13 @@ def test_every_beginning_of_a_file_is_read_or_refused_by_name(tmp_path, name):
 @pytest.mark.parametrize(
     ("data_sets", "complaint"),
     [
-        (dict(iter=[1]), "/history is missing or is no group"),
-        (dict(iter=[1], current_step=[0], history=[1.0]), "/history is missing or is no group"),
-        ({"iter": [1], "history/0": [1.0]}, "/current_step is missing or is no data set of numbers"),
-        ({"iter": [], "history/0": [1.0]}, "/iter holds 0 numbers; expected 1"),
-        ({"iter": [b"one"], "history/0": [1.0]}, "/iter is missing or is no data set of numbers"),
-        ({"iter": [1], "current_step": [0], "history/1": [1.0]}, "/history/0 is missing or is no data set of numbers"),
-        ({"iter": [1], "current_step": [0], "history/0/a": [1.0]}, "/history/0 is missing or is no data set"),
+        (dict(iter=[1]), "/history is missing or not a group"),
+        (dict(iter=[1], current_step=[0], history=[1.0]), "/history is missing or not a group"),
+        ({"iter": [1], "history/0": [1.0]}, "/current_step is missing or not a numeric data set"),
+        ({"iter": [], "history/0": [1.0]}, "/iter holds 0 values; expected 1"),
+        ({"iter": [b"one"], "history/0": [1.0]}, "/iter is missing or not a numeric data set"),
+        ({"iter": [1], "current_step": [0], "history/1": [1.0]}, "/history/0 is missing or not a numeric data set"),
+        ({"iter": [1], "current_step": [0], "history/0/a": [1.0]}, "/history/0 is missing or not a numeric data set"),
     ],
 )
 def test_refuses_an_hdf5_file_of_another_kind(tmp_path, data_sets, complaint):

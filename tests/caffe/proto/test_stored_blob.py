@@ -4,8 +4,8 @@ import pytest
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2
-from fcn_repro.caffe.proto.stored_blob import _STEP, StoredBlob, blob_pieces, from_proto, read_blob
-from fcn_repro.caffe.proto.wire import FIXED32, Reader, key, tagged
+from fcn_repro.caffe.proto.stored_blob import _COPY_STEP, StoredBlob, encode_blob, from_proto, read_blob
+from fcn_repro.caffe.proto.wire import FIXED32, Reader, encode_field, encode_key
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def stored(tmp_path):
 
     def read(content: bytes) -> StoredBlob:
         path = tmp_path / "blob"
-        path.write_bytes(tagged(1, content))
+        path.write_bytes(encode_field(1, content))
         reader = Reader(path, ".caffemodel")
         return read_blob(reader, next(reader.message()), "layer 'x', blob 0")
 
@@ -63,7 +63,7 @@ def test_one_legacy_dim_makes_the_shape_legacy(stored, name):
 
 
 def test_a_blob_without_axes_has_one_value(stored):
-    blob = stored(b"".join(blob_pieces(StoredBlob((), False, np.float32([7])))))
+    blob = stored(b"".join(encode_blob(StoredBlob((), False, np.float32([7])))))
     assert blob.fits(())
     assert blob.data.tolist() == [7]
 
@@ -74,19 +74,22 @@ def test_a_blob_without_axes_has_one_value(stored):
 @pytest.mark.parametrize(
     "content",
     [
-        tagged(5, packed([1, 2, 3, 4], "<f4")),
-        tagged(5, packed([1, 2], "<f4")) + tagged(5, b"") + tagged(5, packed([3, 4], "<f4")),
-        b"".join(key(5, FIXED32) + packed([n], "<f4") for n in (1, 2, 3, 4)),
-        tagged(5, packed([1], "<f4")) + key(5, FIXED32) + packed([2], "<f4") + tagged(5, packed([3, 4], "<f4")),
-        tagged(8, packed([1, 2, 3, 4], "<f8")),
-        tagged(8, packed([1, 2, 3, 4], "<f8")) + tagged(5, packed([9, 9, 9, 9], "<f4")),  # doubles win
-        tagged(8, b"") + tagged(5, packed([1, 2, 3, 4], "<f4")),  # but not if there are none
-        tagged(15, b"a field of the future") + tagged(5, packed([1, 2, 3, 4], "<f4")),
+        encode_field(5, packed([1, 2, 3, 4], "<f4")),
+        encode_field(5, packed([1, 2], "<f4")) + encode_field(5, b"") + encode_field(5, packed([3, 4], "<f4")),
+        b"".join(encode_key(5, FIXED32) + packed([n], "<f4") for n in (1, 2, 3, 4)),
+        encode_field(5, packed([1], "<f4"))
+        + encode_key(5, FIXED32)
+        + packed([2], "<f4")
+        + encode_field(5, packed([3, 4], "<f4")),
+        encode_field(8, packed([1, 2, 3, 4], "<f8")),
+        encode_field(8, packed([1, 2, 3, 4], "<f8")) + encode_field(5, packed([9, 9, 9, 9], "<f4")),  # doubles win
+        encode_field(8, b"") + encode_field(5, packed([1, 2, 3, 4], "<f4")),  # but not if there are none
+        encode_field(15, b"a field of the future") + encode_field(5, packed([1, 2, 3, 4], "<f4")),
     ],
     ids=["packed", "in chunks", "one by one", "mixed", "doubles", "both", "empty doubles", "unknown field"],
 )
 def test_values_are_read_as_protobuf_reads_them(stored, content):
-    blob = stored(content + tagged(7, tagged(1, bytes([2, 2]))))
+    blob = stored(content + encode_field(7, encode_field(1, bytes([2, 2]))))
     assert (blob.shape, blob.data.dtype, blob.data.tolist()) == ((2, 2), np.float32, [1, 2, 3, 4])
     whole = from_proto(caffe_pb2.BlobProto.FromString(content))
     assert (whole.data.dtype, whole.data.tolist()) == (np.float32, [1, 2, 3, 4])
@@ -124,18 +127,18 @@ def test_a_view_that_is_held_shows_what_is_copied(stored):
 
 def test_the_file_is_forgotten_step_by_step():
     copied = []
-    values = np.arange(2 * _STEP + 5, dtype=np.float32)
+    values = np.arange(2 * _COPY_STEP + 5, dtype=np.float32)
     target = Blob(values.shape)
     view = target.data
-    blob = StoredBlob(values.shape, False, values, forget=lambda: copied.append(int(np.count_nonzero(view)) + 1))
+    blob = StoredBlob(values.shape, False, values, release_pages=lambda: copied.append(int(np.count_nonzero(view)) + 1))
     blob.copy_to(target)
-    assert copied == [_STEP, 2 * _STEP, 2 * _STEP + 5]
+    assert copied == [_COPY_STEP, 2 * _COPY_STEP, 2 * _COPY_STEP + 5]
     assert (view == values).all()
 
 
 def test_what_is_written_is_a_blob_proto():
     data, diff = np.arange(6, dtype=np.float32).reshape(2, 3), np.ones((2, 3), np.float32)
-    proto = caffe_pb2.BlobProto.FromString(b"".join(blob_pieces(StoredBlob((2, 3), False, data, diff))))
+    proto = caffe_pb2.BlobProto.FromString(b"".join(encode_blob(StoredBlob((2, 3), False, data, diff))))
     assert list(proto.shape.dim) == [2, 3]
     assert list(proto.data) == list(range(6)) and list(proto.diff) == [1] * 6
     assert not proto.HasField("num")
@@ -155,7 +158,7 @@ def test_what_is_written_is_a_blob_proto():
 def test_refuses_another_number_of_values_than_the_shape_says(stored, fields, complaint):
     proto = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2, 2]), **fields)
     with pytest.raises(CaffeError, match=complaint):
-        stored(proto.SerializeToString()).require_whole()
+        stored(proto.SerializeToString()).check_count()
 
 
 def test_refuses_more_axes_than_a_blob_can_have(stored):
@@ -167,4 +170,4 @@ def test_refuses_more_axes_than_a_blob_can_have(stored):
 def test_shows_a_shape_that_is_nonsense(stored):
     blob = stored(caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[-1, 2**40])).SerializeToString())
     with pytest.raises(CaffeError, match=r"0 values for the shape \[-1, 1099511627776\]"):
-        blob.require_whole()
+        blob.check_count()

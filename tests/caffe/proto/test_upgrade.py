@@ -78,7 +78,7 @@ def test_every_v1_type_has_a_successor():
 
 
 def test_refuses_a_net_half_in_v1():
-    with pytest.raises(CaffeError, match=r"old\.prototxt: both `layers` \(1 of them.*`layer` \(1\) are given"):
+    with pytest.raises(CaffeError, match=r"old\.prototxt: got both `layers` \(1, .*`layer` \(1\)"):
         upgraded('layers { name: "a" type: RELU } layer { name: "b" type: "ReLU" }')
 
 
@@ -137,7 +137,7 @@ def test_v0_field_on_a_type_that_does_not_read_it_is_dropped_and_reported(caplog
 
 
 def test_refuses_an_unknown_v0_type_and_lists_the_known():
-    with pytest.raises(CaffeError, match="layer 'x' has the type 'convolve'; V0 has accuracy, bnll, concat"):
+    with pytest.raises(CaffeError, match="layer 'x' has type 'convolve'; V0 has accuracy, bnll, concat"):
         upgraded('layers { layer { name: "x" type: "convolve" } }')
 
 
@@ -167,7 +167,7 @@ def test_bare_input_as_in_vgg_weights_leaves_nothing():
 
 
 def test_refuses_sizes_for_other_than_the_named_inputs():
-    with pytest.raises(CaffeError, match="1 `input` names, but sizes for 2"):
+    with pytest.raises(CaffeError, match="got 1 `input` names and 2 shapes"):
         upgraded('input: "a" input_shape { dim: 1 } input_shape { dim: 1 }')
 
 
@@ -193,5 +193,5 @@ def test_solver_types_by_number_get_their_names(enum: str, name: str):
 
 def test_refuses_a_solver_with_two_types():
     solver = caffe_pb2.SolverParameter(type="Adam", solver_type=caffe_pb2.SolverParameter.SGD)
-    with pytest.raises(CaffeError, match="solver_type and type \\('Adam'\\) are both given"):
+    with pytest.raises(CaffeError, match="got both solver_type and type \\('Adam'\\)"):
         upgrade_solver(solver, "solver.prototxt")

@@ -7,7 +7,7 @@ import pytest
 
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2
-from fcn_repro.caffe.proto.wire import BYTES, FIXED32, VARINT, Reader, key, tagged, varint
+from fcn_repro.caffe.proto.wire import BYTES, FIXED32, VARINT, Reader, encode_field, encode_key, encode_varint
 
 DATA, FLOAT = 5, 4  # BlobProto.data
 
@@ -25,7 +25,7 @@ def reader(tmp_path):
 @pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 2**31 - 1, 2**63 - 1])
 def test_varints_are_protobufs(reader, value):
     encoded = caffe_pb2.BlobShape(dim=[value]).SerializeToString()  # packed: tag, length, value
-    assert encoded == tagged(1, varint(value))
+    assert encoded == encode_field(1, encode_varint(value))
     (part,) = reader(encoded).message()
     assert list(reader(encoded).integers(part)) == [value]
 
@@ -39,7 +39,7 @@ def test_negative_integers_are_read_as_such(reader, value):
 
 
 def test_integers_come_packed_or_not(reader):
-    opened = reader(tagged(1, varint(5) + varint(600)) + key(1, VARINT) + varint(7))
+    opened = reader(encode_field(1, encode_varint(5) + encode_varint(600)) + encode_key(1, VARINT) + encode_varint(7))
     assert [n for part in opened.message() for n in opened.integers(part)] == [5, 600, 7]
 
 
@@ -54,7 +54,7 @@ def test_messages_nest(reader):
 
 
 def test_text_that_is_no_utf8_is_read_all_the_same(reader):
-    opened = reader(tagged(1, b"caf\xe9"))
+    opened = reader(encode_field(1, b"caf\xe9"))
     assert opened.text(next(opened.message())) == "caf\ufffd"
 
 
@@ -67,7 +67,7 @@ def test_packed_floats_are_mapped_and_not_copied(reader):
 
 
 def test_no_floats_are_no_floats(reader):
-    opened = reader(tagged(DATA, b""))
+    opened = reader(encode_field(DATA, b""))
     (part,) = opened.message()
     assert opened.floats(part, FLOAT, "here").size == 0
 
@@ -75,8 +75,8 @@ def test_no_floats_are_no_floats(reader):
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 1000])
 def test_floats_one_by_one_are_one_field(reader, count):
     numbers = np.arange(count, dtype="<f4")
-    content = b"".join(key(DATA, FIXED32) + n.tobytes() for n in numbers)
-    opened = reader(content + tagged(7, b"") + content)
+    content = b"".join(encode_key(DATA, FIXED32) + n.tobytes() for n in numbers)
+    opened = reader(content + encode_field(7, b"") + content)
     first, shape, second = opened.message()
     assert shape.number == 7
     assert (opened.floats(first, FLOAT, "here") == numbers).all()
@@ -84,14 +84,14 @@ def test_floats_one_by_one_are_one_field(reader, count):
 
 
 def test_a_run_of_floats_ends_at_another_field_of_the_same_size(reader):
-    content = b"".join(key(n, FIXED32) + struct.pack("<f", n) for n in (5, 5, 6, 5))
+    content = b"".join(encode_key(n, FIXED32) + struct.pack("<f", n) for n in (5, 5, 6, 5))
     opened = reader(content)
     found = [(part.number, opened.floats(part, FLOAT, "here").tolist()) for part in opened.message()]
     assert found == [(5, [5, 5]), (6, [6]), (5, [5])]
 
 
 def test_tags_of_several_bytes_are_understood(reader):
-    opened = reader(b"".join(key(1002, FIXED32) + struct.pack("<f", n) for n in (1, 2, 3)))
+    opened = reader(b"".join(encode_key(1002, FIXED32) + struct.pack("<f", n) for n in (1, 2, 3)))
     (part,) = opened.message()
     assert part.number == 1002
     assert opened.floats(part, FLOAT, "here").tolist() == [1, 2, 3]
@@ -102,7 +102,7 @@ def test_what_was_read_can_be_forgotten_and_read_again(reader):
     (part,) = opened.message()
     values = opened.floats(part, FLOAT, "here")
     before = values.copy()
-    opened.forget()
+    opened.release_pages()
     assert (values == before).all()
 
 
@@ -123,19 +123,22 @@ def test_refuses_a_folder(tmp_path):
     ("content", "complaint"),
     [
         (b"", "a.caffemodel: the file is empty; fetch or train it again"),
-        (key(3, BYTES) + varint(10) + b"abc", "a field at byte 0 needs 10 bytes and 3 are left; the file is truncated"),
-        (key(3, BYTES) + varint(2**63), "needs 9223372036854775808 bytes and 0 are left"),
-        (key(3, FIXED32) + b"abc", "needs 4 bytes and 3 are left"),
-        (tagged(1, b"x") + key(3, BYTES), "ends inside a number at byte 4; it is truncated"),
-        (key(1, VARINT) + b"\xff\xff", "ends inside a number at byte 3"),
-        (key(1, VARINT) + b"\xff" * 11, "is inside no valid number; is this a .caffemodel"),
-        (bytes(1000), "byte 0 begins no field; is this a .caffemodel"),  # field 0 does not exist
-        (key(2, 3), "byte 0 begins no field"),  # groups are of proto1
-        (key(2, 7), "byte 0 begins no field"),
-        (b"<!DOCTYPE html><html>", "byte 0 begins no field"),
-        (b'name: "VGG16"\nlayer {', "begins no field"),
-        (b"version https://git-lfs.github.com/spec/v1", "begins no field"),
-        (b"PK\x03\x04zip", "begins no field"),
+        (
+            encode_key(3, BYTES) + encode_varint(10) + b"abc",
+            "a field at byte 0 needs 10 bytes and 3 are left; the file is truncated",
+        ),
+        (encode_key(3, BYTES) + encode_varint(2**63), "needs 9223372036854775808 bytes and 0 are left"),
+        (encode_key(3, FIXED32) + b"abc", "needs 4 bytes and 3 are left"),
+        (encode_field(1, b"x") + encode_key(3, BYTES), "ends inside a number at byte 4; it is truncated"),
+        (encode_key(1, VARINT) + b"\xff\xff", "ends inside a number at byte 3"),
+        (encode_key(1, VARINT) + b"\xff" * 11, "invalid number at byte 12; is this a .caffemodel"),
+        (bytes(1000), "no valid field at byte 0; is this a .caffemodel"),  # field 0 does not exist
+        (encode_key(2, 3), "no valid field at byte 0"),  # groups are of proto1
+        (encode_key(2, 7), "no valid field at byte 0"),
+        (b"<!DOCTYPE html><html>", "no valid field at byte 0"),
+        (b'name: "VGG16"\nlayer {', "no valid field"),
+        (b"version https://git-lfs.github.com/spec/v1", "no valid field"),
+        (b"PK\x03\x04zip", "no valid field"),
     ],
 )
 def test_refuses_what_is_no_message(reader, content, complaint):
@@ -146,9 +149,9 @@ def test_refuses_what_is_no_message(reader, content, complaint):
 @pytest.mark.parametrize(
     ("field", "complaint"),
     [
-        (tagged(DATA, b"12345"), "layer 'x': 5 bytes are no whole number of 4-byte floats; the file is damaged"),
-        (key(DATA, VARINT) + b"\x01", "layer 'x': numbers of wire type 0 where floats belong"),
-        (key(DATA, 1) + bytes(8), "layer 'x': numbers of wire type 1 where floats belong"),
+        (encode_field(DATA, b"12345"), "layer 'x': 5 bytes are not a multiple of 4; the file is damaged"),
+        (encode_key(DATA, VARINT) + b"\x01", "layer 'x': values of wire type 0; expected floats"),
+        (encode_key(DATA, 1) + bytes(8), "layer 'x': values of wire type 1; expected floats"),
     ],
 )
 def test_refuses_numbers_that_are_no_floats(reader, field, complaint):

@@ -1,1 +1,1 @@
-"""Layers of the chapter activation of Caffe's layer catalogue."""
+"""Element-wise layers of Caffe's catalogue: activations, and Scale and Bias."""

@@ -17,9 +17,7 @@ class AbsVal(NeuronLayer):
     may_be_in_place = False
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """|x|."""
         return bottom[0].abs()
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        """The sign."""
         return x.sign()

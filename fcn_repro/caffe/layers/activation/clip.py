@@ -8,15 +8,14 @@ from fcn_repro.caffe.layers.activation.neuron import NeuronLayer
 
 
 class Clip(NeuronLayer):
-    """x, but no less than `min` and no more than `max`.
+    """x clamped to [`min`, `max`].
 
-    Shapes   bottom[0] any; top[0] the same; in place every gradient passes, since all of y is inside the range
+    Shapes   bottom[0] any; top[0] the same; in place every gradient passes, because y lies in the range
     Reads    clip_param: min, max (both required)
     Source   caffe 9b89154 clip_layer.cpp (in master, not in release 1.0)
     """
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Clamp."""
         param = self.param.clip_param
         return bottom[0].clamp(param.min, param.max)
 

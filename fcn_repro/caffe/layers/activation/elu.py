@@ -9,7 +9,7 @@ from fcn_repro.caffe.layers.activation.neuron import NeuronLayer
 
 
 class ELU(NeuronLayer):
-    """x where positive, alpha * (exp(x) - 1) elsewhere.
+    """x where x > 0, alpha * (exp(x) - 1) elsewhere.
 
     Shapes   bottom[0] any; top[0] the same; may be in place if alpha > 0
     Reads    elu_param: alpha
@@ -17,7 +17,6 @@ class ELU(NeuronLayer):
     """
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Exponential below zero."""
         (x,) = bottom
         return x.clamp(min=0) + self.param.elu_param.alpha * (torch.exp(x.clamp(max=0)) - 1)
 

@@ -14,16 +14,14 @@ class Exp(NeuronLayer):
     """base ^ (shift + scale * x).
 
     Shapes   bottom[0] any; top[0] the same; may be in place
-    Reads    exp_param: base (-1 stands for e), scale, shift
+    Reads    exp_param: base (-1: e), scale, shift
     Source   caffe 9b89154 exp_layer.cpp
     """
 
     def prepare(self, *bottom: Shape) -> None:
-        """Check the base."""
         self._log_base = natural_log_of_base(self, self.param.exp_param.base)
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Raise."""
         param = self.param.exp_param
         return torch.exp((bottom[0] * param.scale + param.shift) * self._log_base)
 

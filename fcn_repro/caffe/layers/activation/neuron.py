@@ -1,4 +1,4 @@
-"""What the element-by-element layers share: one bottom, one top of its shape, and a derivative."""
+"""Base class of element-wise layers: one bottom, one top of the same shape."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fcn_repro.caffe.synced_memory import Shape
 
 
 class NeuronLayer(Layer):
-    """y = f(x) for every element on its own; a subclass says f (`compute`) and f' (`derivative`).
+    """y = f(x) for every element. A subclass implements f (`compute`) and f' (`derivative`).
 
     Source   caffe 9b89154 neuron_layer.cpp
     """
@@ -17,7 +17,6 @@ class NeuronLayer(Layer):
     bottoms = tops = exactly(1)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The bottom's shape."""
         return [bottom[0]]
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:

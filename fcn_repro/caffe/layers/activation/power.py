@@ -10,14 +10,13 @@ from fcn_repro.caffe.layers.activation.neuron import NeuronLayer
 class Power(NeuronLayer):
     """(shift + scale * x) ^ power.
 
-    Shapes   bottom[0] any; top[0] the same; in place Caffe's gradient is garbage, and this one is taken at y
+    Shapes   bottom[0] any; top[0] the same; in place Caffe's gradient is wrong; this one is taken at y
     Reads    power_param: power, scale, shift
-    Source   caffe 9b89154 power_layer.cpp: with power * scale = 0 it is a constant; the derivative divides by
-             shift + scale * x unless power is 1 or 2, so it is NaN where that is 0
+    Source   caffe 9b89154 power_layer.cpp: a constant if power * scale = 0. The derivative divides by shift + scale * x
+             unless power is 1 or 2, so it is NaN where that is 0.
     """
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Raise."""
         (x,), param = bottom, self.param.power_param
         if param.power * param.scale == 0:
             return x.new_tensor(param.shift).pow(param.power).expand(x.shape).contiguous()

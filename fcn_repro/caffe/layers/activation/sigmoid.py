@@ -16,7 +16,6 @@ class Sigmoid(NeuronLayer):
     """
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """The logistic function."""
         return torch.sigmoid(bottom[0])
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ class Swish(NeuronLayer):
     """
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Gate x by its own sigmoid, which is kept for the gradient."""
+        """Keep the sigmoid for the gradient."""
         (x,) = bottom
         self._gate = torch.sigmoid(self.param.swish_param.beta * x)
         return x * self._gate

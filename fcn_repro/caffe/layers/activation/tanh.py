@@ -16,7 +16,6 @@ class TanH(NeuronLayer):
     """
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """tanh(x)."""
         return torch.tanh(bottom[0])
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:

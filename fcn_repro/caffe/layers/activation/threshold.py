@@ -12,9 +12,8 @@ class Threshold(NeuronLayer):
 
     Shapes   bottom[0] any; top[0] the same; may be in place
     Reads    threshold_param: threshold
-    Source   caffe 9b89154 threshold_layer.cpp; there is no backward pass
+    Source   caffe 9b89154 threshold_layer.cpp; it has no backward pass
     """
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Compare."""
         return (bottom[0] > self.param.threshold_param.threshold).to(bottom[0].dtype)

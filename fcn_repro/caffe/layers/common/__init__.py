@@ -1,1 +1,1 @@
-"""Layers of the chapter common of Caffe's layer catalogue."""
+"""Layers of Caffe's catalogue chapter `common`: InnerProduct, Embed, Dropout."""

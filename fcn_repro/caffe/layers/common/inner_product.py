@@ -11,20 +11,19 @@ from fcn_repro.caffe.synced_memory import Shape
 
 
 class InnerProduct(Layer):
-    """A fully connected layer: every output sees every element from `axis` on.
+    """A fully connected layer.
 
     Shapes
-        bottom[0]   M leading dims before `axis`, the rest flattened to K
+        bottom[0]   leading dims before `axis`; the rest is flattened to K
         top[0]      the leading dims, then num_output
         blobs       [0] (num_output, K), or (K, num_output) if transpose   [1] (num_output)
-    Reads    inner_product_param: num_output, bias_term, axis, transpose, fillers (constant 0 unless given)
+    Reads    inner_product_param: num_output, bias_term, axis, transpose, fillers (default: constant 0)
     Source   caffe 9b89154 inner_product_layer.cpp
     """
 
     bottoms = tops = exactly(1)
 
     def prepare(self, *bottom: Shape) -> None:
-        """Make the blobs."""
         param = self.param.inner_product_param
         if param.num_output < 1:
             raise self.error("has no num_output; expected at least 1")
@@ -36,7 +35,6 @@ class InnerProduct(Layer):
             self.add_blob((param.num_output,), param.bias_filler)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The leading dims and num_output."""
         if math.prod(bottom[0][self._axis :]) != self._inputs:
             raise self.error(f"was set up for {self._inputs} inputs and got a bottom of shape {list(bottom[0])}")
         return [(*bottom[0][: self._axis], self.param.inner_product_param.num_output)]

@@ -1,1 +1,1 @@
-"""Layers of the chapter data of Caffe's layer catalogue."""
+"""Layers that produce data, from Caffe's catalogue chapter `data`, and HDF5Output."""

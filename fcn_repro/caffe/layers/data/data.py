@@ -15,19 +15,19 @@ from fcn_repro.caffe.solver import solver_rank
 from fcn_repro.caffe.data_transformer import decode
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import between
-from fcn_repro.caffe.layers.data.item_source import Item, ItemSource
+from fcn_repro.caffe.layers.data.base_data import BatchDataLayer, Item
 from fcn_repro.caffe.layers.unsupported import unsupported
 from fcn_repro.caffe.proto import caffe_pb2
 
 
 @functools.cache
-def _opened(path: str):
-    """The LMDB at `path`, once for the whole process: a process that opens one twice loses its locks."""
+def _open_lmdb(path: str):
+    """Open an LMDB once per process, because opening it twice loses the locks."""
     try:
         import lmdb
     except ImportError as error:
         raise CaffeError(
-            "A Data layer reads an LMDB with Python's lmdb package, which is missing: pip install lmdb"
+            "A Data layer needs the Python package lmdb, which is missing. Fix: pip install lmdb"
         ) from error
     try:
         return lmdb.open(path, readonly=True, lock=False, create=False)
@@ -35,67 +35,64 @@ def _opened(path: str):
         raise CaffeError(f"Could not open the LMDB {path}: {error}") from error
 
 
-class Data(ItemSource):
+class Data(BatchDataLayer):
     """Images with labels from an LMDB of Datum messages.
 
     Tops
         data    (N, C, H, W) float32, after transform_param
         label   (N), if there is a second top
     Reads    data_param: source, batch_size, backend (LMDB only); transform_param with force_color, force_gray
-    Order    the data base's, byte by byte of the keys: number them with leading zeros. In TRAIN, of several solvers
-             each reads the records of its rank
-    Note     LMDB's library trusts its files: read only data bases of those whom you trust
-    Raises   CaffeError where the `lmdb` package is missing, or the data base cannot be opened or is empty
+    Order    by key, byte by byte: number the keys with leading zeros. In TRAIN each of several solvers reads the
+             records of its rank
+    Note     LMDB's library does not check its files: read only databases from a trusted source
+    Raises   CaffeError if the package lmdb is missing, or the database is missing or empty
     Source   caffe 9b89154 data_layer.cpp
     """
 
     tops = between(1, 2)
 
     def open_source(self) -> None:
-        """Open the data base."""
         self._data_param = param = self.param.data_param
         self.batch_size = param.batch_size
         if param.backend != caffe_pb2.DataParameter.LMDB:
             raise unsupported("Data backend LEVELDB", self.param)
         force = self.param.transform_param
         if force.force_color and force.force_gray:
-            raise self.error("has both force_color and force_gray; keep one of them")
+            raise self.error("got both force_color and force_gray. Fix: keep one")
         self._color = True if force.force_color else False if force.force_gray else None
         self._records = self._read()
         self._datum = next(self._records)
 
     def item(self) -> Item:
-        """Decode this record."""
         datum = self._datum
         if datum.encoded:
             try:
                 return decode(datum.data, self._color), datum.label
             except OSError as error:
-                raise self.error(f"read a datum that holds no picture: {error}") from error
+                raise self.error(f"read a datum without a valid image: {error}") from error
         numbers = np.frombuffer(datum.data, np.uint8) if datum.data else np.float32(datum.float_data)
         shape = (datum.channels, datum.height, datum.width)
         if min(shape) < 0 or numbers.size != math.prod(shape):
-            raise self.error(f"read a datum of {numbers.size} numbers for the shape {list(shape)}")
+            raise self.error(f"read a datum of {numbers.size} values for the shape {list(shape)}")
         return numbers.reshape(shape), datum.label
 
     def advance(self) -> None:
-        """Go to the next record."""
         self._datum = next(self._records)
 
     def _read(self) -> Iterator:
-        """The records in order, without end."""
+        """Yield the records in order, repeated forever."""
         source = self._data_param.source
-        with _opened(os.path.realpath(source)).begin() as transaction:
+        with _open_lmdb(os.path.realpath(source)).begin() as transaction:
             if not transaction.stat()["entries"]:
-                raise self.error(f"has the source {source!r}, an LMDB without records")
+                raise self.error(f"has the source {source!r}, an empty LMDB")
             place = count()
             while True:
                 for _, value in transaction.cursor():
-                    if self.phase == caffe_pb2.TRAIN and not solver_rank.is_mine(next(place)):
+                    if self.phase == caffe_pb2.TRAIN and not solver_rank.is_own_record(next(place)):
                         continue
                     datum = caffe_pb2.Datum()
                     try:
                         datum.ParseFromString(value)
                     except DecodeError as error:
-                        raise self.error(f"read a record of {source!r} that is no Datum: {error}") from error
+                        raise self.error(f"read a record of {source!r} that is not a Datum: {error}") from error
                     yield datum

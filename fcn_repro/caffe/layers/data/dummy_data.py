@@ -7,42 +7,37 @@ from functools import partial
 
 from fcn_repro.caffe.random import fillers
 from fcn_repro.caffe.blob import Blob
-from fcn_repro.caffe.layers.base import Layer, at_least, exactly
+from fcn_repro.caffe.layers.base import at_least
+from fcn_repro.caffe.layers.data.base_data import BaseDataLayer
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
 
 
-class DummyData(Layer):
-    """Tops filled by fillers: constants once, at the start, so that what a user writes there stays; others every time.
+class DummyData(BaseDataLayer):
+    """Tops filled by fillers: once at setup if constant, so user writes persist; else every forward.
 
-    Shapes   top[i] as dummy_data_param.shape says (one for all, or one each), or the older num, channels, height, width
-    Reads    dummy_data_param: data_filler (none: 0; one for all, or one each), shape
+    Shapes   top[i] by dummy_data_param.shape (one for all, or one each), or by num, channels, height, width
+    Reads    dummy_data_param: data_filler (default 0; one for all, or one each), shape
     Source   caffe 9b89154 dummy_data_layer.cpp
     """
 
-    bottoms = exactly(0)
     tops = at_least(1)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Shape the tops and fill in the constants."""
         given = list(self.param.dummy_data_param.data_filler)
         if len(given) not in (0, 1, len(top)):
-            raise self.error(f"has {len(given)} data_filler entries for {len(top)} tops; expected none, 1, or one each")
+            raise self.error(f"has {len(given)} data_filler entries for {len(top)} tops; expected 0, 1 or {len(top)}")
         self._fillers = given if len(given) > 1 else (given or [caffe_pb2.FillerParameter()]) * len(top)
         self.shape_tops(top, self.top_shapes())
         for blob, filler in zip(top, self._fillers, strict=True):
             if filler.type == "constant":
-                blob.promise(partial(self._fill, blob, filler, blob.dims))
-
-    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Nothing: the shapes never change."""
+                blob.set_lazy(partial(self._fill, blob, filler, blob.dims))
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """As declared."""
         param, tops = self.param.dummy_data_param, len(self.param.top)
         legacy = [list(dims) for dims in (param.num, param.channels, param.height, param.width)]
         if any(legacy) and param.shape:
-            raise self.error("gives both shape and num, channels, height, width; keep shape")
+            raise self.error("got both shape and num, channels, height, width. Fix: keep shape")
         if any(legacy):
             if any(len(dims) not in (1, tops) for dims in legacy):
                 raise self.error(f"needs 1 or {tops} values each of num, channels, height, width")
@@ -53,13 +48,9 @@ class DummyData(Layer):
         return shapes if len(shapes) > 1 else shapes * tops
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Fill the tops that have no constant."""
         for blob, filler in zip(top, self._fillers, strict=True):
             if filler.type != "constant":
                 self._fill(blob, filler, blob.dims)
 
     def _fill(self, blob: Blob, filler, shape: Shape) -> None:
         blob.memory.write(fillers.fill(filler, shape))
-
-    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        """Nothing: there is no bottom."""

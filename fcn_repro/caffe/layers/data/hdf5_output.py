@@ -11,38 +11,37 @@ from fcn_repro.caffe.layers.base import Layer, exactly
 
 
 class HDF5Output(Layer):
-    """Writes its two bottoms as the data sets `data` and `label`.
+    """Writes its two bottoms to an HDF5 file, as the data sets `data` and `label`.
 
     Shapes   bottom[0], bottom[1] with equal first dims and at most 4 axes; written as float32 (num, channels, height,
              width)
     Reads    hdf5_output_param: file_name
-    Source   caffe 9b89154 hdf5_output_layer.cpp: the file is made with the net; a second forward is an error
+    Source   caffe 9b89154 hdf5_output_layer.cpp: the file is created with the net; a second forward is an error
     """
 
     bottoms = exactly(2)
     tops = exactly(0)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Make the file, empty."""
+        """Create an empty file."""
         self._path = self.param.hdf5_output_param.file_name
         if not self._path:
             raise self.error("has no hdf5_output_param.file_name")
         h5py.File(self._path, "w").close()
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Nothing: there is no top."""
+        """Do nothing: there is no top."""
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Write."""
         data, label = bottom
         if data.num != label.num:
-            raise self.error(f"writes {data.num} data rows and {label.num} labels; they must be equally many")
+            raise self.error(f"writes {data.num} data rows and {label.num} labels; expected equal numbers")
         with h5py.File(self._path, "r+") as file:
             if "data" in file:
-                raise self.error(f"wrote {self._path} already; a second forward has nowhere to write")
+                raise self.error(f"already wrote {self._path}; a second forward is not supported")
             for name, blob in (("data", data), ("label", label)):
                 shape = (blob.num, blob.channels, blob.height, blob.width)
                 file[name] = blob.tensor.cpu().numpy().reshape(shape)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        """Nothing is passed down."""
+        """Do nothing: no bottom gets a gradient."""

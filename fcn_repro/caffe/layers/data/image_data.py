@@ -10,35 +10,34 @@ from fcn_repro.caffe.data_transformer import decode, resize
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.random.host_generator import HostGenerator
 from fcn_repro.caffe.layers.base import exactly
-from fcn_repro.caffe.layers.data.item_source import Item, ItemSource
+from fcn_repro.caffe.layers.data.base_data import BatchDataLayer, Item
 
 LARGEST_SIDE = 2**15 - 1  # OpenCV's SHRT_MAX
 
 
-class ImageData(ItemSource):
-    """Image files with labels, named line by line in a text file.
+class ImageData(BatchDataLayer):
+    """Labelled image files, listed in a text file.
 
     Tops
         data    (N, C, H, W) float32, channels B G R, after transform_param
         label   (N)
-    Reads    image_data_param: source (lines `path label`, cut at the last blank), batch_size, shuffle, rand_skip,
+    Reads    image_data_param: source (lines `path label`, split at the last space), batch_size, shuffle, rand_skip,
              new_height and new_width, is_color, root_folder; transform_param
-    Order    the file's; with shuffle another at the start and at every turn around
-    Differs  pixels come from pillow and not from OpenCV: a JPEG or a resized image may differ by a level or two
+    Order    that of the list; with shuffle, a new random order at the start and after each pass
+    Differs  images are decoded by pillow, not OpenCV: pixels of a JPEG or resized image may differ by 1 or 2
     Source   caffe 9b89154 image_data_layer.cpp
     """
 
     tops = exactly(2)
 
     def open_source(self) -> None:
-        """Read the list, shuffle it, skip."""
         self._image_param = param = self.param.image_data_param
         self.batch_size = param.batch_size
         if bool(param.new_height) != bool(param.new_width):
-            raise self.error("gives one of new_height and new_width; it needs both or neither")
+            raise self.error("got one of new_height and new_width; expected both or neither")
         if max(param.new_height, param.new_width) > LARGEST_SIDE:
             raise self.error(
-                f"resizes to {param.new_height} x {param.new_width}; expected at most {LARGEST_SIDE} pixels a side"
+                f"resizes to {param.new_height} x {param.new_width}; expected at most {LARGEST_SIDE} pixels per side"
             )
         try:
             lines = untrusted_files.read_text(param.source).splitlines()
@@ -46,7 +45,7 @@ class ImageData(ItemSource):
             raise CaffeError(f"Could not open file {param.source}") from error
         self._lines = [(path, int(label)) for path, _, label in (line.rpartition(" ") for line in lines)]
         if not self._lines:
-            raise self.error(f"has the source {param.source!r}, which names no image")
+            raise self.error(f"has the source {param.source!r}, which lists no images")
         if param.shuffle:
             self._generator = HostGenerator(rng.host().draw())
             self._generator.shuffle(self._lines)
@@ -54,10 +53,9 @@ class ImageData(ItemSource):
         if param.rand_skip:
             self._next = rng.host().draw() % param.rand_skip
             if self._next >= len(self._lines):
-                raise self.error(f"was to skip {self._next} of {len(self._lines)} images; lower rand_skip")
+                raise self.error(f"skips {self._next} of {len(self._lines)} images. Fix: lower rand_skip")
 
     def item(self) -> Item:
-        """Read the image of this line."""
         path, label = self._lines[self._next]
         param = self._image_param
         try:
@@ -67,7 +65,6 @@ class ImageData(ItemSource):
         return (resize(image, param.new_height, param.new_width) if param.new_height else image), label
 
     def advance(self) -> None:
-        """Go to the next line."""
         self._next += 1
         if self._next == len(self._lines):
             self._next = 0

@@ -1,1 +1,1 @@
-"""Layers of the chapter loss of Caffe's layer catalogue."""
+"""Losses of Caffe's catalogue, and Accuracy."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, between, exactly
+from fcn_repro.caffe.layers.loss.base_loss import locate_classes
 from fcn_repro.caffe.synced_memory import Shape
 
 
@@ -16,39 +15,31 @@ class Accuracy(Layer):
 
     Shapes
         bottom[0]   scores, classes along `axis` (default 1); bottom[1] labels, one per position
-        top[0]      () over all positions that count; 0 where none does
+        top[0]      () over all positions that are not ignored; 0 without any
         top[1]      (C) per true class; 0 for a class without positions
     Reads    accuracy_param: top_k, axis, ignore_label
-    Source   caffe 9b89154 accuracy_layer.cpp: a class that ties with the true one ranks before it
+    Source   caffe 9b89154 accuracy_layer.cpp: a class with the true class's score ranks before it
     """
 
     bottoms = exactly(2)
     tops = between(1, 2)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """A scalar, and one number per class."""
         scores, labels = bottom
         param = self.param.accuracy_param
-        self._axis = self.canonical_axis(param.axis, len(scores))
-        self._outer, self._inner = math.prod(scores[: self._axis]), math.prod(scores[self._axis + 1 :])
+        self._axis, self._outer, self._inner = locate_classes(self, scores, labels, param.axis)
         if param.top_k > scores[self._axis]:
-            raise self.error(f"has top_k {param.top_k} for {scores[self._axis]} classes")
-        if math.prod(labels) != self._outer * self._inner:
-            raise self.error(
-                f"has scores of shape {list(scores)} and labels of shape {list(labels)}: "
-                f"{self._outer * self._inner} positions need as many labels, not {math.prod(labels)}"
-            )
+            raise self.error(f"got top_k {param.top_k} for {scores[self._axis]} classes")
         return [(), (scores[self._axis],)][: len(self.param.top)]
 
     def compute(self, *bottom: Tensor) -> tuple[Tensor, ...]:
-        """Count the hits."""
         param = self.param.accuracy_param
         scores = bottom[0].view(self._outer, -1, self._inner)
         classes = scores.shape[1]
         label = bottom[1].view(self._outer, self._inner).long()
         valid = label != param.ignore_label if param.HasField("ignore_label") else label == label
         if ((label < 0) | (label >= classes))[valid].any():
-            raise self.error(f"met a label outside 0 to {classes - 1} in bottom {self.param.bottom[1]!r}")
+            raise self.error(f"got a label outside 0 to {classes - 1} in bottom {self.param.bottom[1]!r}")
         true_score = scores.gather(1, label.masked_fill(~valid, 0).unsqueeze(1))
         hit = ((scores >= true_score).sum(1) - 1 < param.top_k) & valid
         accuracy = hit.sum().to(scores.dtype) / valid.sum().clamp(min=1)

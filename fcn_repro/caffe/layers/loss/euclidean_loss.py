@@ -15,22 +15,21 @@ class EuclideanLoss(LossLayer):
 
     Shapes   bottom[0], bottom[1] (N, ...) of equal counts; top[0] () = sum of (a - b)^2 / 2N
     Differs  torch's mse_loss divides by the number of elements and not by 2
-    Source   caffe 9b89154 euclidean_loss_layer.cpp: both bottoms may get gradients
+    Source   caffe 9b89154 euclidean_loss_layer.cpp
     """
 
     def allow_force_backward(self, bottom_index: int) -> bool:
-        """To both."""
+        """Both bottoms get gradients."""
         return True
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """A scalar; items of equal size."""
+        """A scalar; the items must have equal sizes."""
         shapes = super().top_shapes(*bottom)
         if math.prod(bottom[0][1:]) != math.prod(bottom[1][1:]):
             raise self.error(f"compares items of unequal size: {list(bottom[0])} and {list(bottom[1])}")
         return shapes
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """The loss."""
         self._difference = bottom[0] - bottom[1].view(bottom[0].shape)
         return self._difference.square().sum() / (2 * len(bottom[0]))
 

@@ -10,7 +10,7 @@ from fcn_repro.caffe.proto import caffe_pb2
 
 
 class HingeLoss(LossLayer):
-    """One against all: how far each class's score is from being on the right side by 1.
+    """One-against-all hinge loss.
 
     Shapes   bottom[0] scores (N, classes), more axes count as more classes; bottom[1] N labels
              top[0] () = sum of d / N, or of d^2 / N, with d = max(0, 1 - x) for the true class, max(0, 1 + x) otherwise
@@ -19,7 +19,6 @@ class HingeLoss(LossLayer):
     """
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """The loss."""
         scores = bottom[0].reshape(len(bottom[0]), -1)
         index, _ = self.class_indices(bottom[1].reshape(-1, 1), scores.shape[1])
         self._side = torch.ones_like(scores).scatter_(1, index, -1.0)
@@ -29,7 +28,7 @@ class HingeLoss(LossLayer):
         return (self._excess.square() if is_l2 else self._excess).sum() / len(scores)
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
-        """1 (or 2d) away from the right side, 0 on it."""
-        self.refuse_label_gradient(wanted)
+        """d > 0: sign (L1) or 2d (L2); 0 elsewhere."""
+        self.refuse_gradient(wanted, 1, "labels")
         d_scores = self._slope * self._side * (top_diff[0] / len(bottom[0]))
         return [d_scores.view(bottom[0].shape), None]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from fcn_repro.caffe.layers.loss.base_loss import LossLayer
+from fcn_repro.caffe.layers.loss.base_loss import LossLayer, locate_classes
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
 
@@ -19,30 +17,24 @@ class SoftmaxWithLoss(LossLayer):
 
     Shapes
         bottom[0]   scores, classes along softmax_param.axis (default 1): (N, C, H, W) in FCN
-        bottom[1]   labels, one per position in any shape of that count: (N, 1, H, W) or (N, H, W)
+        bottom[1]   labels, one per position, in any shape: (N, 1, H, W) or (N, H, W)
         top[0]      () the loss: -sum of log(max(p[label], FLT_MIN)) / D
     Reads    softmax_param: axis; loss_param: ignore_label, normalization, normalize (deprecated)
-        D by normalization: VALID (default) positions not ignored, FULL all positions, BATCH_SIZE the dims before the
-        axis, NONE 1. FCN's `normalize: false` means BATCH_SIZE, so with one image the loss is a plain sum over pixels.
-    Differs  torch's cross_entropy is not cut off at -log(FLT_MIN) = 87.34 per position; the gradient is the same.
+             The divisor D depends on normalization: positions not ignored (VALID, the default), all positions (FULL),
+             the product of dims before the axis (BATCH_SIZE), or 1 (NONE). FCN's `normalize: false` means BATCH_SIZE:
+             with one image the loss is the sum over its pixels.
+    Differs  torch's cross_entropy lacks the upper bound -log(FLT_MIN) = 87.34 per position; the gradient is equal
     Source   caffe 9b89154 softmax_loss_layer.cpp
     """
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """A scalar; as many labels as positions."""
         shapes = super().top_shapes(*bottom)
         scores, labels = bottom
-        self._axis = self.canonical_axis(self.param.softmax_param.axis, len(scores))
-        self._outer, self._inner = math.prod(scores[: self._axis]), math.prod(scores[self._axis + 1 :])
-        if math.prod(labels) != self._outer * self._inner:
-            raise self.error(
-                f"has scores of shape {list(scores)} and labels of shape {list(labels)}: "
-                f"{self._outer * self._inner} positions need as many labels, not {math.prod(labels)}"
-            )
+        self._axis, self._outer, self._inner = locate_classes(self, scores, labels, self.param.softmax_param.axis)
         return shapes
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """The loss; the probabilities are kept for the gradient."""
+        """Keep the probabilities for the gradient."""
         scores, labels = bottom
         self._probability = torch.softmax(scores, self._axis).view(self._outer, -1, self._inner)
         labels = labels.view(self._outer, self._inner)
@@ -54,8 +46,8 @@ class SoftmaxWithLoss(LossLayer):
         return -likelihood.log().masked_fill(~self._valid, 0).sum() / self._divisor
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
-        """(p - 1[label]) * dy / D, zero at ignored positions."""
-        self.refuse_label_gradient(wanted)
+        """(p - 1[label]) * dy / D, 0 at ignored positions."""
+        self.refuse_gradient(wanted, 1, "labels")
         d_scores = self._probability.clone()
         d_scores.scatter_add_(1, self._index, torch.full_like(d_scores[:, :1], -1.0))
         d_scores.masked_fill_(~self._valid.unsqueeze(1), 0).mul_(top_diff[0] / self._divisor)

@@ -1,1 +1,1 @@
-"""Layers of the chapter normalization of Caffe's layer catalogue."""
+"""BatchNorm, LRN and MVN of Caffe's catalogue chapter `normalization`."""

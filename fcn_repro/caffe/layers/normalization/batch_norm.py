@@ -10,24 +10,24 @@ from fcn_repro.caffe.synced_memory import Shape
 
 
 class BatchNorm(Layer):
-    """(x - mean) / sqrt(variance + eps) per channel, over the batch or from statistics gathered before.
+    """(x - mean) / sqrt(variance + eps) per channel, with statistics of the batch or running ones.
 
     Shapes
         bottom[0]   (N, C, ...); top[0] the same; may be in place
         blobs       [0] sum of means (C)   [1] sum of variances (C)   [2] sum of their weights (1)
-                    every forward over the batch multiplies all three by moving_average_fraction and adds its own;
-                    the statistics are [0] / [2] and [1] / [2], and 0 where [2] is 0
+                    A forward over the batch multiplies all three by moving_average_fraction, then adds its values.
+                    The running statistics are [0] / [2] and [1] / [2], or 0 where [2] is 0.
     Reads    batch_norm_param: use_global_stats (default: in TEST), moving_average_fraction, eps
-    Raises   CaffeError for a param with an lr_mult other than 0: the blobs are statistics, no solver may move them
-    Differs  torch's running averages start at 0 and 1 and carry no weight; what is added to [1] has the divisor m - 1,
-             what normalises the batch has m. There is no learned scale: Caffe nets put a Scale behind.
+    Raises   CaffeError for a param with an lr_mult other than 0: a solver must not update the statistics
+    Differs  torch's running averages start at 0 and 1 and have no weight. The variance added to [1] has the divisor
+             m - 1, the one that normalises the batch has m. Caffe nets append a Scale layer for a trained scale.
     Source   caffe 9b89154 batch_norm_layer.cpp
     """
 
     bottoms = tops = exactly(1)
 
     def prepare(self, *bottom: Shape) -> None:
-        """Make the statistics, and keep the solver off them."""
+        """Create the statistics and set their lr_mult to 0."""
         param = self.param.batch_norm_param
         is_test = self.phase == caffe_pb2.TEST
         self._uses_global = param.use_global_stats if param.HasField("use_global_stats") else is_test
@@ -38,18 +38,18 @@ class BatchNorm(Layer):
             self.add_blob(shape, caffe_pb2.FillerParameter())
         for index, spec in enumerate(self.param.param):
             if spec.lr_mult != 0:
-                raise self.error(f"has lr_mult {spec.lr_mult} for blob {index}; its statistics need lr_mult: 0")
+                raise self.error(f"got lr_mult {spec.lr_mult} for blob {index}; expected 0 for a running statistic")
         while len(self.param.param) < len(self.blobs):
             self.param.param.add(lr_mult=0)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The bottom's shape; its channels must stay as many as at first."""
+        """The bottom's shape; the number of channels must not change."""
         if bottom[0][1:2] != (self._channels,):
             raise self.error(f"was set up for {self._channels} channels and got a bottom of shape {list(bottom[0])}")
         return [bottom[0]]
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Normalise, and count this batch into the statistics unless they are what it is normalised by."""
+        """Normalise; update the running statistics unless they are the ones used."""
         x = self._by_channel(bottom[0])
         if self._uses_global:
             weight = self.blobs[2].tensor
@@ -57,20 +57,20 @@ class BatchNorm(Layer):
             mean, variance = (self.blobs[index].tensor * factor for index in (0, 1))
         else:
             mean = x.mean((0, 2))
-            variance = (x - _spread(mean)).square().mean((0, 2))
-            self._count_in(mean, variance, x.numel() // self._channels)
+            variance = (x - _per_channel(mean)).square().mean((0, 2))
+            self._update_statistics(mean, variance, x.numel() // self._channels)
         self._deviation = (variance + self.param.batch_norm_param.eps).sqrt()
-        self._y = (x - _spread(mean)) / _spread(self._deviation)
-        return self._y.view(bottom[0].shape).clone()  # what happens to the top in place must not reach _y
+        self._y = (x - _per_channel(mean)) / _per_channel(self._deviation)
+        return self._y.view(bottom[0].shape).clone()  # a later in-place layer must not change _y
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
-        """Through x alone, or through the batch's mean and variance too."""
+        """Through x and, with batch statistics, through mean and variance."""
         dy = self._by_channel(top_diff[0])
         if not self._uses_global:
-            dy = dy - _spread(dy.mean((0, 2))) - self._y * _spread((dy * self._y).mean((0, 2)))
-        return [(dy / _spread(self._deviation)).view(top_diff[0].shape)]
+            dy = dy - _per_channel(dy.mean((0, 2))) - self._y * _per_channel((dy * self._y).mean((0, 2)))
+        return [(dy / _per_channel(self._deviation)).view(top_diff[0].shape)]
 
-    def _count_in(self, mean: Tensor, variance: Tensor, samples: int) -> None:
+    def _update_statistics(self, mean: Tensor, variance: Tensor, samples: int) -> None:
         kept = self.param.batch_norm_param.moving_average_fraction
         unbiased = samples / (samples - 1) if samples > 1 else 1.0
         for blob, added in zip(self.blobs, (mean, variance * unbiased, 1.0), strict=True):
@@ -80,5 +80,5 @@ class BatchNorm(Layer):
         return x.reshape(len(x), self._channels, -1)
 
 
-def _spread(per_channel: Tensor) -> Tensor:
-    return per_channel.view(1, -1, 1)
+def _per_channel(values: Tensor) -> Tensor:
+    return values.view(1, -1, 1)

@@ -9,9 +9,9 @@ from fcn_repro.caffe.synced_memory import Shape
 
 
 class MVN(Layer):
-    """Mean and variance normalisation of every map, or of every image, on its own.
+    """Mean and variance normalisation of each feature map, or of each image.
 
-    Shapes   bottom[0] (N, C, ...) with at most 4 axes; top[0] the same, filled up to 4 axes with ones
+    Shapes   bottom[0] (N, C, ...) with at most 4 axes; top[0] the same, with ones appended up to 4 axes
     Reads    mvn_param: normalize_variance, across_channels, eps
     Differs  eps is added to the standard deviation, not to the variance
     Source   caffe 9b89154 mvn_layer.cpp
@@ -20,13 +20,11 @@ class MVN(Layer):
     bottoms = tops = exactly(1)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The bottom's shape with 4 axes."""
         if len(bottom[0]) > 4:
             raise self.error(f"needs a bottom of at most 4 axes, not {list(bottom[0])}")
         return [(bottom[0] + (1,) * 3)[:4]]
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Subtract the mean, divide by the deviation."""
         rows = self._rows(bottom[0])
         y = rows - rows.mean(1, keepdim=True)
         if self.param.mvn_param.normalize_variance:
@@ -43,6 +41,6 @@ class MVN(Layer):
         return [dx.view(bottom[0].shape)]
 
     def _rows(self, x: Tensor) -> Tensor:
-        """One row for each mean."""
+        """One row per mean."""
         leading = x.shape[:1] if self.param.mvn_param.across_channels else x.shape[:2]
         return x.reshape(leading.numel(), -1)

@@ -1,1 +1,1 @@
-"""Layers of the chapter recurrent of Caffe's layer catalogue."""
+"""RNN, LSTM and LSTMUnit of Caffe's catalogue chapter `recurrent`."""

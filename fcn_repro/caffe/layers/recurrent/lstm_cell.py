@@ -1,4 +1,4 @@
-"""One step of a long short-term memory, as LSTMUnit takes it alone and LSTM takes it T times.
+"""One step of a long short-term memory, shared by LSTMUnit and LSTM.
 
 Source   caffe 9b89154 lstm_unit_layer.cpp: gates in the order i, f, o, g; the forget gate is multiplied by `cont`
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class CellStep:
-    """What a step computed: all (N, H)."""
+    """Results of a step; all are (N, H)."""
 
     c_before: Tensor
     i: Tensor
@@ -28,7 +28,7 @@ class CellStep:
         return self.o * torch.tanh(self.c)
 
     def gradients(self, dc: Tensor, dh: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradients of the cell state before, (N, H), and of the gate inputs, (N, 4H)."""
+        """Return the gradients of the previous cell state, (N, H), and of the gate inputs, (N, 4H)."""
         tanh_c = torch.tanh(self.c)
         dc = dc + dh * self.o * (1 - tanh_c * tanh_c)
         d_inputs = (
@@ -41,7 +41,7 @@ class CellStep:
 
 
 def lstm_cell(c_before: Tensor, gate_inputs: Tensor, cont: Tensor) -> CellStep:
-    """The step from cell state (N, H) by gate inputs (N, 4H); where cont (N) is 0 a new sequence begins."""
+    """Compute a step from cell state (N, H) and gate inputs (N, 4H); a sequence begins where cont (N) is 0."""
     i, f, o, g = gate_inputs.chunk(4, 1)
     i, f, o, g = torch.sigmoid(i), torch.sigmoid(f) * cont.unsqueeze(1), torch.sigmoid(o), torch.tanh(g)
     return CellStep(c_before, i, f, o, g, f * c_before + i * g)

@@ -22,11 +22,10 @@ class LSTMUnit(Layer):
     tops = exactly(2)
 
     def allow_force_backward(self, bottom_index: int) -> bool:
-        """Not to the sequence markers."""
+        """Sequence markers get no gradient."""
         return bottom_index != 2
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The cell state's shape, twice."""
         cell, gates, cont = bottom
         if len(cell) != 3 or cell[0] != 1 or gates != (1, cell[1], 4 * cell[2]) or cont != cell[:2]:
             raise self.error(
@@ -36,14 +35,11 @@ class LSTMUnit(Layer):
         return [cell, cell]
 
     def compute(self, *bottom: Tensor) -> tuple[Tensor, ...]:
-        """Step."""
         cell, gates, cont = bottom
         self._step = lstm_cell(cell[0], gates[0], cont[0])
         return self._step.c.unsqueeze(0), self._step.h.unsqueeze(0)
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
-        """To the cell state and the gates."""
-        if wanted[2]:
-            raise self.error(f"cannot pass a gradient to its sequence markers, bottom {self.param.bottom[2]!r}")
+        self.refuse_gradient(wanted, 2, "sequence markers")
         d_cell, d_gates = self._step.gradients(top_diff[0][0], top_diff[1][0])
         return [d_cell.unsqueeze(0), d_gates.unsqueeze(0), None]

@@ -1,4 +1,4 @@
-"""What RNN and LSTM share: bottoms in time order, a state that goes on from batch to batch, and input weights."""
+"""Base class of RNN and LSTM: inputs in time order, input weights, and a state that persists between batches."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from fcn_repro.caffe.layers.base import Count, Layer, between, exactly
 from fcn_repro.caffe.synced_memory import Shape
 from fcn_repro.system.memory import VALUE_BYTES
 
-STEP_BYTES = 6000  # that the tensors of a step of LSTM take beside their values
+STEP_BYTES = 6000  # overhead of the tensors of one LSTM step, beside their values
 
 
 class Recurrent(Layer):
-    """A layer whose top at time t depends on the bottom at t and on its own state at t - 1.
+    """A layer whose top at time t depends on the bottom at t and on the state at t - 1.
 
-    The state after the last step is where the next forward begins, except where `cont` is 0.
+    A forward continues from the last state of the previous one, except where `cont` is 0.
 
     Shapes
         bottom[0]   (T, N, ...) inputs         bottom[1] (T, N) 0 where a sequence begins, 1 inside
-        bottom[2]   optional: (N, ...) an input that every step sees
+        bottom[2]   optional: (N, ...) a static input of every step
         top[0]      (T, N, H) with H = num_output
-        with expose_hidden, the states before, (1, N, H) each, are further bottoms, and those after further tops
-        blobs       input weights (G, inputs), bias (G), weights of bottom[2] (G, its inputs) if there is one,
+        with expose_hidden, the initial states, (1, N, H) each, are further bottoms, the final states further tops
+        blobs       input weights (G, inputs), bias (G), weights of the static input (G, its inputs), if any,
                     state weights (G, H); G is H times the number of gates
     Reads    recurrent_param: num_output, weight_filler, bias_filler, expose_hidden
-    Differs  a batch size that changes between forwards starts from zero states (Caffe keeps what is in memory)
-    Source   caffe 9b89154 recurrent_layer.cpp, which unrolls a net; exposed states neither get nor give gradients there
+    Differs  a change of batch size resets the states to zero (Caffe reuses its memory)
+    Source   caffe 9b89154 recurrent_layer.cpp, which unrolls a net; exposed states get and pass no gradients there
     """
 
     gates: int  # per hidden unit
@@ -36,30 +36,26 @@ class Recurrent(Layer):
 
     @property
     def bottoms(self) -> Count:  # type: ignore[override]
-        """Inputs, sequence markers, maybe a static input, maybe the states before."""
+        """Inputs, sequence markers, optionally a static input and the initial states."""
         least = 2 + self._exposed
         return between(least, least + 1)
 
     @property
     def tops(self) -> Count:  # type: ignore[override]
-        """Outputs, maybe the states after."""
+        """Outputs, optionally the final states."""
         return exactly(1 + self._exposed)
 
     @property
     def copies(self) -> float:  # type: ignore[override]
-        """Of the outputs: what all steps keep for the backward pass, and their number alone."""
-        return (
-            2 * self.gates
-            + 4
-            + STEP_BYTES / (VALUE_BYTES * max(1, self._batch) * self.param.recurrent_param.num_output)
-        )
+        """Copies of the outputs: values kept for the backward pass, and the overhead per step."""
+        step_bytes = VALUE_BYTES * max(1, self._batch) * self.param.recurrent_param.num_output
+        return 2 * self.gates + 4 + STEP_BYTES / step_bytes
 
     def allow_force_backward(self, bottom_index: int) -> bool:
-        """Not to the sequence markers."""
+        """Sequence markers get no gradient."""
         return bottom_index != 1
 
     def prepare(self, *bottom: Shape) -> None:
-        """Make the blobs."""
         param = self.param.recurrent_param
         if param.num_output < 1:
             raise self.error("has no num_output; expected at least 1")
@@ -77,7 +73,6 @@ class Recurrent(Layer):
         self._kept: list[Tensor] = []
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """Outputs for every step, states for the last."""
         steps, batch = bottom[0][:2]
         hidden, self._batch = self.param.recurrent_param.num_output, batch
         if steps != self._steps:
@@ -91,7 +86,6 @@ class Recurrent(Layer):
         return [(steps, batch, hidden)] + [state] * self._exposed
 
     def compute(self, *bottom: Tensor) -> tuple[Tensor, ...]:
-        """Unroll over time."""
         x, cont = bottom[:2]
         inputs = x.flatten(2) @ self.blobs[0].tensor.t() + self.blobs[1].tensor
         if self._has_static:
@@ -107,9 +101,8 @@ class Recurrent(Layer):
         return (output, *(state.unsqueeze(0) for state in after[: self._exposed]))
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
-        """Back through time, from the outputs alone."""
-        if wanted[1]:
-            raise self.error(f"cannot pass a gradient to its sequence markers, bottom {self.param.bottom[1]!r}")
+        """Backpropagate through time, from the outputs only."""
+        self.refuse_gradient(wanted, 1, "sequence markers")
         d_inputs = self.unroll_gradients(bottom[1], top_diff[0])  # (T, N, G)
         flat = d_inputs.flatten(0, 1)
         self.accumulate(0, flat.t() @ bottom[0].reshape(len(flat), -1))
@@ -123,11 +116,11 @@ class Recurrent(Layer):
         return found
 
     def unroll(self, inputs: Tensor, cont: Tensor, before: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """From inputs (T, N, G) and states (N, H): outputs (T, N, H) and the states after."""
+        """Compute outputs (T, N, H) and final states from inputs (T, N, G) and initial states (N, H)."""
         raise NotImplementedError
 
     def unroll_gradients(self, cont: Tensor, d_output: Tensor) -> Tensor:
-        """The gradient of the inputs, (T, N, G); those of the state weights are accumulated."""
+        """Return the gradient of the inputs, (T, N, G); accumulate those of the state weights."""
         raise NotImplementedError
 
     @property

@@ -1,1 +1,1 @@
-"""Layers of the chapter utility of Caffe's layer catalogue."""
+"""Layers of Caffe's catalogue chapter `utility`: they reshape, combine or select blobs."""

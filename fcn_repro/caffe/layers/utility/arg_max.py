@@ -12,37 +12,34 @@ from fcn_repro.caffe.synced_memory import Shape
 
 
 class ArgMax(Layer):
-    """The top_k largest values' indices, or the values, in falling order.
+    """Indices of the top_k largest values, or the values, in descending order.
 
     Shapes
         bottom[0]   any
-        top[0]      with `axis`: bottom[0]'s with top_k there, holding indices, or values if out_max_val
-                    without: (N, 1, top_k), or (N, 2, top_k) with indices before values, over all that follows axis 0;
-                    as many axes as the bottom, at least 3
+        top[0]      with `axis`: bottom[0]'s shape with top_k at the axis; indices, or values if out_max_val
+                    without: (N, 1, top_k), or (N, 2, top_k) with indices before values, over all axes after 0; ones are
+                    appended up to the bottom's number of axes
     Reads    argmax_param: axis, top_k, out_max_val
-    Differs  of equal values the LARGER index comes first; numpy's and torch's argmax name the smaller
-    Source   caffe 9b89154 argmax_layer.cpp; there is no backward pass
+    Differs  the LARGER index of equal values comes first; numpy's and torch's argmax return the smaller
+    Source   caffe 9b89154 argmax_layer.cpp; it has no backward pass
     """
 
     bottoms = tops = exactly(1)
 
     def prepare(self, *bottom: Shape) -> None:
-        """Read the parameters."""
         param = self.param.argmax_param
         self._axis = self.canonical_axis(param.axis, len(bottom[0])) if param.HasField("axis") else None
         choices = math.prod(bottom[0][1:]) if self._axis is None else bottom[0][self._axis]
         if not 1 <= param.top_k <= choices:
-            raise self.error(f"has top_k {param.top_k} for {choices} values; expected 1 to {choices}")
+            raise self.error(f"got top_k {param.top_k} for {choices} values; expected 1 to {choices}")
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """See the class."""
         (shape,), param = bottom, self.param.argmax_param
         if self._axis is not None:
             return [(*shape[: self._axis], param.top_k, *shape[self._axis + 1 :])]
         return [(shape[0], 2 if param.out_max_val else 1, param.top_k, *[1] * (len(shape) - 3))]
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Sort, and keep the first."""
         (x,), param = bottom, self.param.argmax_param
         if self._axis is not None:
             values, indices = _largest(x, self._axis, param.top_k)
@@ -53,7 +50,7 @@ class ArgMax(Layer):
 
 
 def _largest(x: Tensor, axis: int, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` largest values along an axis and their indices as floats; the larger index first among equals."""
-    values, from_the_end = x.flip(axis).sort(dim=axis, descending=True, stable=True)
-    indices = x.shape[axis] - 1 - from_the_end
+    """Return the largest values along an axis and their indices as floats; of equal values, the larger index first."""
+    values, reversed_indices = x.flip(axis).sort(dim=axis, descending=True, stable=True)
+    indices = x.shape[axis] - 1 - reversed_indices
     return values.narrow(axis, 0, count).contiguous(), indices.narrow(axis, 0, count).to(x.dtype)

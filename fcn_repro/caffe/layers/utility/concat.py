@@ -10,9 +10,9 @@ from fcn_repro.caffe.synced_memory import Shape
 
 
 class Concat(Layer):
-    """Bottoms one after the other along an axis.
+    """Concatenates bottoms along an axis.
 
-    Shapes   bottom[i] alike but for `axis`; top[0] the same with the sum there
+    Shapes   bottom[i] equal except along `axis`; top[0] has the sum there
     Reads    concat_param: axis (default 1), or the deprecated concat_dim
     Source   caffe 9b89154 concat_layer.cpp
     """
@@ -21,10 +21,9 @@ class Concat(Layer):
     tops = exactly(1)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The sum of sizes along the axis."""
         param = self.param.concat_param
         if param.HasField("concat_dim") and param.HasField("axis"):
-            raise self.error("gives both axis and the deprecated concat_dim; keep axis")
+            raise self.error("got both axis and the deprecated concat_dim. Fix: keep axis")
         axis = param.concat_dim if param.HasField("concat_dim") else param.axis
         self._axis = self.canonical_axis(axis, len(bottom[0]))
         rest = _without(bottom[0], self._axis)
@@ -32,17 +31,15 @@ class Concat(Layer):
             if len(shape) != len(bottom[0]) or _without(shape, self._axis) != rest:
                 raise self.error(
                     f"has bottoms of shapes {list(bottom[0])} and {list(shape)}; "
-                    f"they may differ along axis {self._axis} alone"
+                    f"expected them to differ only along axis {self._axis}"
                 )
         self._sizes = [shape[self._axis] for shape in bottom]
         return [(*bottom[0][: self._axis], sum(self._sizes), *bottom[0][self._axis + 1 :])]
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Join."""
         return torch.cat(bottom, self._axis)
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
-        """Cut apart."""
         return [part.contiguous() for part in top_diff[0].split(self._sizes, self._axis)]
 
 

@@ -13,39 +13,36 @@ _Param = caffe_pb2.EltwiseParameter
 
 
 class Eltwise(Layer):
-    """Sum (with coefficients), product or maximum of equal shapes, element by element.
+    """Element-wise weighted sum, product or maximum.
 
-    Shapes   bottom[i] all alike, at least two; top[0] the same
+    Shapes   bottom[i] of equal shapes, at least two; top[0] the same
     Reads    eltwise_param: operation, coeff (SUM only), stable_prod_grad
-    Source   caffe 9b89154 eltwise_layer.cpp. MAX: bottom 0 must exceed bottom 1 to win, bottom i >= 2 must exceed the
-             running maximum; the whole gradient goes to the winner.
+    Source   caffe 9b89154 eltwise_layer.cpp. MAX: bottom 0 wins if it exceeds bottom 1, bottom i >= 2 if it exceeds the
+             running maximum; the winner gets the whole gradient.
     """
 
     bottoms = at_least(2)
     tops = exactly(1)
 
     def prepare(self, *bottom: Shape) -> None:
-        """Read the coefficients."""
         param = self.param.eltwise_param
         if len(param.coeff) not in (0, len(bottom)):
             raise self.error(
-                f"has {len(param.coeff)} coeff values for {len(bottom)} bottoms; expected none or one each"
+                f"has {len(param.coeff)} coeff values for {len(bottom)} bottoms; expected 0 or {len(bottom)}"
             )
         if param.coeff and param.operation == _Param.PROD:
-            raise self.error("multiplies its bottoms, so it takes no coeff")
+            raise self.error("has operation PROD, which takes no coeff")
         if param.operation == _Param.SUM and self.is_in_place:
-            raise self.error("cannot sum in place: Caffe clears the top, and bottom 0 with it, before it begins")
+            raise self.error("cannot sum in place: Caffe clears the top, and so bottom 0, first")
         self._coeff = list(param.coeff) or [1.0] * len(bottom)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The bottoms' common shape."""
         for shape in bottom:
             if shape != bottom[0]:
                 raise self.error(f"has bottoms of shapes {list(bottom[0])} and {list(shape)}; they must be equal")
         return [bottom[0]]
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Combine."""
         operation = self.param.eltwise_param.operation
         if operation == _Param.SUM:
             total = bottom[0] * self._coeff[0]
@@ -63,7 +60,6 @@ class Eltwise(Layer):
         return top
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
-        """To each bottom what it contributed."""
         (dy,) = top_diff
         return [self._gradient(i, bottom, top[0], dy) if want else None for i, want in enumerate(wanted)]
 

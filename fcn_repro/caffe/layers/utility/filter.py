@@ -12,28 +12,30 @@ from fcn_repro.caffe.synced_memory import Shape
 
 
 class Filter(Layer):
-    """Keeps the items of a batch whose selector is not zero.
+    """Keeps the items of a batch whose selector is not 0.
 
     Shapes
         bottom[i]   (N, ...) for every top; the last bottom is the selector, N values
         top[i]      (M, ...) of bottom[i]; M is N until the first forward, then the number of selected items
-    Source   caffe 9b89154 filter_layer.cpp; items that were left out get a zero gradient
+    Source   caffe 9b89154 filter_layer.cpp; other items get a zero gradient
     """
 
     bottoms = at_least(2)
     tops = at_least(1)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Check the counts; the selector's values are not there yet."""
+        """Check the counts."""
         if len(top) != len(bottom) - 1:
-            raise self.error(f"has {len(bottom)} bottoms and {len(top)} tops; expected one bottom more, the selector")
-        self._selects = False  # from the second reshape on: only then are the selector's values there
+            raise self.error(
+                f"has {len(bottom)} bottoms and {len(top)} tops; expected one more bottom than tops, the selector"
+            )
+        self._selects = False  # True from the second reshape, when the selector has its values
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Shape the tops by the selector's values."""
         *items, selector = bottom
         if selector.count != selector.dims[0]:
-            raise self.error(f"has a selector of shape {list(selector.dims)}; all axes but the first must be 1")
+            raise self.error(f"has a selector of shape {list(selector.dims)}; expected 1 along all axes but the first")
         for blob in items:
             if blob.dims[0] != selector.dims[0]:
                 raise self.error(f"has {selector.dims[0]} selector values for a bottom of shape {list(blob.dims)}")
@@ -48,18 +50,15 @@ class Filter(Layer):
             blob.reshape(*shape)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The bottoms' shapes but the selector's, as if all items were selected."""
+        """The bottoms' shapes, except the selector's, for a selection of all items."""
         return list(bottom[:-1])
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Pick the selected items."""
         for source, blob in zip(bottom, top, strict=False):
             blob.store(source.tensor[self._selected])
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        """Put the gradients back where the items came from."""
-        if propagate_down[-1]:
-            raise self.error(f"cannot pass a gradient to its selector, bottom {self.param.bottom[-1]!r}")
+        self.refuse_gradient(propagate_down, -1, "selector")
         for source, blob, wanted in zip(bottom, top, propagate_down, strict=False):
             if wanted:
                 zeros = torch.zeros_like(source.tensor)

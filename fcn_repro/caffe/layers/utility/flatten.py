@@ -13,7 +13,7 @@ from fcn_repro.caffe.synced_memory import Shape
 class Flatten(Layer):
     """Merges neighbouring axes into one.
 
-    Shapes   bottom[0] any; top[0] the same with the axes from `axis` to `end_axis` multiplied, and the same memory
+    Shapes   bottom[0] any; top[0] the axes from `axis` to `end_axis` as one; shares the bottom's memory
     Reads    flatten_param: axis (default 1), end_axis (default -1)
     Source   caffe 9b89154 flatten_layer.cpp
     """
@@ -22,16 +22,15 @@ class Flatten(Layer):
     may_be_in_place = False
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """Fewer axes, as many elements."""
         (shape,), param = bottom, self.param.flatten_param
         first = self.canonical_axis(param.axis, len(shape))
         last = self.canonical_axis(param.end_axis, len(shape))
         return [(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])]
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Let the top look at the bottom's data."""
+        """Share the bottom's data."""
         top[0].share_data(bottom[0])
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        """Let the bottom look at the top's gradient."""
+        """Share the top's gradient with the bottom."""
         bottom[0].share_diff(top[0])

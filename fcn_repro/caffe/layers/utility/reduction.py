@@ -14,9 +14,9 @@ _Param = caffe_pb2.ReductionParameter
 
 
 class Reduction(Layer):
-    """One number for all that follows an axis: sum, sum of magnitudes, sum of squares or mean, times coeff.
+    """Reduces all axes from `axis`: coeff times the sum, sum of magnitudes, sum of squares or mean.
 
-    Shapes   bottom[0] any; top[0] its dims before `axis` (default 0: a scalar)
+    Shapes   bottom[0] any; top[0] the dims before `axis` (default 0: a scalar)
     Reads    reduction_param: operation (SUM, ASUM, SUMSQ, MEAN), axis, coeff
     Source   caffe 9b89154 reduction_layer.cpp
     """
@@ -24,7 +24,6 @@ class Reduction(Layer):
     bottoms = tops = exactly(1)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The leading dims."""
         (shape,), param = bottom, self.param.reduction_param
         self._leading = shape[: self.canonical_axis(param.axis, len(shape))]
         length = math.prod(shape[len(self._leading) :])
@@ -32,7 +31,6 @@ class Reduction(Layer):
         return [self._leading]
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Reduce."""
         (x,), operation = bottom, self.param.reduction_param.operation
         terms = {_Param.ASUM: x.abs, _Param.SUMSQ: x.square}.get(operation, lambda: x)()
         return terms.reshape(*self._leading, -1).sum(-1) * self._coeff

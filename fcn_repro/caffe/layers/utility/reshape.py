@@ -13,11 +13,11 @@ COPIED, INFERRED = 0, -1
 
 
 class Reshape(Layer):
-    """The same elements in the same order, seen with other dims.
+    """The same elements in the same order, with other dims.
 
-    Shapes   bottom[0] any; top[0] with the `num_axes` axes from `axis` on replaced by `shape`, and the same memory
-    Reads    reshape_param: shape.dim (0 copies the bottom's dim at the same place, one -1 takes what is left),
-             axis (-1 is behind the last axis), num_axes (-1: all that follow)
+    Shapes   bottom[0] any; top[0] has `num_axes` axes from `axis` replaced by `shape`; shares the memory
+    Reads    reshape_param: shape.dim (0 copies the bottom's dim at the same place, one -1 is inferred),
+             axis (-1: after the last axis), num_axes (-1: all that follow)
     Source   caffe 9b89154 reshape_layer.cpp
     """
 
@@ -25,44 +25,44 @@ class Reshape(Layer):
     may_be_in_place = False
 
     def prepare(self, *bottom: Shape) -> None:
-        """Refuse what can fit no bottom."""
+        """Check the shape."""
         dims = list(self.param.reshape_param.shape.dim)
         if dims.count(INFERRED) > 1 or min(dims, default=0) < INFERRED:
-            raise self.error(f"has the shape {dims}; expected sizes, 0 (copied), and at most one -1 (inferred)")
+            raise self.error(f"got the shape {dims}; expected sizes, 0 (copied), and at most one -1 (inferred)")
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Shape the top, and let it look at the bottom's data and diff."""
+        """Shape the top and share the bottom's data and diff."""
         super().reshape(bottom, top)
         top[0].share_data(bottom[0])
         top[0].share_diff(bottom[0])
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """Copy, then infer."""
+        """Copy dims, then infer the -1."""
         (shape,), param = bottom, self.param.reshape_param
         start = param.axis if param.axis >= 0 else len(shape) + 1 + param.axis
         end = len(shape) if param.num_axes == -1 else start + param.num_axes
         if not 0 <= start <= end <= len(shape):
             raise self.error(f"replaces axes {start} to {end} of a bottom of shape {list(shape)}")
         dims = [
-            self._copied(shape, start + place) if dim == COPIED else dim for place, dim in enumerate(param.shape.dim)
+            self._copy_dim(shape, start + place) if dim == COPIED else dim for place, dim in enumerate(param.shape.dim)
         ]
         if INFERRED in dims:
             known = -math.prod(dims) * math.prod(shape[:start]) * math.prod(shape[end:])
             if known == 0 or math.prod(shape) % known:
-                raise self.error(f"cannot infer the -1 in {dims}: {list(shape)} leaves no whole number")
+                raise self.error(f"cannot infer the -1 in {dims}: {list(shape)} is not divisible")
             dims[dims.index(INFERRED)] = math.prod(shape) // known
         result = (*shape[:start], *dims, *shape[end:])
         if math.prod(result) != math.prod(shape):
-            raise self.error(f"would make {list(result)} of {list(shape)}, which has another number of elements")
+            raise self.error(f"cannot reshape {list(shape)} to {list(result)}: the numbers of elements differ")
         return [result]
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Nothing: the memory is shared."""
+        """Do nothing: the memory is shared."""
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        """Nothing: the memory is shared."""
+        """Do nothing: the memory is shared."""
 
-    def _copied(self, shape: Shape, axis: int) -> int:
+    def _copy_dim(self, shape: Shape, axis: int) -> int:
         if axis >= len(shape):
             raise self.error(f"copies dim {axis} of a bottom of shape {list(shape)}")
         return shape[axis]

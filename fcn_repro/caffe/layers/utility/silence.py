@@ -9,7 +9,7 @@ from fcn_repro.caffe.synced_memory import Shape
 
 
 class Silence(Layer):
-    """Reads blobs so that they are no outputs of the net.
+    """Reads blobs to remove them from the net's outputs.
 
     Shapes   bottom[i] any; no tops
     Source   caffe 9b89154 silence_layer.cpp
@@ -19,13 +19,10 @@ class Silence(Layer):
     tops = exactly(0)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """None."""
         return []
 
     def compute(self, *bottom: Tensor) -> tuple[Tensor, ...]:
-        """Nothing."""
         return ()
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
-        """Zero."""
         return [x.new_zeros(x.shape) for x in bottom]

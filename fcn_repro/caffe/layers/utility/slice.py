@@ -10,11 +10,11 @@ from fcn_repro.caffe.synced_memory import Shape
 
 
 class Slice(Layer):
-    """One bottom cut into tops along an axis.
+    """Slices one bottom into tops along an axis.
 
-    Shapes   bottom[0] any; top[i] the same but for `axis`
-    Reads    slice_param: axis (default 1) or the deprecated slice_dim; slice_point, one fewer than tops and strictly
-             increasing, or none for equal parts
+    Shapes   bottom[0] any; top[i] the same except along `axis`
+    Reads    slice_param: axis (default 1) or the deprecated slice_dim; slice_point, strictly increasing, one fewer than
+             tops, or none for equal parts
     Source   caffe 9b89154 slice_layer.cpp
     """
 
@@ -22,10 +22,9 @@ class Slice(Layer):
     tops = at_least(1)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The parts' sizes."""
         param = self.param.slice_param
         if param.HasField("slice_dim") and param.HasField("axis"):
-            raise self.error("gives both axis and the deprecated slice_dim; keep axis")
+            raise self.error("got both axis and the deprecated slice_dim. Fix: keep axis")
         (shape,) = bottom
         axis = param.slice_dim if param.HasField("slice_dim") else param.axis
         self._axis = self.canonical_axis(axis, len(shape))
@@ -33,23 +32,21 @@ class Slice(Layer):
         return [(*shape[: self._axis], size, *shape[self._axis + 1 :]) for size in self._sizes]
 
     def compute(self, *bottom: Tensor) -> tuple[Tensor, ...]:
-        """Cut apart."""
         return tuple(part.contiguous() for part in bottom[0].split(self._sizes, self._axis))
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
-        """Join."""
         return [torch.cat(top_diff, self._axis)]
 
     def _parts(self, size: int, tops: int) -> list[int]:
         points = list(self.param.slice_param.slice_point)
         if not points:
             if size % tops:
-                raise self.error(f"cannot cut {size} into {tops} equal parts; give slice_point")
+                raise self.error(f"cannot split {size} into {tops} equal parts. Fix: add slice_point")
             return [size // tops] * tops
         edges = [0, *points, size]
         if len(points) != tops - 1 or any(a >= b for a, b in zip(edges, edges[1:], strict=False)):
             raise self.error(
-                f"has the slice_point {points} for {tops} tops of a dim of {size}; "
+                f"got the slice_point {points} for {tops} tops of a dim of {size}; "
                 f"expected {tops - 1} strictly increasing values between 0 and {size}, both excluded"
             )
         return [b - a for a, b in zip(edges, edges[1:], strict=False)]

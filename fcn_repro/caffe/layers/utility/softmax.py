@@ -10,7 +10,7 @@ from fcn_repro.caffe.synced_memory import Shape
 
 
 class Softmax(Layer):
-    """exp(x) over its sum along an axis.
+    """exp(x) divided by its sum along an axis.
 
     Shapes   bottom[0] any; top[0] the same; may be in place
     Reads    softmax_param: axis (default 1)
@@ -20,12 +20,10 @@ class Softmax(Layer):
     bottoms = tops = exactly(1)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The bottom's shape."""
         self._axis = self.canonical_axis(self.param.softmax_param.axis, len(bottom[0]))
         return [bottom[0]]
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Normalised exponentials."""
         return torch.softmax(bottom[0], self._axis)
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:

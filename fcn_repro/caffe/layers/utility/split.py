@@ -10,9 +10,9 @@ from fcn_repro.caffe.synced_memory import Shape
 
 
 class Split(Layer):
-    """One blob for several readers; Net inserts these by itself.
+    """One blob for several readers. Net inserts Split layers automatically.
 
-    Shapes   top[i] as bottom[0], and the same memory; diffs are separate and add up
+    Shapes   top[i] as bottom[0], with shared data; diffs are separate and summed
     Source   caffe 9b89154 split_layer.cpp
     """
 
@@ -21,21 +21,19 @@ class Split(Layer):
     may_be_in_place = False
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Shape the tops like the bottom."""
         for blob in top:
             blob.reshape(*bottom[0].dims)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """The bottom's shape for every top."""
         return [bottom[0]] * len(self.param.top)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        """Let the tops share the bottom's data."""
+        """Share the bottom's data with the tops."""
         for blob in top:
             blob.share_data(bottom[0])
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        """The sum of the readers' gradients."""
+        """Sum the tops' gradients."""
         if propagate_down[0]:
             total = top[0].gradient.clone() if len(top) == 1 else top[0].gradient + top[1].gradient
             for blob in top[2:]:

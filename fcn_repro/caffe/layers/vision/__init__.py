@@ -1,1 +1,1 @@
-"""Layers of the chapter vision of Caffe's layer catalogue."""
+"""Layers of Caffe's catalogue chapter `vision`: they slide a window over images or crop them."""

@@ -9,13 +9,13 @@ from fcn_repro.caffe.synced_memory import Shape
 
 
 class Crop(Layer):
-    """Cut bottom[0] to the size of bottom[1] along `axis` and every later axis, beginning at `offset`.
+    """Crops bottom[0] to the size of bottom[1] along `axis` and all later axes, from `offset`.
 
     Shapes
-        bottom[0]   what is cut; bottom[1] only lends its shape and never gets a diff
-        top[0]      bottom[0]'s dims before `axis`, bottom[1]'s from there on
-    Reads    crop_param: axis, offset (none: 0; one: the same for every cropped axis; else one per cropped axis)
-    Differs  nothing is centred: FCN's offsets 19, 5, 27, 9, 31 come from alignment (coord_map.crop)
+        bottom[0]   data; bottom[1] gives its shape only and gets no diff
+        top[0]      bottom[0]'s dims before `axis`, bottom[1]'s dims from `axis`
+    Reads    crop_param: axis, offset (default 0; one for all cropped axes, or one each)
+    Note     crops are not centred: FCN's offsets 19, 5, 27, 9, 31 come from alignment (coord_map.crop)
     Source   caffe 9b89154 crop_layer.cpp
     """
 
@@ -23,26 +23,24 @@ class Crop(Layer):
     tops = exactly(1)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """bottom[1]'s sizes where they fit."""
         whole, like = bottom
         if len(whole) != len(like):
-            raise self.error(f"has bottoms of {len(whole)} and {len(like)} axes; they must have equally many")
+            raise self.error(f"has bottoms of {len(whole)} and {len(like)} axes; expected equal numbers")
         self._region = [slice(None)] * self._axis(whole)
         axis = len(self._region)
         for offset, n, size in zip(self._offsets(whole), whole[axis:], like[axis:], strict=True):
             if offset + size > n:
                 raise self.error(
-                    f"cannot take {size} pixels from offset {offset} of {n}: {list(whole)} to {list(like)}"
+                    f"cannot crop {size} pixels at offset {offset} from {n}: {list(whole)} to {list(like)}"
                 )
             self._region.append(slice(offset, offset + size))
         return [(*whole[: self._axis(whole)], *like[self._axis(whole) :])]
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """The region."""
         return bottom[0][tuple(self._region)]
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
-        """Zero outside the region."""
+        """dy in the region, 0 elsewhere."""
         whole = bottom[0].new_zeros(bottom[0].shape)
         whole[tuple(self._region)] = top_diff[0]
         return [whole, None]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fcn_repro.caffe.kernels.interpolation import Diagonal
-from fcn_repro.caffe.layers.vision.base_convolution import FilterBank
+from fcn_repro.caffe.kernels.interpolation import ChannelDiagonal
+from fcn_repro.caffe.layers.vision.base_convolution import BaseConvolution
 from fcn_repro.caffe.synced_memory import Shape
 
 
-class Deconvolution(FilterBank):
-    """Transposed convolution: every bottom pixel adds its multiple of the filter to the top; `pad` is then cut off.
+class Deconvolution(BaseConvolution):
+    """Transposed convolution: each bottom pixel adds its multiple of the filter to the top, which `pad` then crops.
 
     Shapes
-        bottom[i]   (N, C, H, W), or any number of axes after `axis`; all bottoms alike
+        bottom[i]   (N, C, H, W), or any number of axes after `axis`; all bottoms equal
         top[i]      (N, num_output, OH, OW) with OH = stride*(H-1) + dilation*(kernel-1)+1 - 2*pad
         blobs       [0] (C, num_output/group, kernel, kernel)   [1] (num_output)
     Reads    convolution_param
@@ -23,14 +23,13 @@ class Deconvolution(FilterBank):
     transposed = True
 
     def prepare(self, *bottom: Shape) -> None:
-        """See FilterBank."""
         super().prepare(*bottom)
-        self._diagonal = Diagonal()
+        self._diagonal = ChannelDiagonal()
 
     def filters(self) -> tuple[Tensor, int]:
-        """One filter per channel where the others are zero, as in bilinear interpolation."""
-        own = self._diagonal.of(self.blobs[0]) if self.group == 1 else None
-        return super().filters() if own is None else (own, self.channels)
+        """Use one filter per channel if all others are 0, as in bilinear interpolation."""
+        diagonal = self._diagonal.find(self.blobs[0].tensor, self.blobs[0].version) if self.group == 1 else None
+        return super().filters() if diagonal is None else (diagonal, self.channels)
 
     def filter_channels(self) -> Shape:
         """(C, num_output/group)."""

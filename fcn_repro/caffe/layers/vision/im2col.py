@@ -9,13 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import Layer, exactly
-from fcn_repro.caffe.layers.vision.conv_window import convolution_window
 from fcn_repro.caffe.synced_memory import Shape
+from fcn_repro.conv_window import read_window
 
 
 class Im2col(Layer):
-    """Every position's receptive field as a column: what a convolution multiplies its filters with.
+    """Unfolds the receptive field of each position to a column, the factor of the filters in a convolution.
 
     Shapes
         bottom[0]   (..., C, spatial dims), C at convolution_param.axis
@@ -28,12 +29,10 @@ class Im2col(Layer):
     bottoms = tops = exactly(1)
 
     def prepare(self, *bottom: Shape) -> None:
-        """Read the window."""
         self._axis = self.canonical_axis(self.param.convolution_param.axis, len(bottom[0]))
-        self._window = convolution_window(self, len(bottom[0]) - self._axis - 1)
+        self._window = read_window(self.param, len(bottom[0]) - self._axis - 1, fault=CaffeError)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """More channels, the convolution's sizes."""
         (shape,) = bottom
         self._size = self._window.convolved(shape[self._axis + 1 :])
         if any(n < 1 for n in self._size):
@@ -42,24 +41,24 @@ class Im2col(Layer):
         return [(*shape[: self._axis], shape[self._axis] * taps, *self._size)]
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Stack what each tap of the kernel sees."""
+        """Stack the padded bottom as sampled by each kernel element."""
         padded = F.pad(bottom[0], self._margins())
         return torch.stack([padded[tap] for tap in self._taps()], self._axis + 1).flatten(self._axis, self._axis + 1)
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
-        """Add up what every tap saw."""
+        """Add each column to the positions it was sampled from."""
         padded = F.pad(bottom[0].new_zeros(bottom[0].shape), self._margins())
         columns = top_diff[0].unflatten(self._axis, (bottom[0].shape[self._axis], -1)).unbind(self._axis + 1)
-        for tap, seen in zip(self._taps(), columns, strict=True):
-            padded[tap] += seen
+        for tap, column in zip(self._taps(), columns, strict=True):
+            padded[tap] += column
         return [F.pad(padded, [-margin for margin in self._margins()])]
 
     def _margins(self) -> list[int]:
-        """The padding as torch wants it: last axis first, before and behind."""
+        """The padding in torch's order: last axis first, before and after."""
         return [pad for pad in reversed(self._window.pad) for _ in range(2)]
 
     def _taps(self) -> Iterator[tuple]:
-        """For each kernel element, row-major, the places of the padded bottom that it falls on."""
+        """Yield an index of the padded bottom for each kernel element, row-major."""
         window = self._window
         for offsets in itertools.product(*map(range, window.kernel)):
             spans = zip(offsets, window.dilation, window.stride, self._size, strict=True)

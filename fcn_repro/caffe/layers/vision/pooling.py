@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.kernels import pairwise_pooling
 from fcn_repro.caffe.layers.base import Layer, between, exactly
 from fcn_repro.caffe.layers.unsupported import unsupported
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
+from fcn_repro.conv_window import read_window
 
 _Param = caffe_pb2.PoolingParameter
 _FLT_MAX = torch.finfo(torch.float32).max
@@ -21,18 +23,18 @@ Pair = tuple[int, ...]  # rows, columns
 
 
 class Pooling(Layer):
-    """Maximum or average over a sliding window, each channel on its own.
+    """Maximum or average over a sliding window, per channel.
 
     Shapes
         bottom[0]   (N, C, H, W)
         top[0]      (N, C, OH, OW) with OH = ceil((H + 2*pad - kernel) / stride) + 1 (floor under round_mode FLOOR);
-                    if either pad is not 0, a last window that would begin at or beyond H + pad is dropped
-        top[1]      MAX only: the winner's position h*W + w in its plane, as a float; -1 in an empty window
+                    if any pad is not 0, a last window that begins at or beyond H + pad is dropped
+        top[1]      MAX only: the position h*W + w of the maximum, as a float; -1 in an empty window
     Reads    pooling_param: pool, kernel_*, stride_*, pad_*, global_pooling, round_mode
-    Differs  torch's ceil_mode also drops an overhanging window without padding, and refuses pad > kernel/2, so the
-             bottom is padded here by hand where torch's own rule gives another size.
-             A NaN wins its window here and never in Caffe: a diverged net shows at once.
-             In TEST a backward pass finds the winners anew, in the bottom as it is by then; Caffe keeps them.
+    Differs  torch's ceil_mode drops a last window beyond an unpadded bottom, and refuses pad > kernel/2. This class
+             pads the bottom explicitly where torch's rule gives another size.
+             The maximum of a window with NaN is NaN; Caffe skips NaN.
+             In TEST the backward pass recomputes the maxima from the current bottom; Caffe keeps them.
     Source   caffe 9b89154 pooling_layer.cpp
     """
 
@@ -42,50 +44,29 @@ class Pooling(Layer):
     may_be_in_place = False
 
     def prepare(self, *bottom: Shape) -> None:
-        """Read kernel, stride and pad."""
         param = self.param.pooling_param
         self.method = param.pool
         if self.method == _Param.STOCHASTIC:
             raise unsupported("Pooling STOCHASTIC", self.param)
-        self.stride = self._pair("stride")
-        self.pad = self._pair("pad")
-        has_kernel = any(param.HasField(name) for name in ("kernel_size", "kernel_h", "kernel_w"))
-        if param.global_pooling:
-            if has_kernel or self.pad != (0, 0) or self.stride != (1, 1):
-                raise self.error("pools globally, so it takes no kernel, no pad, and stride 1")
-            return
-        self.kernel = self._pair("kernel")
-        if not has_kernel or 0 in self.kernel:
-            raise self.error(f"has the kernel {list(self.kernel)}; give kernel_size, or kernel_h and kernel_w")
-        if 0 in self.stride:
-            raise self.error(f"has the stride {list(self.stride)}; both values must be at least 1")
-        if any(p >= k for p, k in zip(self.pad, self.kernel, strict=True)):
-            raise self.error(f"has pad {list(self.pad)}, which must be smaller than its kernel {list(self.kernel)}")
+        self._read_window(bottom[0])
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """Rounded up unless round_mode says otherwise."""
         if len(bottom[0]) != 4:
             raise self.error(f"needs a bottom of 4 axes (N, C, H, W), not {list(bottom[0])}")
         if self.param.pooling_param.global_pooling:
-            self.kernel = bottom[0][2:]
+            self._read_window(bottom[0])
         self._bottom = bottom[0]
-        rounded = math.floor if self.param.pooling_param.round_mode == _Param.FLOOR else math.ceil
-        sizes = []
-        for n, k, s, p in zip(bottom[0][2:], self.kernel, self.stride, self.pad, strict=True):
-            size = rounded((n + 2 * p - k) / s) + 1
-            if self.pad != (0, 0) and (size - 1) * s >= n + p:
-                size -= 1
-            if size < 1:
-                raise self.error(f"would make a top of size {size} from a bottom of shape {list(bottom[0])}")
-            sizes.append(size)
+        sizes = self.window.pooled(bottom[0][2:], self.param.pooling_param.round_mode != _Param.FLOOR)
+        if min(sizes) < 1:
+            raise self.error(f"would make a top of size {list(sizes)} from a bottom of shape {list(bottom[0])}")
         has_mask = len(self.param.top) > 1
         if has_mask and self.method != _Param.MAX:
-            raise self.error("has a second top, the mask, which only pool: MAX makes")
+            raise self.error("has a second top, the mask; expected pool: MAX")
         return [(*bottom[0][:2], *sizes)] * (2 if has_mask else 1)
 
     @property
     def copies(self) -> float:  # type: ignore[override]
-        """Of the top, in TEST: its winners, 8 bytes each, or the larger of pairs; and the bottom where it is padded."""
+        """Copies of the top in TEST: winners (8 bytes each) or pairwise maxima, and the padded bottom."""
         size = self.top_shapes(self._bottom)[0][2:]
         margins = self._margins(torch.empty(self._bottom, device="meta"), size)
         left, right, above, below = margins or (0, 0, 0, 0)
@@ -94,27 +75,29 @@ class Pooling(Layer):
         return 2 * (self.method == _Param.MAX) + padded / math.prod(size)
 
     def compute(self, *bottom: Tensor) -> tuple[Tensor, ...]:
-        """The pooled map, and the mask where a second top asks for it."""
+        """The pooled values, and the mask if there is a second top."""
         (x,) = bottom
         size = self.top_shapes(tuple(x.shape))[0][2:]
         if self.method == _Param.AVE:
             return (self._windows(x, size, 0.0, self._sums) / self._areas(x, size),)
         has_mask = len(self.param.top) > 1
-        needs_winners = has_mask or self.phase == caffe_pb2.TRAIN  # in TEST they are 8 bytes for each 4 of the top
-        if needs_winners or not self._is_paired(x, self.pad):
+        needs_winners = (
+            has_mask or self.phase == caffe_pb2.TRAIN
+        )  # winners take twice the top's memory, so TEST skips them
+        if needs_winners or not self._is_pairwise(x, self.pad):
             y, self._winner = self._windows(x, size, -math.inf, self._maxima)
         else:
-            y = self._windows(x, size, -math.inf, lambda x, *_: pairwise_pooling.largest(x))
+            y = self._windows(x, size, -math.inf, lambda x, *_: pairwise_pooling.compute_maxima(x))
         if not needs_winners:
             self._winner = None
         self._empty = None
-        if self._is_overhung(x, size):
+        if self._has_empty_windows(x, size):
             self._empty = y == -math.inf
             y = y.masked_fill(self._empty, -_FLT_MAX)
         return (y, self._mask(x, size)) if has_mask else (y,)
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
-        """MAX: to the winner alone, the first in row-major order. AVE: spread evenly over the window."""
+        """MAX: dy to the winner, the first maximum in row-major order. AVE: dy divided over the window."""
         (x,), dy = bottom, top_diff[0]
         size = tuple(dy.shape[2:])
         margins = self._margins(x, size)
@@ -135,17 +118,12 @@ class Pooling(Layer):
             )
         return [dx if margins is None else F.pad(dx, [-margin for margin in margins])]
 
-    def _pair(self, name: str) -> Pair:
-        param = self.param.pooling_param
-        square = "kernel_size" if name == "kernel" else name
-        if not (param.HasField(f"{name}_h") or param.HasField(f"{name}_w")):
-            return getattr(param, square), getattr(param, square)
-        if param.HasField(square):
-            raise self.error(f"gives {square} and {name}_h or {name}_w; keep one form")
-        return getattr(param, f"{name}_h"), getattr(param, f"{name}_w")
+    def _read_window(self, bottom: Shape) -> None:
+        self.window = read_window(self.param, 2, bottom[2:], CaffeError)
+        self.kernel, self.stride, self.pad = self.window.kernel, self.window.stride, self.window.pad
 
     def _margins(self, x: Tensor, size: Pair) -> tuple[int, int, int, int] | None:
-        """Left, right, above, below: what to add (or cut) for whole windows to give `size`; None where torch does."""
+        """Padding (left, right, above, below; negative: crop) that gives `size`, or None if torch's rule does."""
         spans = list(zip(x.shape[2:], size, self.kernel, self.stride, self.pad, strict=True))
         if all(p <= k // 2 and o == _torch_size(n, k, s, p) for n, o, k, s, p in spans):
             return None
@@ -159,26 +137,26 @@ class Pooling(Layer):
         return pool(F.pad(x, margins, value=fill), (0, 0), False)
 
     def _maxima(self, x: Tensor, pad: Pair, ceil: bool) -> tuple[Tensor, Tensor]:
-        if self.phase == caffe_pb2.TRAIN and self._is_paired(x, pad):
-            return pairwise_pooling.maxima(x)
+        if self.phase == caffe_pb2.TRAIN and self._is_pairwise(x, pad):
+            return pairwise_pooling.compute_maxima_and_winners(x)
         return F.max_pool2d(x, self.kernel, self.stride, pad, ceil_mode=ceil, return_indices=True)
 
-    def _is_paired(self, x: Tensor, pad: Pair) -> bool:
-        return pairwise_pooling.pay(x, self.kernel, self.stride, pad)
+    def _is_pairwise(self, x: Tensor, pad: Pair) -> bool:
+        return pairwise_pooling.is_faster(x, self.kernel, self.stride, pad)
 
     def _sums(self, x: Tensor, pad: Pair, ceil: bool) -> Tensor:
         return F.avg_pool2d(x, self.kernel, self.stride, pad, ceil, True, divisor_override=1)
 
     def _areas(self, x: Tensor, size: Pair) -> Tensor:
-        """Caffe's divisors (OH, OW): window areas clipped to the bottom with its padding, not to the bottom."""
+        """Caffe's divisors (OH, OW): window areas, clipped to the padded bottom."""
         sides = []
         for n, o, k, s, p in zip(x.shape[2:], size, self.kernel, self.stride, self.pad, strict=True):
             start = torch.arange(o, device=x.device) * s - p
             sides.append((start + k).clamp(max=n + p) - start)
         return torch.outer(*sides).to(x.dtype)
 
-    def _is_overhung(self, x: Tensor, size: Pair) -> bool:
-        """Whether a window can lie wholly outside the bottom."""
+    def _has_empty_windows(self, x: Tensor, size: Pair) -> bool:
+        """Whether a window can lie completely outside the bottom."""
         spans = zip(x.shape[2:], size, self.kernel, self.stride, self.pad, strict=True)
         return any((o - 1) * s - p >= n or p >= k for n, o, k, s, p in spans)
 

@@ -20,28 +20,26 @@ _METHOD = {
 
 
 class SPP(Layer):
-    """Spatial pyramid pooling: the bottom pooled to 1 x 1, 2 x 2, 4 x 4 ... bins, all in one row.
+    """Spatial pyramid pooling to 1 x 1, 2 x 2, 4 x 4 ... bins, concatenated.
 
     Shapes
         bottom[0]   (N, C, H, W)
         top[0]      (N, C * (1 + 4 + 16 + ...)), level by level; with pyramid_height 1, (N, C, 1, 1)
     Reads    spp_param: pyramid_height, pool (MAX or AVE)
-    Source   caffe 9b89154 spp_layer.cpp: the bins of a level are ceil(H / bins) high, the bottom is padded to fill them
+    Source   caffe 9b89154 spp_layer.cpp: bins have height ceil(H / bins); the bottom is padded to fill them
     """
 
     bottoms = tops = exactly(1)
 
     def prepare(self, *bottom: Shape) -> None:
-        """Check the parameters."""
         param = self.param.spp_param
         if param.pyramid_height < 1:
-            raise self.error(f"has pyramid_height {param.pyramid_height}; expected at least 1")
+            raise self.error(f"got pyramid_height {param.pyramid_height}; expected at least 1")
         if param.pool not in _METHOD:
             raise unsupported("Pooling STOCHASTIC", self.param)
         self._shape: Shape | None = None
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
-        """Bins of all levels."""
         (shape,) = bottom
         if len(shape) != 4:
             raise self.error(f"needs a bottom of 4 axes (N, C, H, W), not {list(shape)}")
@@ -54,14 +52,13 @@ class SPP(Layer):
         return [(shape[0], sum(math.prod(level[1:]) for level in shapes))]
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        """Pool, flatten, join."""
         self._pooled: list[Tensor] = [level.compute(*bottom)[0] for level in self._levels]
         if len(self._pooled) == 1:
             return self._pooled[0]
         return torch.cat([pooled.flatten(1) for pooled in self._pooled], 1)
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
-        """The sum of the levels' gradients."""
+        """Sum the levels' gradients."""
         dy = top_diff[0].flatten(1).split([pooled[0].numel() for pooled in self._pooled], 1)
         d_levels = [part.reshape(pooled.shape) for part, pooled in zip(dy, self._pooled, strict=True)]
         return [
@@ -74,7 +71,7 @@ class SPP(Layer):
         ]
 
     def _level(self, bins: int, shape: Shape) -> Pooling:
-        """The pooling that makes bins x bins of the bottom."""
+        """Create the pooling to bins x bins."""
         height, width = (math.ceil(n / bins) for n in shape[2:])
         pad_h, pad_w = ((k * bins - n + 1) // 2 for k, n in zip((height, width), shape[2:], strict=True))
         param = caffe_pb2.LayerParameter(name=self.param.name, type="Pooling", top=["level"])
