@@ -1,4 +1,4 @@
-"""AlexNet, and CaffeNet, which pools before it normalises: five convolutions and three fully connected layers.
+"""AlexNet, and CaffeNet, which pools before normalisation: five convolutions and three fully connected layers.
 
 Source   Krizhevsky, Sutskever and Hinton, NIPS 2012; caffe 9b89154 models/bvlc_alexnet and bvlc_reference_caffenet.
 """

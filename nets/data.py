@@ -1,4 +1,4 @@
-"""What a net must be told of a data set. Facts live in `fcn_repro.datasets`; whoever builds a net brings them along."""
+"""What a net needs from a data set. The facts live in `fcn_repro.datasets`; the caller of `build` passes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nets.idioms import L, NetSpec, Top
 
 
 class DataLayer(Protocol):
-    """A Python layer: where it is, and the dict that param_str spells."""
+    """A Python layer: its module, its class, and the dict in its param_str."""
 
     @property
     def module(self) -> str: ...
@@ -19,12 +19,12 @@ class DataLayer(Protocol):
 
 
 class Data(Protocol):
-    """What each phase reads, and what is in it.
+    """The data layers of a data set, and the blobs they produce.
 
-    inputs   the tops that nets see, and their channels
-    heads    the tops with the truth, and the names of the classes that each holds, in the order of their scores;
-             those of the first are `class_names`
-    void     the label that neither learns nor counts
+    inputs   the tops with images, and their channels
+    heads    the tops with the truth, and the class names of each in the order of their scores; those of the first are
+             `class_names`
+    void     the label that the loss and the scores ignore
     """
 
     @property
@@ -41,20 +41,20 @@ class Data(Protocol):
     def val(self) -> DataLayer: ...
 
 
-def data_layer(data: Data, phase: str) -> Sequence[Top]:
-    """The tops of the layer that a phase reads, train or val: the inputs, then the labels."""
+def write_data_layer(data: Data, phase: str) -> Sequence[Top]:
+    """The tops of the data layer of a phase, train or val: the inputs, then the labels."""
     layer = data.train if phase == "train" else data.val
     ntop = len(data.inputs) + len(data.heads)
     return L.Python(module=layer.module, layer=layer.layer, param_str=repr(dict(layer.params)), ntop=ntop)
 
 
 def write_inputs(n: NetSpec, data: Data, phase: str) -> None:
-    """Write what a net begins with, under the data set's names: its data layer, or in deploy an Input for each input.
+    """Write the first layers of a net: its data layer, or for deploy one Input layer per input.
 
-    Inputs are 500 x 500 pixels, to be reshaped to each image.
+    Inputs have 500 x 500 pixels; callers reshape them to each image.
     """
     if phase != "deploy":
-        for name, top in zip((*data.inputs, *data.heads), data_layer(data, phase)):
+        for name, top in zip((*data.inputs, *data.heads), write_data_layer(data, phase)):
             n[name] = top
         return
     for name, channels in data.inputs.items():

@@ -1,4 +1,4 @@
-"""GoogLeNet: nine inception modules, each four ways to look at the same cells, side by side.
+"""GoogLeNet: nine inception modules of four parallel branches each.
 
 Source   Szegedy et al., arXiv 1409.4842, table 1; layer names of caffe 9b89154 models/bvlc_googlenet.
 """
@@ -11,21 +11,21 @@ from nets.idioms import L, NetSpec, P, Style, Top, max_pool, normalise
 def googlenet(n: NetSpec, style: Style) -> dict[str, Top]:
     """Write conv1 to inception_5b, with dropout; taps: inception_3b (stride 8), inception_4e (16), inception_5b (32).
 
-    The average pooling of the classifier is left out: the paper found segmentation better without it.
+    Without the classifier's average pooling: the paper found that segmentation improves without it.
     """
     taps = _modules(n, style)
     return {**taps, "inception_5b": style.drop(n, "inception_5b/drop", n["inception_5b/output"], 0.4)}
 
 
 def googlenet_pooled(n: NetSpec, style: Style) -> dict[str, Top]:
-    """Write what the classifier reads: inception_5b averaged over 7 x 7 cells, with dropout. Its tap is pool5 (32)."""
+    """The same with inception_5b averaged over 7 x 7 cells, as in the classifier; a further tap: pool5 (stride 32)."""
     taps = _modules(n, style)
     n["pool5/7x7_s1"] = L.Pooling(n["inception_5b/output"], pool=P.Pooling.AVE, kernel_size=7, stride=1)
     return {**taps, "pool5": style.drop(n, "pool5/drop_7x7_s1", n["pool5/7x7_s1"], 0.4)}
 
 
 def auxiliary(n: NetSpec, name: str, bottom: Top, style: Style, classes: int) -> None:
-    """Write a classifier of an inner layer that adds its loss, at weight 0.3, while training."""
+    """Write an auxiliary classifier of an inner layer; training adds its loss with weight 0.3."""
     n[f"{name}/ave_pool"] = L.Pooling(bottom, pool=P.Pooling.AVE, kernel_size=5, stride=3)
     n[f"{name}/conv"], n[f"{name}/relu_conv"] = style.conv_relu(n[f"{name}/ave_pool"], 128, ks=1, pad=0)
     n[f"{name}/fc"], n[f"{name}/relu_fc"] = style.fc_relu(n[f"{name}/relu_conv"], 1024, ks=4)
@@ -43,7 +43,7 @@ def _modules(n: NetSpec, style: Style) -> dict[str, Top]:
         return n[relu]
 
     def inception(name: str, bottom: Top, c1: int, c3_in: int, c3: int, c5_in: int, c5: int, c_pool: int) -> Top:
-        """Channels of: 1 x 1 · 3 x 3 and the 1 x 1 before it · 5 x 5 and the 1 x 1 before it · 1 x 1 after pooling."""
+        """Channels: of 1 x 1, of 3 x 3 and the 1 x 1 before it, of 5 x 5 and the 1 x 1 before it, and after pooling."""
         one = conv_relu(f"{name}/1x1", bottom, c1, 1, pad=0)
         three = conv_relu(f"{name}/3x3", conv_relu(f"{name}/3x3_reduce", bottom, c3_in, 1, pad=0), c3, 3)
         five = conv_relu(f"{name}/5x5", conv_relu(f"{name}/5x5_reduce", bottom, c5_in, 1, pad=0), c5, 5, pad=2)

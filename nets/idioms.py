@@ -1,4 +1,4 @@
-"""How layers are written: lr_mult, decay_mult, upsampling kernels and crops are spelled here and nowhere else."""
+"""How single layers are written: lr_mult, decay_mult, upsampling kernels and crops are defined only here."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ L, P = caffe.layers, caffe.params
 NetSpec = caffe.NetSpec
 Top = caffe.net_spec.Top
 
-LEARN = [dict(lr_mult=1, decay_mult=1), dict(lr_mult=2, decay_mult=0)]  # weights; biases: twice as fast, no decay
+TRAINED = [dict(lr_mult=1, decay_mult=1), dict(lr_mult=2, decay_mult=0)]  # weights; biases: twice the rate, no decay
 FROZEN = [dict(lr_mult=0)]
 
 
 @dataclass(frozen=True)
 class Style:
-    """What nets of one topology differ in.
+    """The options of a trunk.
 
-    pad           of the first convolution in pixels; None: the classifier's own
-    dense         fc layers are InnerProduct, as classifiers are trained and released; else they are convolutions
-    dropout       False leaves it out, as deploy nets do
-    multipliers   False leaves lr_mult and decay_mult out: biases then learn and decay as weights do
-    fixed         layers keep the weights they start with; score layers are no part of a trunk and learn
+    pad           of the first convolution, in pixels; None: the classifier's
+    dense         fc layers are InnerProduct, as in released classifiers; else they are convolutions
+    dropout       False for deploy nets
+    multipliers   False omits lr_mult and decay_mult: biases then train and decay as weights do
+    fixed         layers keep their initial weights; score layers, which are not part of a trunk, are trained
     width         factor on the channels of every hidden layer
-    margin        empty cells put around what the fc layers see, for images smaller than their field
+    margin        cells of zeros around the input of the fc layers, for images smaller than their receptive field
     """
 
     pad: int | None = None
@@ -39,7 +39,7 @@ class Style:
     margin: int = 0
 
     def first_pad(self, own: int) -> int:
-        """The pad of the first convolution of a trunk whose own pad is `own`."""
+        """The pad of the first convolution; `own` is the classifier's."""
         return own if self.pad is None else self.pad
 
     def conv_relu(
@@ -47,29 +47,29 @@ class Style:
     ) -> tuple[Top, Top]:
         """A convolution and its ReLU, in place."""
         window = dict(kernel_size=ks, stride=stride, pad=pad, **more)
-        conv = L.Convolution(bottom, num_output=self._channels(nout), **window, **self._learn())
+        conv = L.Convolution(bottom, num_output=self._channels(nout), **window, **self._multipliers())
         return conv, L.ReLU(conv, in_place=True)
 
     def fc_relu(self, bottom: Top, nout: int, ks: int, **more: int) -> tuple[Top, Top]:
-        """A fully connected layer and its ReLU; as a convolution its window is the `ks` x `ks` cells it sees."""
+        """A fully connected layer and its ReLU; as a convolution its kernel is `ks` x `ks`."""
         if not self.dense:
             return self.conv_relu(bottom, nout, ks=ks, pad=0, **more)
-        fc = L.InnerProduct(bottom, num_output=self._channels(nout), **self._learn())
+        fc = L.InnerProduct(bottom, num_output=self._channels(nout), **self._multipliers())
         return fc, L.ReLU(fc, in_place=True)
 
     def classify(self, bottom: Top, classes: int) -> Top:
         """The last layer of a classifier: one output per class."""
-        return L.InnerProduct(bottom, num_output=classes, param=LEARN) if self.dense else score(bottom, classes)
+        return L.InnerProduct(bottom, num_output=classes, param=TRAINED) if self.dense else score(bottom, classes)
 
     def drop(self, n: NetSpec, name: str, bottom: Top, ratio: float = 0.5) -> Top:
-        """`bottom`, or the Dropout of it, in place and named, in nets that have dropout."""
+        """`bottom`, or a named in-place Dropout of it in nets with dropout."""
         if not self.dropout:
             return bottom
         n[name] = L.Dropout(bottom, dropout_ratio=ratio, in_place=True)
         return n[name]
 
     def surround(self, n: NetSpec, name: str, bottom: Top, channels: int) -> Top:
-        """`bottom`, or, named, `bottom` with a margin of zeros: a frozen copy of every channel, padded."""
+        """`bottom`, or a named copy of it with a margin of zeros: a frozen, padded 1 x 1 convolution per channel."""
         if not self.margin:
             return bottom
         copy = dict(num_output=self._channels(channels), group=self._channels(channels), kernel_size=1, bias_term=False)
@@ -79,14 +79,14 @@ class Style:
     def _channels(self, nout: int) -> int:
         return round(nout * self.width)
 
-    def _learn(self) -> dict:
+    def _multipliers(self) -> dict:
         if self.fixed:
-            return dict(param=FROZEN * len(LEARN))
-        return dict(param=LEARN) if self.multipliers else {}
+            return dict(param=FROZEN * len(TRAINED))
+        return dict(param=TRAINED) if self.multipliers else {}
 
 
 class Renamed:
-    """A NetSpec as a trunk is to see it: what the trunk calls by one name is another's, or is written under another."""
+    """A NetSpec that renames the layers a trunk reads and writes."""
 
     _n: NetSpec
     _rename: Callable[[str], str]
@@ -114,46 +114,46 @@ def normalise(bottom: Top) -> Top:
 
 
 def score(bottom: Top, classes: int) -> Top:
-    """One score per class and cell; without a filler its weights start at zero."""
-    return L.Convolution(bottom, num_output=classes, kernel_size=1, pad=0, param=LEARN)
+    """One score per class and cell; without a filler, the weights start at zero."""
+    return L.Convolution(bottom, num_output=classes, kernel_size=1, pad=0, param=TRAINED)
 
 
-def upsample(bottom: Top, to: Top, classes: int, learn: bool = False) -> Top:
-    """Interpolation of `bottom` to the spacing of `to`: bilinear to begin with, and for good unless it is to `learn`.
+def upsample(bottom: Top, to: Top, classes: int, trained: bool = False) -> Top:
+    """Interpolation of `bottom` to the stride of `to`; it starts bilinear, and stays so unless `trained`.
 
-    The kernel spans two cells of `bottom`. Where these lie between two cells of `to` it must be even, and where they
-    lie on one it must be odd, or the result would sit half a cell off the grid that it has to meet.
+    The kernel spans two cells of `bottom`. It is even if their centres lie between two cells of `to`, and odd if they
+    lie on one; otherwise the result would be half a cell off the grid.
     """
-    stride, first_cell = _grid(bottom, to)
-    kernel = 2 * stride if first_cell % 1 else 2 * stride - 1
+    stride, offset = _grid(bottom, to)
+    kernel = 2 * stride if offset % 1 else 2 * stride - 1
     return L.Deconvolution(
         bottom,
         convolution_param=dict(num_output=classes, kernel_size=kernel, stride=stride, bias_term=False),
-        param=LEARN[:1] if learn else FROZEN,
+        param=TRAINED[:1] if trained else FROZEN,
     )
 
 
-def begins_before(top: Top, other: Top) -> bool:
-    """Whether the first cell of `top` lies before the first of `other`, which has the same spacing."""
+def starts_before(top: Top, other: Top) -> bool:
+    """Whether the first cell of `top` lies before the first of `other`, which has the same stride."""
     return _grid(other, top)[1] > 0
 
 
 def crop(top: Top, to: Top) -> Top:
-    """The part of `top` that lies over `to`: coord_map's crop, found along one branch."""
+    """Crop `top` to the area of `to`: coord_map's crop, computed along one branch."""
     return L.Crop(top, to, crop_param=caffe.coord_map.crop(_one_branch(top), _one_branch(to)).fn.params["crop_param"])
 
 
 def _grid(top: Top, on: Top) -> tuple[int, float]:
-    """How many cells of `on` a cell of `top` spans, and where on `on` the centre of the first one lies."""
-    _, stride, first_cell = caffe.coord_map.coord_map_from_to(_one_branch(top), _one_branch(on))
-    return int(np.ravel(stride)[0]), float(np.ravel(first_cell)[0])
+    """The stride of `top` in cells of `on`, and the position of its first cell's centre on `on`."""
+    _, stride, offset = caffe.coord_map.coord_map_from_to(_one_branch(top), _one_branch(on))
+    return int(np.ravel(stride)[0]), float(np.ravel(offset)[0])
 
 
 def _one_branch(top: Top) -> Top:
-    """The chain of layers behind `top`, along the first bottom of each, without the Concats on it.
+    """The chain of layers below `top`, along the first bottom of each, without its Concats.
 
-    coord_map stops at Concat. Where branches are concatenated, or added, their cells lie on each other, so any one of
-    them tells where; the chain ends in the very same input as `top` does.
+    coord_map stops at Concat. The cells of concatenated or added branches coincide, so one branch is enough; the chain
+    ends in the same input as `top`.
     """
     if not top.fn.inputs:
         return top

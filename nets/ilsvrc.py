@@ -1,7 +1,7 @@
 """The classifiers that the FCNs start from, under the layer names of their released weights.
 
-Each comes twice: with its fc layers as InnerProduct, to train, test and load released weights into; and, named
-`*-fcn`, with the same layers as convolutions, which take those weights over number by number and run on any size.
+Each has two forms. One has InnerProduct layers, to train, test and load released weights. The other, named `*-fcn`, has
+the same layers as convolutions, which take the same weights and run on images of any size.
 
 Source   caffe 9b89154 models/bvlc_reference_caffenet, bvlc_alexnet and bvlc_googlenet; VGG's Caffe release; Simonyan
          and Zisserman, section 3.1 (fillers).
@@ -15,7 +15,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from fcn_repro.engine import caffe
 from nets.alexnet import alexnet, caffenet
-from nets.data import Data, data_layer
+from nets.data import Data, write_data_layer
 from nets.googlenet import auxiliary, googlenet_pooled
 from nets.idioms import L, NetSpec, P, Style, Top
 from nets.vgg import MINI_WIDTH, vgg16, vgg19
@@ -24,22 +24,22 @@ FillerParameter = caffe.proto.caffe_pb2.FillerParameter
 
 
 class Fillers(NamedTuple):
-    """How a layer's weights and biases get their first values."""
+    """The fillers of a layer's weights and biases."""
 
     weight: Any
     bias: Any
 
 
 class Ilsvrc2012(NamedTuple):
-    """How a classifier reads ILSVRC 2012: images in a batch while training, and what is done to their pixels."""
+    """How a classifier reads ILSVRC 2012: training images per batch, and the transform of their pixels."""
 
     batch_size: int
     transform: Mapping[str, object]
-    class_names: Sequence[object] = range(1000)  # the nets need no more than their number
+    class_names: Sequence[object] = range(1000)  # the nets need only their number
 
 
 class Names(NamedTuple):
-    """What a classifier calls its scores, its loss, and its accuracies by the number of guesses that count."""
+    """The names of a classifier's scores and loss, and of its accuracies with their top_k."""
 
     score: str
     loss: str
@@ -48,7 +48,7 @@ class Names(NamedTuple):
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trunk and how it is trained to tell classes apart. `size` is the side of the square that it sees, in pixels."""
+    """A trunk and how it is trained as a classifier. `size` is the side of its square input, in pixels."""
 
     trunk: Callable[[NetSpec, Style], dict[str, Top]]
     names: Names
@@ -69,7 +69,8 @@ def _vgg_fillers(layer: str) -> Fillers:
 
 def _caffenet_fillers(layer: str, bias: float = 1) -> Fillers:
     std = 0.005 if layer in ("fc6", "fc7") else 0.01
-    return _fillers(type="gaussian", std=std, bias=bias * (layer in ("conv2", "conv4", "conv5", "fc6", "fc7")))
+    bias = bias if layer in ("conv2", "conv4", "conv5", "fc6", "fc7") else 0
+    return _fillers(type="gaussian", std=std, bias=bias)
 
 
 def _googlenet_fillers(layer: str) -> Fillers:
@@ -86,7 +87,7 @@ MEAN_IMAGE = dict(crop_size=227, mean_file="data/ilsvrc12/imagenet_mean.binarypr
 MEAN_PIXEL = dict(crop_size=224, mean_value=[104, 117, 123])
 VGG_MEAN_PIXEL = dict(crop_size=224, mean_value=[103.939, 116.779, 123.68])
 
-# A window of 96 pixels has 3 x 3 cells in pool5, fc6 sees 7 x 7. With dropout so narrow a net learns nothing.
+# An input of 96 pixels has 3 x 3 cells in pool5, and fc6 needs 7 x 7. With dropout, so narrow a net does not train.
 STRIDE = 32  # pixels between two cells of pool5
 MINI = Style(dense=True, dropout=False, width=MINI_WIDTH, margin=2)
 
@@ -104,34 +105,34 @@ CLASSIFIERS = {
 CONVOLUTIONAL = {f"{name}-fcn": name for name in CLASSIFIERS}
 
 
-def classifier(net: Classifier, phase: str, data: Data | Ilsvrc2012) -> Any:
-    """The NetParameter for a phase: train and val read data and end in a loss; deploy turns `data` into `prob`."""
+def build_classifier(net: Classifier, phase: str, data: Data | Ilsvrc2012) -> Any:
+    """The NetParameter for a phase: train and val read data and end in a loss; deploy computes `prob` from `data`."""
     n = NetSpec()
     style = replace(net.style, dropout=net.style.dropout and phase != "deploy")
     classes = len(data.class_names)
     if phase == "deploy":
         n.data = L.Input(shape=dict(dim=[1, 3, net.size, net.size]))
     else:
-        n.data, n.label = _database(data, phase) if isinstance(data, Ilsvrc2012) else data_layer(data, phase)
+        n.data, n.label = _database(data, phase) if isinstance(data, Ilsvrc2012) else write_data_layer(data, phase)
     *_, top = net.trunk(n, style).values()
     n[net.names.score] = style.classify(top, classes)
     if phase == "deploy":
         n.prob = L.Softmax(n[net.names.score])
     else:
-        _judge(n, net, phase, style, classes)
+        _write_loss(n, net, phase, style, classes)
     proto = n.to_proto()
     if phase == "train":
-        _start(proto, net.fillers)
+        _set_fillers(proto, net.fillers)
     return proto
 
 
-def convolutional(net: Classifier, data: Data | Ilsvrc2012) -> Any:
+def build_convolutional(net: Classifier, data: Data | Ilsvrc2012) -> Any:
     """The deploy net with every fc layer as a convolution: a map of class probabilities for an image of any size."""
     filled = net.size + 2 * net.style.margin * STRIDE
-    return classifier(replace(net, size=filled, style=replace(net.style, dense=False, margin=0)), "deploy", data)
+    return build_classifier(replace(net, size=filled, style=replace(net.style, dense=False, margin=0)), "deploy", data)
 
 
-def _judge(n: NetSpec, net: Classifier, phase: str, style: Style, classes: int) -> None:
+def _write_loss(n: NetSpec, net: Classifier, phase: str, style: Style, classes: int) -> None:
     top, names = n[net.names.score], net.names
     n[names.loss] = L.SoftmaxWithLoss(top, n.label)
     if phase == "train":
@@ -152,8 +153,8 @@ def _database(reads: Ilsvrc2012, phase: str) -> tuple[Top, Top]:
     )
 
 
-def _start(net: Any, fillers: Callable[[str], Fillers]) -> None:
-    """Write into every layer with weights how these get their first values."""
+def _set_fillers(net: Any, fillers: Callable[[str], Fillers]) -> None:
+    """Set the fillers of every layer with weights."""
     for layer in net.layer:
         if layer.type in ("Convolution", "InnerProduct"):
             weighted = layer.convolution_param if layer.type == "Convolution" else layer.inner_product_param

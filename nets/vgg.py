@@ -1,4 +1,4 @@
-"""VGG: 3 x 3 convolutions in five stages, and three fully connected layers of which the last is the head's.
+"""VGG: 3 x 3 convolutions in five stages, then fully connected layers; the last of three belongs to the head.
 
 Source   Simonyan and Zisserman, arXiv 1409.1556, configurations D and E; layer names of their Caffe releases.
 """
@@ -9,7 +9,7 @@ from nets.idioms import NetSpec, Style, Top, max_pool
 
 MINI_WIDTH = 1 / 8  # the mini experiment's share of VGG's channels
 CHANNELS = (64, 128, 256, 512, 512)  # of each stage
-FC6_FINE = "fc6_14x14"  # a name of its own: `fcn_repro.model.surgery` makes its first weights from those of fc6
+FC6_FINE = "fc6_14x14"  # a separate name: `fcn_repro.model.surgery` makes its initial weights from those of fc6
 
 
 def vgg16(n: NetSpec, style: Style) -> dict[str, Top]:
@@ -23,17 +23,17 @@ def vgg19(n: NetSpec, style: Style) -> dict[str, Top]:
 
 
 def vgg16_pool5s1(n: NetSpec, style: Style) -> dict[str, Top]:
-    """VGG-16 with pool5 at stride 1, and as fc6 a 14 x 14 window that sees as many pixels: fc7 is at stride 16.
+    """VGG-16 with pool5 at stride 1, and a 14 x 14 window in fc6 with the same receptive field: fc7 is at stride 16.
 
-    One cell of padding keeps every size of image legal: the window is one cell wider than pad 100 was chosen for.
+    One cell of padding keeps every image size legal: the window is one cell wider than pad 100 allows.
 
-    Source   CVPR 2015, section 4.3: tried, costly and hard to learn; how fc6 began is not told (`surgery.spread`)
+    Source   CVPR 2015, section 4.3: tried, costly and hard to train. The initial fc6 is ours (`surgery.double_kernel`)
     """
     return _vgg(n, style, (2, 2, 3, 3, 3), fine=True)
 
 
 def _vgg(n: NetSpec, style: Style, depths: tuple[int, ...], fine: bool = False) -> dict[str, Top]:
-    """Write a trunk with so many convolutions per stage; `fine` is at stride 16."""
+    """Write a trunk with this number of convolutions per stage; `fine` ends at stride 16, not 32."""
     top, pad = n.data, style.first_pad(1)
     for stage, (depth, channels) in enumerate(zip(depths, CHANNELS), 1):
         for i in range(1, depth + 1):

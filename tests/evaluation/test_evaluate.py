@@ -64,7 +64,7 @@ def test_saved_pictures_have_the_size_of_their_images(net, folder, tmp_path):
 def test_a_net_without_a_data_layer_cannot_be_scored(folder, tmp_path):
     by_hand = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 9, 9] } } }'
     (tmp_path / "val.prototxt").write_text(by_hand)
-    with pytest.raises(ValueError, match="first layer is of type Input; expected a SegDataLayer"):
+    with pytest.raises(ValueError, match="got type Input; expected a SegDataLayer"):
         score_net(caffe.Net(str(tmp_path / "val.prototxt"), caffe.TEST), [])
 
 

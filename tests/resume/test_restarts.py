@@ -10,6 +10,6 @@ def test_a_run_whose_rank_is_killed_ends_as_if_nothing_had_happened(tmp_path):
     (folders[1].build / "died").touch()  # it will not again
     ended = [torchrun(folder, "--max-restarts", "1") for folder in folders]
     assert [each.returncode for each in ended] == [0, 0], ended[0].stderr
-    assert ended[0].stderr.count("tiny goes on after iteration 5") == 1  # the root alone says so
+    assert ended[0].stderr.count("tiny resumes after iteration 5") == 1  # the root alone says so
     weights = [folder.snapshot(8).weights.read_bytes() for folder in folders]
     assert weights[0] == weights[1]

@@ -25,7 +25,7 @@ def test_a_loss_that_stays_at_ln_of_the_classes_is_named_once():
     assert "interpolated" in finding
 
 
-def test_a_loss_that_starts_at_ln_of_the_classes_and_falls_is_nothing_to_speak_of():
+def test_a_loss_that_starts_at_ln_of_the_classes_and_falls_is_not_reported():
     assert observe(watch(), np.linspace(math.log(21), 1, 1000)) == []
 
 
@@ -35,12 +35,12 @@ def test_noise_around_ln_of_the_classes_does_not_hide_it():
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_ends_training(loss):
+def test_a_loss_of_nan_or_infinity_stops_training(loss):
     with pytest.raises(divergence.Diverged, match=f"loss is {loss} at iteration 4003"):
         observe(watch(), [3.0, 9.0, loss])
 
 
-def test_a_saturated_loss_ends_training():
+def test_a_saturated_loss_stops_training():
     with pytest.raises(divergence.Diverged, match="cannot be larger than 87.3"):
         observe(watch(), [3.0] + [87.33] * 60)
 
@@ -58,16 +58,16 @@ def test_a_rate_for_summed_losses_on_an_averaged_one_is_named_as_the_cause():
 
 
 def test_heavy_momentum_on_an_averaged_loss_is_compared_with_the_references():
-    with pytest.raises(divergence.Diverged, match=r"momentum 0\.99\. The reference takes 1e-4 with momentum 0\.9"):
+    with pytest.raises(divergence.Diverged, match=r"momentum 0\.99\. The reference uses 1e-4 with momentum 0\.9"):
         observe(watch("VALID", base_lr=1e-4), [math.nan])
 
 
 def test_predicting_one_class_everywhere_is_named():
     hist = np.zeros((3, 3), int)
     hist[:, 0] = 90, 5, 5
-    finding = divergence.lone_prediction(Score(hist, 0.0))
-    assert "every pixel was predicted to be of class 0: mean IU 0.3000" in finding
+    finding = divergence.check_predictions(Score(hist, 0.0))
+    assert "every pixel was predicted to be of class 0, which gives a mean IU of 0.3000" in finding
 
 
-def test_predicting_two_classes_is_nothing_to_speak_of():
-    assert divergence.lone_prediction(Score(np.diag([1, 1, 0]), 0.0)) is None
+def test_predicting_two_classes_is_not_reported():
+    assert divergence.check_predictions(Score(np.diag([1, 1, 0]), 0.0)) is None

@@ -6,7 +6,7 @@ from fcn_repro.drawing.image_sheet import MARGIN, TITLE
 from fcn_repro.engine import caffe
 from fcn_repro.model.loss_heads import read_heads
 from fcn_repro.training import trainer
-from fcn_repro.training.prediction_sheet import examples
+from fcn_repro.training.prediction_sheet import draw_examples
 from fcn_repro.training.trainer import Recipe
 from tests.fixtures.tiny_run import SIZES, write_run
 
@@ -16,20 +16,20 @@ def net_of(folder):
     return caffe.Net(str(folder.val), caffe.TEST)
 
 
-def test_a_row_shows_photograph_truth_and_prediction(tmp_path):
+def test_a_row_shows_image_truth_and_prediction(tmp_path):
     folder = write_run(tmp_path)
     net = net_of(folder)
     net.params["score_fr"][1].data[1] = 5.0  # the same class everywhere
     net.params["upscore"][0].data[...] = np.eye(21)[:, :, None, None]
-    page = np.asarray(examples(net, read_heads(folder.val)[0], images=1)).astype(int)
+    page = np.asarray(draw_examples(net, read_heads(folder.val)[0], images=1)).astype(int)
     height, width = SIZES[0]
     top = 2 * MARGIN + TITLE
-    photograph = np.asarray(Image.open(tmp_path / "VOC/JPEGImages/2011_000000.jpg")).astype(int)
+    original = np.asarray(Image.open(tmp_path / "VOC/JPEGImages/2011_000000.jpg")).astype(int)
     truth = np.asarray(Image.open(tmp_path / "VOC/SegmentationClass/2011_000000.png").convert("RGB"))
-    assert np.abs(page[top : top + height, MARGIN : MARGIN + width] - photograph).max() <= 1
+    assert np.abs(page[top : top + height, MARGIN : MARGIN + width] - original).max() <= 1
     found = [x for x in range(page.shape[1] - width) if np.array_equal(page[top : top + height, x : x + width], truth)]
     assert len(found) == 1
-    tint = np.round(photograph * 0.5 + np.array([128, 0, 0]) * 0.5)
+    tint = np.round(original * 0.5 + np.array([128, 0, 0]) * 0.5)
     assert any(np.abs(page[top : top + height, x : x + width] - tint).max() <= 1 for x in range(page.shape[1] - width))
 
 
@@ -37,7 +37,7 @@ def test_the_data_layer_is_left_where_it_was(tmp_path):
     folder = write_run(tmp_path)
     net = net_of(folder)
     net.forward()
-    examples(net, read_heads(folder.val)[0])
+    draw_examples(net, read_heads(folder.val)[0])
     assert net.layers[0].index == 1
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 
 from fcn_repro import datasets, engine, ranks
 from fcn_repro.datasets.data_layer import find_data_layer
+from fcn_repro.datasets.sampling_order import SamplingOrder
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.evaluation.score_report import headline, read_report
@@ -23,29 +25,27 @@ from fcn_repro.system.file_lock import LockHeld, hold_lock
 from fcn_repro.system.signals import JobInterrupted
 from fcn_repro.training import data_parallel, trainer
 from fcn_repro.training.train_log import read
-from fcn_repro.training.trainer import Recipe, Training
+from fcn_repro.training.trainer import Recipe
 from solvers.experiments import EXPERIMENTS
 from tests.fixtures.ranked_run import RECIPE, torchrun
-from tests.fixtures.tiny_run import write_run, write_voc
+from tests.fixtures.tiny_run import act_at_iteration, write_run, write_voc
 from tests.fixtures.together import together
 from tools import score
 
 
 def rank_of(folder: RunFolder, recipe: Recipe = RECIPE, stop_at: int = 0, stopped: int = 1) -> str:
-    """Take part in a run; the rank `stopped` gets SIGTERM at the end of iteration `stop_at`. What came of it."""
+    """Join a run; the rank `stopped` gets SIGTERM at the end of iteration `stop_at`. Return how the run ended."""
     ranks.join()
-    losses = Training._losses
 
-    def heard(self):
-        if self.solver.iter == stop_at and caffe.solver_rank() == stopped:
+    def stop() -> None:
+        if caffe.solver_rank() == stopped:
             os.kill(os.getpid(), signal.SIGTERM)
-        return losses(self)
 
-    Training._losses = heard
-    try:
-        trainer.solve(folder, recipe)
-    except (JobInterrupted, LockHeld, OSError, DataError) as trouble:
-        return f"{type(trouble).__name__}: {trouble}"
+    with act_at_iteration(stop_at, stop):
+        try:
+            trainer.solve(folder, recipe)
+        except (JobInterrupted, LockHeld, OSError, DataError) as error:
+            return f"{type(error).__name__}: {error}"
     return "done"
 
 
@@ -107,8 +107,8 @@ def test_clipping_bounds_the_same_sum_on_two_ranks(tmp_path, voc):
 def test_ranks_stop_together_and_go_on_to_the_bit(tmp_path, voc):
     folders = [write_run(tmp_path, name, voc, dropout=True, iter_size=2) for name in ("whole", "stopped")]
     assert run(folders[0]) == ["done", "done"]
-    told = run(folders[1], recipe=RECIPE, stop_at=3)
-    assert all(text.startswith("JobInterrupted: stopped stopped after iteration 3 of 8") for text in told), told
+    ended = run(folders[1], recipe=RECIPE, stop_at=3)
+    assert all(text.startswith("JobInterrupted: stopped stopped after iteration 3 of 8") for text in ended), ended
     assert run(folders[1]) == ["done", "done"]
     for one, other in zip(*(weights(folder, 8).values() for folder in folders), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -124,7 +124,7 @@ def test_another_number_of_ranks_goes_on_with_the_same_images(tmp_path, voc, alo
 def test_another_number_of_ranks_is_refused_where_updates_would_be_of_other_images(tmp_path, voc):
     folder = write_run(tmp_path, "tiny", voc)
     run(folder, recipe=RECIPE, stop_at=3)
-    with pytest.raises(DataError, match=r"2 rank\(s\) made updates of 2 passes, and 1 would .* RANKS=2"):
+    with pytest.raises(DataError, match=r"got 1 rank\(s\) with updates of 1 passes, expected 2 passes.* RANKS=2"):
         trainer.solve(folder, RECIPE)
 
 
@@ -157,7 +157,7 @@ def test_ranks_take_turns_in_the_roots_order_even_if_nothing_seeds_it(tmp_path, 
     folder.train.write_text(folder.train.read_text().replace("'seed': 1337", "'seed': None"))
     (first, position), (second, same) = together(served, [(folder,)] * 2, as_torchrun=True)
     assert position == same
-    order = Order(4, True, None)
+    order = SamplingOrder(4, True, None)
     order.seek(position)
     assert [number for pair in zip(first, second, strict=True) for number in pair] == [order.step() for _ in range(16)]
 
@@ -179,7 +179,7 @@ def write_trained(root: Path, voc: Path) -> RunFolder:
 
 def scored(root: Path) -> None:
     os.chdir(root)
-    score.EXPERIMENTS = {"tiny": EXPERIMENTS["voc-fcn8s"]}
+    score.EXPERIMENTS = {"tiny": replace(EXPERIMENTS["voc-fcn8s"], name="tiny")}
     score.main(argparse.Namespace(experiment="tiny", weights=None, images=None, pictures=True, gpu=-1))
 
 
@@ -221,7 +221,7 @@ def test_real_caffe_is_refused_where_ranks_were_started(monkeypatch):
     for name, value in {"TORCHELASTIC_RUN_ID": "a run of torchrun's", "WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(engine, "name", "bvlc")
-    with pytest.raises(ValueError, match="2 ranks were started with ENGINE=bvlc"):
+    with pytest.raises(ValueError, match="2 ranks: got ENGINE=bvlc"):
         ranks.join()
 
 
@@ -234,7 +234,7 @@ def test_a_rank_that_is_killed_ends_the_run_which_then_goes_on(tmp_path, voc, al
     ended = torchrun(folder)
     assert ended.returncode != 0 and time.monotonic() - began < 120
     assert "rank 0: rank 1 ended, or did not answer, when " in ended.stderr
-    assert f"the same command goes on after iteration 5, from {folder.snapshot(5).weights}" in ended.stderr
+    assert f"the same command resumes after iteration 5, from {folder.snapshot(5).weights}" in ended.stderr
     assert "Signal 9 (SIGKILL)" in ended.stderr  # torchrun says of which rank
     assert not folder.score.exists()
     assert run(folder) == ["done", "done"]

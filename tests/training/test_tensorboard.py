@@ -10,20 +10,19 @@ from fcn_repro.evaluation.metrics import METRICS
 from fcn_repro.training import trainer
 from fcn_repro.training.tensorboard import EventFile
 from fcn_repro.training.train_log import read
-from fcn_repro.training.trainer import Recipe, Training
-from tests.fixtures.tiny_run import write_run
-from tests.training.test_trainer import at_iteration
+from fcn_repro.training.trainer import Recipe, Trainer
+from tests.fixtures.tiny_run import act_at_iteration, write_run
 
-pytest.importorskip("tensorboard", reason="pictures of a run need Python's tensorboard package")
+pytest.importorskip("tensorboard", reason="figures of a run need Python's tensorboard package")
 RECIPE = Recipe(rounds=2, steps=20)
 
 
 class Stopped(Exception):
-    """A run ends without a word."""
+    """A run stops without a signal."""
 
 
 def shown(folder):
-    """What TensorBoard shows of a folder of event files."""
+    """A folder of event files as TensorBoard reads it."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(folder))
@@ -46,7 +45,7 @@ def test_a_run_shows_the_numbers_of_its_learning_curve(tmp_path):
         assert scalars(folder.tensorboard, f"val/{metric}") == values and len(values) == 2
 
 
-def test_a_run_shows_a_sheet_of_pictures_per_round(tmp_path):
+def test_a_run_shows_a_figure_per_round(tmp_path):
     folder = write_run(tmp_path, snapshot=1000)
     trainer.solve(folder, RECIPE, tensorboard=True)
     pictures = shown(folder.tensorboard).Images("examples")
@@ -55,14 +54,13 @@ def test_a_run_shows_a_sheet_of_pictures_per_round(tmp_path):
         assert sheet.size == (pictures[1].width, pictures[1].height)
 
 
-def test_a_resumed_run_shows_every_iteration_once(tmp_path, monkeypatch):
+def test_a_resumed_run_shows_every_iteration_once(tmp_path):
     folder = write_run(tmp_path, snapshot=1000)
 
-    def stop(training):
+    def stop():
         raise Stopped
 
-    with monkeypatch.context() as patch:
-        at_iteration(patch, 35, stop)  # without a snapshot, so that 21 to 35 are lost
+    with act_at_iteration(35, stop):  # without a snapshot, so 21 to 35 are lost
         with pytest.raises(Stopped):
             trainer.solve(folder, RECIPE, tensorboard=True)
     EventFile(folder.tensorboard, 20).add(30, 9.0, 9.0, 1.0, 1)  # as if seen before the stop
@@ -72,9 +70,8 @@ def test_a_resumed_run_shows_every_iteration_once(tmp_path, monkeypatch):
 
 def test_nothing_is_written_unless_asked_for(tmp_path):
     folder = write_run(tmp_path, snapshot=1000)
-    training = Training(folder, RECIPE, 1, "cpu")
-    training.start()
-    assert training.board is None and not folder.tensorboard.exists()
+    Trainer(folder, RECIPE, 1).start()
+    assert not folder.tensorboard.exists()
 
 
 def test_without_the_package_it_says_how_to_install_it(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""What a user is told while a real run trains: how far it is, what its rate means, and what is going wrong."""
+"""The log and the progress bar of a real run: progress, the meaning of its rate, and warnings."""
 
 import logging
 import re
@@ -12,10 +12,10 @@ from tests.fixtures.tiny_run import write_run
 
 
 @pytest.fixture
-def told(tmp_path, caplog, monkeypatch):
-    """Trains a tiny run for real: all that is logged meanwhile."""
+def logged(tmp_path, caplog, monkeypatch):
+    """Train a tiny run; return all that it logs."""
     monkeypatch.setattr(divergence, "PATIENCE", 60)
-    monkeypatch.setattr(divergence, "LOOK_EVERY", 5)
+    monkeypatch.setattr(divergence, "CHECK_EVERY", 5)
     monkeypatch.setattr(divergence, "DEAD_AFTER", 40)
     caplog.set_level(logging.INFO)
 
@@ -26,36 +26,36 @@ def told(tmp_path, caplog, monkeypatch):
     return run
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_names_the_rate(told):
+def test_a_loss_of_nan_stops_the_run_and_names_the_rate(logged):
     with pytest.raises(divergence.Diverged, match=r"loss is nan at iteration \d+.* suits a loss averaged over pixels"):
-        told(100, base_lr=100)
+        logged(100, base_lr=100)
 
 
-def test_a_loss_that_explodes_is_told_once_even_if_it_falls_again(told):
-    (finding,) = re.findall(r"loss explodes: .*", told(30, base_lr=1e-3))
+def test_a_loss_that_explodes_is_reported_once_even_if_it_falls_again(logged):
+    (finding,) = re.findall(r"loss explodes: .*", logged(30, base_lr=1e-3))
     assert re.match(r"loss explodes: \d\d\.\d+ per pixel at iteration \d,.* ln\(21\) = 3\.045", finding)
     assert "suits a loss averaged over pixels" in finding
 
 
-def test_a_net_that_says_the_same_of_every_pixel_is_told_while_it_trains_and_when_it_is_scored(told):
-    text = told(60, base_lr=1e-12)
-    assert len(re.findall(r"for 40 iterations score has been of class 0 everywhere.*units that died", text)) == 1
+def test_a_net_that_predicts_one_class_is_reported_in_training_and_scoring(logged):
+    text = logged(60, base_lr=1e-12)
+    assert len(re.findall(r"for 40 iterations score has been class 0 everywhere.*units that died", text)) == 1
     assert "every pixel was predicted to be of class 0" in text
 
 
-def test_a_loss_that_stays_at_ln_of_the_classes_is_told_with_the_rate_that_suits_another_loss(told):
-    text = told(61, base_lr=1e-10, normalize=True)
+def test_a_loss_that_stays_at_ln_of_the_classes_is_reported_with_the_rate_that_suits_another_loss(logged):
+    text = logged(61, base_lr=1e-10, normalize=True)
     assert "loss is still 3.0445 per pixel after 60 iterations" in text
     assert "That rate suits a loss summed over pixels" in text
 
 
-def test_a_run_that_learns_is_told_what_its_rate_means_and_nothing_else(told):
-    text = told(60, base_lr=1e-5)
+def test_a_healthy_run_reports_the_meaning_of_its_rate_and_nothing_else(logged):
+    text = logged(60, base_lr=1e-5)
     (line,) = text.splitlines()
     assert "base_lr 1e-05 on a loss summed over pixels is about 0.0" in line
 
 
-def test_the_progress_bar_shows_losses_pace_time_left_and_the_last_score(tmp_path, monkeypatch):
+def test_the_progress_bar_shows_losses_speed_time_left_and_the_last_score(tmp_path, monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setattr("fcn_repro.system.progress.BAR_S", 0.0)
