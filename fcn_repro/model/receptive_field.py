@@ -1,158 +1,144 @@
-"""Where the cells of a net's blobs lie on its input, what they see of it, and where its crop offsets come from.
+"""Offset, stride and receptive field of every blob of a net, and how its crop offsets follow from them.
 
-Positions are pixel coordinates of cell centres: pixel 0 is the image's first, negative ones are padding.
+Positions are pixel coordinates of cell centres. Pixel 0 is the image's first; negative pixels are padding.
+
+Source   caffe 9b89154 python/caffe/coord_map.py (offsets and strides)
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Iterator, Mapping, Sequence
 
-import numpy as np
+from fcn_repro.conv_window import SLIDING, read_window
 
-from fcn_repro.engine import caffe
-from fcn_repro.model.window import slide
-
-L = caffe.layers
-SLIDING = ("Convolution", "Pooling")
+# Layers that compute each cell from that cell of every bottom alone; LRN does so across channels.
+CELLWISE = (
+    *("AbsVal", "BNLL", "BatchNorm", "Bias", "Clip", "Concat", "Dropout", "ELU", "Eltwise", "Exp", "LRN", "Log"),
+    *("PReLU", "Power", "ReLU", "Scale", "Sigmoid", "Softmax", "Split", "Swish", "TanH", "Threshold"),
+)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """How the cells of a blob lie on the image: cell i has its centre at pixel `first + i * spacing`."""
+    """How the cells of a blob lie on the image: cell i has its centre at pixel `offset + i * stride`."""
 
-    first: float
-    spacing: float
-    sees: int  # pixels to a side that a cell is computed from
+    offset: float
+    stride: float
+    receptive_field: int  # pixels to a side that a cell is computed from
 
 
-def grids(net: Any) -> dict[str, Grid]:
-    """The grid of every blob of a NetParameter on the input that it is made from, each of which is an image.
+def is_cellwise(layer: Any) -> bool:
+    """Whether each cell of the layer's tops depends on that cell of its bottoms alone."""
+    return layer.type in CELLWISE and (layer.type != "LRN" or layer.lrn_param.norm_region == 0)  # ACROSS_CHANNELS
 
-    Fully connected layers, and all that follows them, have none.
+
+def find_grids(net: Any) -> dict[str, Grid]:
+    """The grid of every blob of a NetParameter, along rows; every layer without bottoms makes images.
+
+    Fully connected layers, global pooling, and all layers above them have none.
     """
-    tops = _tops(net)
-    images = [top for layer in net.layer if not layer.bottom for top in layer.top]
-    found = {image: Grid(0, 1, 1) for image in images}
-    for layer in (layer for layer in net.layer if layer.bottom):
-        blob, below = layer.top[0], [found[bottom] for bottom in layer.bottom if bottom in found]
-        for image in images:
-            try:
-                _, spacing, first = caffe.coord_map.coord_map_from_to(tops[blob], tops[image])
-            except RuntimeError:
-                continue
-            found[blob] = Grid(_one(first), _one(spacing), _sees(layer, tops[blob], below))
-            break
-    return found
-
-
-def derivations(net: Any) -> Iterator[str]:
-    """How each upsampling kernel and each crop offset of a NetParameter follows from the grids, a paragraph each."""
-    at = grids(net)
+    grids: dict[str, Grid] = {}
     for layer in net.layer:
-        if layer.top[0] in at and layer.type in ("Deconvolution", "Crop"):
-            yield "\n".join((_upsampled if layer.type == "Deconvolution" else _cropped)(layer, at))
+        below = [grids[blob] for blob in layer.bottom if blob in grids]
+        grid = _find_grid(layer, below) if layer.bottom else Grid(0, 1, 1)
+        if grid is not None:
+            grids.update(dict.fromkeys(layer.top, grid))
+    return grids
 
 
-def padding(net: Any) -> str | None:
-    """Why the first convolution of a NetParameter pads by more than half its window; None if it does not."""
-    layer = next(layer for layer in net.layer if layer.type == "Convolution")
-    at = slide(layer, 0)
-    own = at.kernel // 2
-    if at.pad <= own or at.stride > 1:
+def explain_offsets(net: Any) -> Iterator[str]:
+    """How each upsampling kernel and each crop offset of a NetParameter follows from the grids, a paragraph each."""
+    grids = find_grids(net)
+    for layer in net.layer:
+        if layer.top[0] in grids and layer.type in ("Deconvolution", "Crop"):
+            yield "\n".join((_explain_upsampling if layer.type == "Deconvolution" else _explain_crop)(layer, grids))
+
+
+def explain_padding(net: Any) -> str | None:
+    """Why the first convolution of a NetParameter pads by more than half its kernel; None if it does not."""
+    layer = _first_convolution(net)
+    window = read_window(layer)
+    pad, usual = window.pad[0], window.kernel[0] // 2
+    if pad <= usual or window.stride[0] > 1:
         return None
     classifier = type(net)()
     classifier.CopyFrom(net)
-    next(layer for layer in classifier.layer if layer.type == "Convolution").convolution_param.pad[:] = [own]
-    least, needed = smallest(net), smallest(classifier)
-    around = needed + 2 * own - 1
+    _first_convolution(classifier).convolution_param.pad[:] = [usual]
+    smallest, usual_smallest = find_smallest_image(net), find_smallest_image(classifier)
+    around = usual_smallest + 2 * usual - 1
     return (
-        f"{layer.name}: pad {at.pad}\n"
-        f"    With the classifier's pad of {own} the least image that leaves every layer a cell has {needed} pixels\n"
-        f"    to a side, with {at.pad} it has {least}. One pixel needs {needed} + 2 x {own} - 1 = {around} around it, "
-        f"{(around + 1) // 2} on each side."
+        f"{layer.name}: pad {pad}\n"
+        f"    With the classifier's pad of {usual} the smallest image that leaves every layer a cell has\n"
+        f"    {usual_smallest} pixels to a side; with {pad} it has {smallest}. One pixel needs\n"
+        f"    {usual_smallest} + 2 x {usual} - 1 = {around} around it, {(around + 1) // 2} on each side."
     )
 
 
-def smallest(net: Any) -> int:
-    """Pixels to a side of the least image that leaves every layer on the way to the scores a cell."""
+def find_smallest_image(net: Any) -> int:
+    """Pixels to a side of the smallest image that leaves a cell to every layer below the first deconvolution."""
     length = 1
-    while not all(_cells(net, length)):
+    while not all(cells > 0 for cells in _count_cells(net, length)):
         length += 1
     return length
 
 
-def _cells(net: Any, length: int) -> Iterator[bool]:
-    """Whether each layer has a cell along an axis of `length` pixels, up to the layers that interpolate."""
+def _find_grid(layer: Any, below: Sequence[Grid]) -> Grid | None:
+    if not below or (layer.type == "Pooling" and layer.pooling_param.global_pooling):
+        return None
+    first = below[0]
+    if layer.type in SLIDING:
+        window = read_window(layer)
+        extent, stride = window.extent[0], window.stride[0]
+        centre = (extent - 1) / 2 - window.pad[0]  # of the first window, in cells of the finer blob
+        if layer.type == "Deconvolution":
+            finer, seen = first.stride / stride, math.ceil(extent / stride)
+            return Grid(first.offset - centre * finer, finer, _grow_field(first, seen))
+        return Grid(first.offset + centre * first.stride, float(first.stride * stride), _grow_field(first, extent))
+    if layer.type == "Crop":
+        offset = (*layer.crop_param.offset, 0)[0]
+        return replace(first, offset=first.offset + offset * first.stride)
+    widest = max(grid.receptive_field for grid in below)
+    return replace(first, receptive_field=widest) if is_cellwise(layer) else None
+
+
+def _grow_field(below: Grid, cells: int) -> int:
+    """The receptive field of so many neighbouring cells."""
+    return round(below.receptive_field + (cells - 1) * below.stride)
+
+
+def _first_convolution(net: Any) -> Any:
+    return next(layer for layer in net.layer if layer.type == "Convolution")
+
+
+def _count_cells(net: Any, length: int) -> Iterator[int]:
+    """Cells of each layer along an axis of `length` pixels, up to the first deconvolution."""
     cells: dict[str, int] = {}
     for layer in net.layer:
-        if layer.type == "Input":
-            cells.update(dict.fromkeys(layer.top, length))
-            continue
+        count = cells[layer.bottom[0]] if layer.bottom else length
         if layer.type == "Deconvolution":
             return
-        n = cells[layer.bottom[0]]
         if layer.type in SLIDING:
-            at = slide(layer, 0)
-            rounded = math.floor if layer.type == "Convolution" else math.ceil
-            n = rounded((n + 2 * at.pad - at.extent) / at.stride) + 1
-        yield n > 0
-        cells.update(dict.fromkeys(layer.top, n))
+            window = read_window(layer, 2, (count, count))
+            (count, _) = (window.convolved if layer.type == "Convolution" else window.pooled)((count, count))
+        yield count
+        cells.update(dict.fromkeys(layer.top, count))
 
 
-def _upsampled(layer: Any, at: Mapping[str, Grid]) -> Iterator[str]:
-    below, grid = at[layer.bottom[0]], at[layer.top[0]]
-    kernel, stride = layer.convolution_param.kernel_size[0], layer.convolution_param.stride[0]
-    centre = (kernel - 1) / 2
-    yield f"{layer.name}: kernel {kernel}, stride {stride}"
-    yield f"    {layer.bottom[0]} has a cell every {below.spacing:g} pixels, the first at pixel {below.first:g}."
-    yield f"    The centre of {kernel} cells is ({kernel} - 1) / 2 = {centre:g}; new ones are {grid.spacing:g} apart:"
-    yield f"    {below.first:g} - {centre:g} x {grid.spacing:g} = {grid.first:g} is where the first one lies."
+def _explain_upsampling(layer: Any, grids: Mapping[str, Grid]) -> Iterator[str]:
+    below, grid = grids[layer.bottom[0]], grids[layer.top[0]]
+    window = read_window(layer)
+    kernel, centre = window.kernel[0], (window.kernel[0] - 1) / 2
+    yield f"{layer.name}: kernel {kernel}, stride {window.stride[0]}"
+    yield f"    Cells of {layer.bottom[0]} lie {below.stride:g} pixels apart, the first at pixel {below.offset:g}."
+    yield f"    The centre of {kernel} cells is ({kernel} - 1) / 2 = {centre:g}; new cells lie {grid.stride:g} apart:"
+    yield f"    the first lies at pixel {below.offset:g} - {centre:g} x {grid.stride:g} = {grid.offset:g}."
 
 
-def _cropped(layer: Any, at: Mapping[str, Grid]) -> Iterator[str]:
+def _explain_crop(layer: Any, grids: Mapping[str, Grid]) -> Iterator[str]:
     name, reference = layer.bottom
-    begin, goal, spacing = at[name].first, at[reference].first, at[name].spacing
+    start, goal, stride = grids[name].offset, grids[reference].offset, grids[name].stride
     yield f"{layer.name}: offset {layer.crop_param.offset[0]}"
-    yield f"    The first cell of {name} lies at pixel {begin:g}, that of {reference} at {goal:g},"
-    yield f"    cells are {spacing:g} apart: ({goal:g} + {-begin:g}) / {spacing:g} = {(goal - begin) / spacing:g}."
-
-
-def _tops(net: Any) -> dict[str, Any]:
-    """Every blob as coord_map wants it: the net written in Python again. A Concat counts as its first bottom."""
-    tops: dict[str, Any] = {}
-    for layer in net.layer:
-        bottoms = [tops[blob] for blob in layer.bottom]
-        made = bottoms[0] if layer.type == "Concat" else getattr(L, layer.type)(*bottoms, **_geometry(layer))
-        tops.update(dict.fromkeys([blob for blob in layer.top if blob not in layer.bottom], made))
-    return tops
-
-
-def _geometry(layer: Any) -> Mapping[str, Any]:
-    """The parameters that coord_map looks at."""
-    if layer.type in ("Convolution", "Deconvolution"):
-        param = layer.convolution_param
-        names = ("kernel_size", "stride", "pad", "dilation")
-        return {name: list(getattr(param, name)) for name in names if len(getattr(param, name))}
-    if layer.type == "Pooling":
-        param = layer.pooling_param
-        return {"kernel_size": param.kernel_size, "stride": param.stride, "pad": param.pad}
-    if layer.type == "Crop":
-        return {"axis": layer.crop_param.axis, "offset": list(layer.crop_param.offset)}
-    return {}
-
-
-def _sees(layer: Any, top: Any, below: Sequence[Grid]) -> int:
-    if layer.type in SLIDING:
-        _, _, kernel, _ = caffe.coord_map.conv_params(top.fn)
-        return round(below[0].sees + (_one(kernel) - 1) * below[0].spacing)
-    if layer.type == "Deconvolution":
-        _, stride, kernel, _ = caffe.coord_map.conv_params(top.fn)
-        return round(below[0].sees + (math.ceil(_one(kernel) / _one(stride)) - 1) * below[0].spacing)
-    return below[0].sees if layer.type == "Crop" else max(grid.sees for grid in below)
-
-
-def _one(coefficient: Any) -> float:
-    """The coefficient of the first spatial axis; our nets' windows are square."""
-    return float(np.ravel(coefficient)[0])
+    yield f"    The first cell of {name} lies at pixel {start:g}, that of {reference} at {goal:g}."
+    yield f"    Cells lie {stride:g} apart: ({goal:g} + {-start:g}) / {stride:g} = {(goal - start) / stride:g}."

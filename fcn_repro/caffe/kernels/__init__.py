@@ -1,24 +1,27 @@
-"""What makes the engine fast: every optimisation, what it rests on, and one switch that turns them all off.
+"""Fast kernels for single layers. They know tensors and a ConvWindow, and nothing of layers, blobs or nets.
 
-A prototxt means what it means in Caffe. Nothing here changes that: each optimisation computes the same numbers (to
-float rounding), finds out by itself whether what it rests on holds, and lets the plain path run where it does not.
-`PLAIN=1` in the environment, or `with fast.off():`, takes the plain path everywhere; tests/caffe/fast compares the two.
+    winograd           3x3 convolutions of many channels on large maps: a fifth of the multiplications      CPU
+    im2col_gemm        gradients where the weights or the output dominate; fc7 without AVX-512              CPU
+    packed_filters     filters of a TEST net in oneDNN's order, packed once; ReLU fused                     CPU
+    pairwise_pooling   2x2 max pooling as comparisons of whole rows and columns                             CPU
+    channels_last      with PRECISION=bf16, channels-last memory layout from the image on                   CPU
+    interpolation      deconvolution with filters that do not mix channels: one filter per channel          CPU, GPU
+    pieces             updates and convolutions of large parameters piece by piece                          CPU
+    malloc             freed activation memory stays with the process; fragmentation is trimmed             glibc
 
-    border           TEST: what padding and weights alone decide is kept for a size of picture   weights stay
-    frozen_filters   TEST: filters are put into the order that multiplies fastest, once;
-                     what they make is rectified on the way                                      weights stay
-    winograd         filters of 3x3 multiply a fifth as often, where maps are large              on the CPU
-    pairs            windows of 2x2 find their maxima pair by pair                               on the CPU
-    columns          where filters or tops outweigh bottoms, matrices are multiplied             on the CPU
-    channels_last    with PRECISION=bf16 maps lie in memory as they are multiplied               on the CPU
-    interpolation    a deconvolution that mixes no channels multiplies channel by channel        off-diagonal zeros
-    pieces           updates, and convolutions of many filters, take them piece by piece        on the CPU
-    Layer.overwrite, overwrite_gradient   ReLU and Dropout change their blob where it lies       top is bottom
+Promises
+    - Results equal the plain path up to float rounding. `pieces` and the maxima of `pairwise_pooling` are bit-exact.
+    - NaN and infinities stay, except as `winograd` (spreads NaN over a tile), `packed_filters` (bf16 images) and
+      `interpolation` (no 0 * inf) document.
+    - Each kernel checks its own conditions and leaves the plain path to the caller where they do not hold.
+    - `PLAIN=1` in the environment, or `with kernels.disabled():`, takes the plain path everywhere. `malloc` has no
+      switch: it changes no result. tests/caffe/kernels compares both paths.
 
-Whether weights stay is told by stamps: SyncedMemory.stamp. Three more change no computing and have no switch: `pages`,
-by which memory that is freed stays with the process; fcn_repro/caffe/net/backward_plan.py, by which gradients that nobody
-needs are not computed; and Solver.save_memory, by which `tools.solve` lets those go that have been used.
-border is made of reach, window_plan, ring and stretch.
+The same switch controls fcn_repro/caffe/padding_cache, and Layer.forward_inplace and backward_inplace, by which ReLU
+and Dropout change their blob in place. Two savings change no result and have no switch: net/backward_plan.py skips
+gradients without a reader, and Solver.save_memory releases blobs after their last use.
+
+Start with pairwise_pooling, the shortest complete example: `is_faster` decides, a function computes.
 """
 
 from __future__ import annotations
@@ -27,20 +30,20 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_state = {"on": os.environ.get("PLAIN", "0") in ("", "0")}
+_state = {"is_enabled": os.environ.get("PLAIN", "0") in ("", "0")}
 
 
-def on() -> bool:
-    """Whether optimisations may be used."""
-    return _state["on"]
+def is_enabled() -> bool:
+    """Whether the engine may use fast kernels and the padding cache."""
+    return _state["is_enabled"]
 
 
 @contextmanager
-def off() -> Iterator[None]:
-    """Compute by the plain path for a while."""
-    before = _state["on"]
-    _state["on"] = False
+def disabled() -> Iterator[None]:
+    """Take the plain path inside the block."""
+    before = _state["is_enabled"]
+    _state["is_enabled"] = False
     try:
         yield
     finally:
-        _state["on"] = before
+        _state["is_enabled"] = before

@@ -1,19 +1,19 @@
-"""Multiply matrices for a convolution whose bottom is small beside its filters, or beside its top.
+"""Convolution by im2col and matrix products, where the weights or the output dominate the input.
 
-For gradients a library of convolutions puts all three into an order of its own. For VGG-16's fc6 it moves filters of
-411 MB and their gradient, to meet a map of 1 MB; for conv1_1 a top's gradient of 125 MB, to meet a picture of 3. The
-way of Caffe moves the bottom instead: what each place sees becomes a column (im2col), and filters, one in a row, and
-the top's gradient are multiplied where they lie. On an image of 500x500 that takes four fifths of the time.
+For gradients oneDNN reorders input, weights and output gradient. For VGG-16's fc6 it moves 411 MB of weights and their
+gradient to multiply a map of 1 MB; for conv1_1 an output gradient of 125 MB to multiply an image of 3 MB. Caffe's
+method moves only the input: im2col copies each receptive field into a column, and the weights and the output gradient
+are multiplied in place. On an image of 500x500 that takes four fifths of the time.
 
-Forward fc6 would take a quarter more so, and the library stays. But for LARGE filters of 1x1 that are kept, fc7's, it
-takes three times as long as matrices where the processor has no AVX-512.
+Forward, fc6 would take a quarter longer this way, so oneDNN stays. But without AVX-512, oneDNN takes three times as
+long as a matrix product for LARGE 1x1 filters that stay, such as fc7's.
 
-The gradient of LARGE filters is a product that need not be there at once: `Product` keeps its factors, small as they
-are, and is multiplied as it is asked for. The solver, which only wants to update, asks for some filters at a time.
+The gradient of LARGE weights is a LazyWeightGradient: it holds the small factors and multiplies on demand. A solver
+that only updates takes the gradient of some filters at a time.
 
-Holds    on the CPU; over two axes, of one group; where filters are LARGE and outweigh the columns by RATIO, or where
-         a LARGE top outweighs them by TOP_RATIO
-Shapes   columns (N, C * kernel, P): N maps of C channels, P places that a filter is put at, the top's cells
+Holds    on the CPU; over two axes; with one group; where weights are LARGE and exceed the columns RATIO times, or the
+         top is LARGE and exceeds the columns TOP_RATIO times
+Shapes   columns (N, C * kernel, P): N maps of C channels, P cells of the top
 """
 
 from __future__ import annotations
@@ -27,95 +27,95 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fcn_repro.caffe import kernels
-from fcn_repro.caffe.kernels.pieces import filters_together
-from fcn_repro.caffe.layers.vision.conv_window import Window
-from fcn_repro.caffe.precision import factors
+from fcn_repro.caffe.kernels.pieces import count_filters_per_piece
+from fcn_repro.caffe.precision import product_dtype
+from fcn_repro.conv_window import ConvWindow
 
-LARGE = 1 << 24  # numbers, 64 MB: more than caches hold
-RATIO = 4  # numbers in the filters for one in the columns
-TOP_RATIO = 2  # numbers in the top for one in the columns
+LARGE = 1 << 24  # elements, 64 MB: more than caches hold
+RATIO = 4  # elements of the weights per element of the columns
+TOP_RATIO = 2  # elements of the top per element of the columns
 
 
 @dataclass(frozen=True)
-class Product:
-    """A gradient (K, C, ...) of filters that is yet to be multiplied."""
+class LazyWeightGradient:
+    """A gradient (K, C, ...) of weights, multiplied on demand."""
 
     dy: Tensor  # (K, N * P)
     columns: Tensor  # (N * P, C * kernel)
-    like: Tensor  # of the shape and type of the gradient
+    weight: Tensor  # has the gradient's shape and type
 
-    def kept(self) -> Product:
-        """The same, whatever becomes of the maps whose memory the factors may be."""
-        return Product(self.dy.clone(), self.columns.clone(), self.like)
+    def copy(self) -> LazyWeightGradient:
+        """The same gradient, independent of the maps whose memory its factors may share."""
+        return LazyWeightGradient(self.dy.clone(), self.columns.clone(), self.weight)
 
     def whole(self) -> Tensor:
-        """All of it."""
-        return self._of(slice(None))
+        """The whole gradient."""
+        return self._multiply(slice(None))
 
     def parts(self) -> Iterator[tuple[slice, Tensor]]:
-        """That of some filters after the other, and which they are."""
-        count = filters_together(self.like)
-        for first in range(0, len(self.like), count):
-            some = slice(first, first + count)
-            yield some, self._of(some)
+        """The gradient of some filters after the other, each with the slice of these filters."""
+        count = count_filters_per_piece(self.weight)
+        for first in range(0, len(self.weight), count):
+            filters = slice(first, first + count)
+            yield filters, self._multiply(filters)
 
-    def _of(self, some: slice) -> Tensor:
-        found = self.dy[some] @ self.columns
-        return found.to(self.like.dtype).view(-1, *self.like.shape[1:])
-
-
-Gradients = tuple[Tensor | None, Tensor | Product | None, Tensor | None]  # of a bottom, of filters, of a bias
+    def _multiply(self, filters: slice) -> Tensor:
+        product = self.dy[filters] @ self.columns
+        return product.to(self.weight.dtype).view(-1, *self.weight.shape[1:])
 
 
-def pay(x: Tensor, dy: Tensor, weight: Tensor, group: int) -> bool:
-    """Whether gradients are better made so: x is a bottom (N, C, H, W), dy its top's gradient, weight (K, C, ...)."""
-    if not kernels.on() or group != 1 or x.dim() != 4 or x.is_cuda:
+Gradients = tuple[Tensor | None, Tensor | LazyWeightGradient | None, Tensor | None]  # of bottom, weights, bias
+
+
+def is_faster_backward(x: Tensor, dy: Tensor, weight: Tensor, group: int) -> bool:
+    """Whether `compute_gradients` is faster for a bottom (N, C, H, W), its top's gradient and weights (K, C, ...)."""
+    if not kernels.is_enabled() or group != 1 or x.dim() != 4 or x.is_cuda:
         return False
-    filters, seen, places = len(weight), weight[0].numel(), dy.numel() // len(weight)
-    by_filters = weight.numel() >= LARGE and filters >= RATIO * places
-    return by_filters or (dy.numel() >= LARGE and filters >= TOP_RATIO * seen)
+    filters, taps, places = len(weight), weight[0].numel(), dy.numel() // len(weight)
+    has_large_weights = weight.numel() >= LARGE and filters >= RATIO * places
+    return has_large_weights or (dy.numel() >= LARGE and filters >= TOP_RATIO * taps)
 
 
-def pay_forward(weight: Tensor, window: Window, group: int) -> bool:
-    """Whether a top is better made so by filters (K, C, ...) that stay."""
-    is_plain = (weight.device.type, weight.dtype) == ("cpu", torch.float32) and _has_no_avx512()
-    return is_plain and group == 1 and _is_pointwise(window) and weight.numel() >= LARGE
+def is_faster_forward(weight: Tensor, window: ConvWindow, group: int) -> bool:
+    """Whether `compute_top` is faster for weights (K, C, ...) that stay."""
+    is_f32_on_cpu = (weight.device.type, weight.dtype) == ("cpu", torch.float32)
+    return is_f32_on_cpu and _has_no_avx512() and group == 1 and _is_pointwise(window) and weight.numel() >= LARGE
 
 
-def top(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The top (N, K, H, W) of a bottom (N, C, H, W) and filters (K, C, 1, 1)."""
+def compute_top(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The top (N, K, H, W) of a bottom (N, C, H, W) and weights (K, C, 1, 1)."""
     y = weight.flatten(1) @ x.flatten(2)
     return (y if bias is None else y.add_(bias[:, None])).view(len(x), len(weight), *x.shape[2:])
 
 
-def gradients(x: Tensor, dy: Tensor, weight: Tensor, window: Window, wanted: Sequence[bool]) -> Gradients:
-    """Of the bottom, the filters and the bias, those that are wanted; `dy` is the top's. A large one is a Product."""
-    dx, d_weight, d_bias = wanted
-    kind = factors(weight)
-    flat = dy.to(kind).flatten(2)
-    of_bottom = of_filters = None
-    if dx:
+def compute_gradients(x: Tensor, dy: Tensor, weight: Tensor, window: ConvWindow, wanted: Sequence[bool]) -> Gradients:
+    """The gradients of bottom, weights and bias that are wanted; `dy` is the top's. LARGE weights get a lazy one."""
+    kind = product_dtype(weight)
+    flat_dy = dy.to(kind).flatten(2)
+    dx: Tensor | None = None
+    d_weight: Tensor | LazyWeightGradient | None = None
+    if wanted[0]:
         matrix = weight.to(kind).flatten(1)
-        of_bottom = _added(torch.stack([matrix.t() @ each for each in flat]).to(x.dtype), x, window)
-    if d_weight:
-        seen = _columns(x, window).to(kind).transpose(1, 2).flatten(0, 1)
-        product = Product(flat.transpose(0, 1).flatten(1), seen, weight)
-        of_filters = product.kept() if weight.numel() >= LARGE else product.whole()
-    return of_bottom, of_filters, dy.sum((0, 2, 3)) if d_bias else None
+        dx = _col2im(torch.stack([matrix.t() @ each for each in flat_dy]).to(x.dtype), x, window)
+    if wanted[1]:
+        columns = _im2col(x, window).to(kind).transpose(1, 2).flatten(0, 1)
+        lazy = LazyWeightGradient(flat_dy.transpose(0, 1).flatten(1), columns, weight)
+        d_weight = lazy.copy() if weight.numel() >= LARGE else lazy.whole()
+    return dx, d_weight, dy.sum((0, 2, 3)) if wanted[2] else None
 
 
-def _columns(x: Tensor, window: Window) -> Tensor:
-    return x.flatten(2) if _is_pointwise(window) else F.unfold(x, **_as_torch_says(window))
+def _im2col(x: Tensor, window: ConvWindow) -> Tensor:
+    return x.flatten(2) if _is_pointwise(window) else F.unfold(x, **_as_torch_options(window))
 
 
-def _added(columns: Tensor, x: Tensor, window: Window) -> Tensor:
+def _col2im(columns: Tensor, x: Tensor, window: ConvWindow) -> Tensor:
     if _is_pointwise(window):
         return columns.view(x.shape)
-    return F.fold(columns, x.shape[2:], **_as_torch_says(window))
+    return F.fold(columns, x.shape[2:], **_as_torch_options(window))
 
 
-def _is_pointwise(window: Window) -> bool:
-    return set(window.kernel + window.stride) == {1} and set(window.pad) == {0}
+def _is_pointwise(window: ConvWindow) -> bool:
+    return {*window.kernel, *window.stride} == {1} and not any(window.pad)
 
 
 @cache
@@ -123,10 +123,5 @@ def _has_no_avx512() -> bool:
     return torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
 
 
-def _as_torch_says(window: Window) -> dict[str, tuple[int, ...]]:
-    return {
-        "kernel_size": window.kernel,
-        "dilation": window.dilation,
-        "padding": window.pad,
-        "stride": window.stride,
-    }
+def _as_torch_options(window: ConvWindow) -> dict[str, tuple[int, ...]]:
+    return dict(kernel_size=window.kernel, dilation=window.dilation, padding=window.pad, stride=window.stride)

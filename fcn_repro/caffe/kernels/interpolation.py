@@ -1,10 +1,10 @@
-"""Upsample class by class where a deconvolution does not mix classes.
+"""Deconvolution channel by channel, where the filters do not mix channels.
 
-FCN interpolates scores by a Deconvolution of group 1 whose filters (C, C, k, k) are zero off the diagonal: Caffe
-multiplies by all of them. Where they are, one filter per channel gives the same sums with C times less arithmetic.
+FCN interpolates scores with a Deconvolution of group 1 whose filters (C, C, k, k) are zero off the diagonal. Caffe
+multiplies all of them. One filter per channel gives the same sums with C times less arithmetic.
 
-Holds    as long as the off-diagonal filters are zero; looked at again whenever the filters may have changed
-Differs  an infinite score stays in its channel, where Caffe's 0 * inf puts NaN into all of them
+Holds    while all off-diagonal filters are zero; checked again whenever the filters may have changed
+Differs  an infinite score stays in its channel; in Caffe 0 * inf makes NaN of it in all channels
 """
 
 from __future__ import annotations
@@ -13,30 +13,31 @@ import torch
 from torch import Tensor
 
 from fcn_repro.caffe import kernels
-from fcn_repro.caffe.blob import Blob
 
 
-class Diagonal:
-    """The diagonal of a square bank of filters, found when asked for and kept while the blob stays as it is."""
+class ChannelDiagonal:
+    """The diagonal of a square bank of filters, kept until the filters change."""
 
     def __init__(self) -> None:
-        self._stamp: tuple[int, ...] | None = None
-        self._found: Tensor | None = None
+        self._version: tuple[int, ...] | None = None
+        self._diagonal: Tensor | None = None
 
-    def of(self, blob: Blob) -> Tensor | None:
-        """Filters (C, 1, ...) of a blob (C, C, ...), or None where another one is not zero."""
-        if not kernels.on() or len(blob.dims) < 3 or blob.dims[0] != blob.dims[1]:
+    def find(self, weight: Tensor, version: tuple[int, ...] | None) -> Tensor | None:
+        """The filters (C, 1, ...) of a bank (C, C, ...), or None where an off-diagonal filter is not zero.
+
+        Equal versions mean equal weights; a version of None means that they may change unseen.
+        """
+        if not kernels.is_enabled() or weight.dim() < 3 or weight.shape[0] != weight.shape[1]:
             return None
-        weight = blob.tensor
-        if blob.stamp is None or blob.stamp != self._stamp:
-            self._found = _diagonal(weight)
-            self._stamp = blob.stamp
-        return self._found
+        if version is None or version != self._version:
+            self._diagonal = _extract_diagonal(weight)
+            self._version = version
+        return self._diagonal
 
 
-def _diagonal(weight: Tensor) -> Tensor | None:
-    own = torch.arange(len(weight), device=weight.device)
-    diagonal = weight[own, own]
+def _extract_diagonal(weight: Tensor) -> Tensor | None:
+    channels = torch.arange(len(weight), device=weight.device)
+    diagonal = weight[channels, channels]
     if int(weight.count_nonzero()) != int(diagonal.count_nonzero()):
         return None
     return diagonal.unsqueeze(1).contiguous()

@@ -1,12 +1,12 @@
-"""Keep the memory of activations between passes, but not what passes of other sizes leave between them.
+"""glibc's heap: keep freed activation memory between passes, and trim the fragmentation of changing image sizes.
 
-An activation of FCN is up to 125 MB. glibc gives such a block back to the kernel when it is freed and fetches zeroed
-pages for the next one; faulting these in costs more than half of a plain forward pass.
+An activation of FCN takes up to 125 MB. By default glibc returns such a block to the kernel when it is freed, and
+fetches zeroed pages for the next one. These page faults cost more than half of a plain forward pass.
 
-Where pictures have many sizes, what one frees does not fit what the next asks for, and the holes add up: 16 tiles of
-nine sizes came to 5.0 GB, of which 2.1 GB were used. So holes are given back after a pass that leaves many more than a
-pass needs, and before a layer that would take the process over what it may have. What a pass needs is what it leaves
-when it began without holes: if that were given back, too, the next pass would fault it in again, a tenth of its time.
+With many image sizes, freed blocks do not fit the next request, and fragmentation grows: 16 tiles of nine sizes held
+5.0 GB, of which they used 2.1 GB. So free memory returns to the kernel after a pass that leaves much more than a pass
+needs, and before a layer that would exceed this process's limit. A pass needs what it leaves free if it began right
+after a trim; to trim that too would cost the next pass a tenth of its time in page faults.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from fcn_repro.caffe import mode
 from fcn_repro.system import memory
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
-LEAST_FREE = 1 << 29  # bytes: holes of less, beside those that a pass needs, are kept
-LEAST_NEEDED = 1 << 25  # bytes: for less nobody looks whether they are there
+MIN_FRAGMENTATION = 1 << 29  # bytes: less, beyond what a pass needs, is kept
+MIN_NEEDED = 1 << 25  # bytes: smaller requests are not checked
 
 
 @dataclass
 class _Passes:
-    """What passes leave: bytes that are held and not used. Some of it are libraries, not holes."""
+    """Bytes that are resident and free after a pass; part of them is code of libraries, not heap."""
 
-    left: float = 0.0  # by the last one that began without holes
-    begins_without: bool = False  # the next one
+    left_free: float = 0.0  # by the last pass that began right after a trim
+    begins_trimmed: bool = False  # the next pass
 
 
 _passes = _Passes()
@@ -44,38 +44,38 @@ class _Heap(ctypes.Structure):
     ]
 
 
-def keep_pages() -> None:
-    """Tell glibc, for this process, to serve large blocks from its heap and to keep what is freed; no-op elsewhere."""
+def keep_freed_memory() -> None:
+    """Make glibc serve large blocks of this process from its heap and keep freed ones; no-op elsewhere."""
     mallopt = getattr(_libc(), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_MAX, 0)
         mallopt(_M_TRIM_THRESHOLD, -1)
 
 
-def give_back_holes() -> None:
-    """After a pass: give what is held and free back to the kernel if it is much more than passes need.
+def trim_fragmentation() -> None:
+    """After a pass: return free memory to the kernel if it exceeds what a pass needs.
 
-    That is more by LEAST_FREE, and by half of what is used. No-op where there is no glibc of 2.33 or later.
+    It must exceed that by MIN_FRAGMENTATION and by half of the used memory. No-op without glibc 2.33 or later.
     """
     mallinfo2 = getattr(_libc(), "mallinfo2", None)
     if mallinfo2 is None:
         return
     mallinfo2.restype = _Heap
     heap = mallinfo2()
-    left = min(heap.free, memory.resident_bytes() - heap.used)
-    if _passes.begins_without:
-        _passes.left, _passes.begins_without = left, False
-    if left > _passes.left + max(LEAST_FREE, heap.used // 2):
+    left_free = min(heap.free, memory.resident_bytes() - heap.used)
+    if _passes.begins_trimmed:
+        _passes.left_free, _passes.begins_trimmed = left_free, False
+    if left_free > _passes.left_free + max(MIN_FRAGMENTATION, heap.used // 2):
         _trim()
 
 
-def make_room(needed: int) -> bool:
-    """Give all that is free back to the kernel if `needed` bytes on the CPU could be more than this process may have.
+def ensure_available(needed: int) -> bool:
+    """Return free memory to the kernel if `needed` more bytes could exceed this process's limit.
 
-    They may fit into holes, but then the kernel only has to find them again. Returns whether they are less now; nothing
-    is looked at, or given, where memory is a GPU's or what is needed is little.
+    Free blocks might serve the request, but then the trim costs no more than page faults. Returns whether `needed` fits
+    now. On a GPU, or for less than MIN_NEEDED, returns True at once.
     """
-    if needed < LEAST_NEEDED or mode.device().type != "cpu" or _fits(needed):
+    if needed < MIN_NEEDED or mode.device().type != "cpu" or _fits(needed):
         return True
     _trim()
     return _fits(needed)
@@ -89,7 +89,7 @@ def _trim() -> None:
     trim = getattr(_libc(), "malloc_trim", None)
     if trim is not None:
         trim(0)
-        _passes.begins_without = True
+        _passes.begins_trimmed = True
 
 
 @cache

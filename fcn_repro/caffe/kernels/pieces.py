@@ -1,11 +1,11 @@
-"""Walk over a parameter piece by piece: updates find its numbers in the cache, convolutions put few in order at once.
+"""Large parameters in pieces: updates stay in the cache, convolutions reorder few filters at a time.
 
-VGG-16's 134 million parameters, their gradients and their history are 1.6 GB. An update is five element-by-element
-passes over them; done one whole tensor after another, every pass fetches all of it from memory again. And a library of
-convolutions copies filters into an order of its own: of fc6 that is 411 MB beside those that are there.
+VGG-16's 134 million parameters, their gradients and their history take 1.6 GB. An update makes five elementwise passes
+over them; tensor by tensor, each pass reads all of it from memory. And oneDNN copies filters into its own order, 411 MB
+more for fc6.
 
-Holds    on the CPU: an update of any solver type treats every element on its own, and so does a convolution each
-         filter; the numbers are the same to the bit.
+Holds    on the CPU. All solver types update each element independently, and a convolution computes each filter
+         independently, so the results are bit-identical.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ from torch import Tensor
 
 from fcn_repro.caffe import kernels
 
-PIECE = 1 << 16  # elements: 256 kB of each of the tensors
+PIECE = 1 << 16  # elements: 256 kB of each tensor
 FILTERS = 1 << 24  # elements: 64 MB of filters
-TOGETHER = 64  # filters, of which a library multiplies several at a time
+FILTER_MULTIPLE = 64  # libraries compute several filters at a time
 
 
-def in_pieces(tensors: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
-    """Tensors of one shape, cut alike into views of at most PIECE elements; whole where they are small or on a GPU."""
+def split_elements(tensors: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
+    """Tensors of one shape as views of at most PIECE elements each; whole where they are small or on a GPU."""
     first = tensors[0]
-    if not kernels.on() or first.is_cuda or first.numel() <= PIECE or not all(t.is_contiguous() for t in tensors):
+    is_small = first.is_cuda or first.numel() <= PIECE
+    if is_small or not kernels.is_enabled() or not all(tensor.is_contiguous() for tensor in tensors):
         yield tensors
         return
-    yield from zip(*(t.view(-1).split(PIECE) for t in tensors), strict=True)
+    yield from zip(*(tensor.view(-1).split(PIECE) for tensor in tensors), strict=True)
 
 
-def filters_together(weight: Tensor) -> int:
-    """How many filters of (K, C, ...) to take at once."""
-    return max(FILTERS // weight[0].numel() // TOGETHER * TOGETHER, TOGETHER)
+def count_filters_per_piece(weight: Tensor) -> int:
+    """How many filters of (K, C, ...) make a piece."""
+    return max(FILTERS // weight[0].numel() // FILTER_MULTIPLE * FILTER_MULTIPLE, FILTER_MULTIPLE)
 
 
-def of_filters(weight: Tensor, bias: Tensor | None, group: int = 1) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Filters (K, C, ...) and their biases (K) as views of some; whole where they are few, in groups or on a GPU."""
-    if not kernels.on() or weight.is_cuda or weight.numel() <= FILTERS or group > 1:
+def split_filters(weight: Tensor, bias: Tensor | None, group: int = 1) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Filters (K, C, ...) and biases (K) as views; whole where they are few, in groups or on a GPU."""
+    if not kernels.is_enabled() or weight.is_cuda or weight.numel() <= FILTERS or group > 1:
         yield weight, bias
         return
-    count = filters_together(weight)
+    count = count_filters_per_piece(weight)
     yield from zip(weight.split(count), repeat(None) if bias is None else bias.split(count), strict=False)

@@ -1,234 +1,185 @@
-"""Stretches of a net: convolutions and poolings in a row, each reading what the one before it made."""
+"""Run a row of steps as one: compute the part that depends on the image, inside rings kept from an earlier image."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from fcn_repro.caffe.blob import Blob
-from fcn_repro.caffe.kernels import pairwise_pooling, winograd
-from fcn_repro.caffe.kernels.packed_filters import FrozenFilters
-from fcn_repro.caffe.layers.activation.relu import ReLU
-from fcn_repro.caffe.layers.base import Layer
-from fcn_repro.caffe.layers.common.dropout import Dropout
-from fcn_repro.caffe.layers.utility.split import Split
-from fcn_repro.caffe.layers.vision.convolution import Convolution
-from fcn_repro.caffe.layers.vision.pooling import Pooling
-from fcn_repro.caffe.padding_cache.receptive_extent import Slide
-from fcn_repro.caffe.precision import FEW_CHANNELS, factors, has_amx, precision
-from fcn_repro.caffe.proto import caffe_pb2
-from fcn_repro.caffe.synced_memory import Shape
+from fcn_repro.caffe import kernels
+from fcn_repro.caffe.kernels.channels_last import memory_format_of
+from fcn_repro.caffe.kernels.malloc import ensure_available
+from fcn_repro.caffe.padding_cache.receptive_extent import whole_region
+from fcn_repro.caffe.padding_cache.segment_plan import SegmentPlan, plan_segment
+from fcn_repro.caffe.padding_cache.segment_steps import FrozenStep, PlacedLayer, Step, collect_steps, fastest_layout
+from fcn_repro.caffe.synced_memory import Shape, SyncedMemory
+from fcn_repro.system.memory import VALUE_BYTES
 
-# Multiplications, for each number of a top, that take no longer than to copy it: without AMX, and with it. With it
-# oneDNN takes three quarters of the time where it pads by itself; but maps that are WIDE then take twice the time.
-MOST_ADDED = {False: 100, True: 600}
-WIDE = 200
-
-Placed = tuple[Layer, Sequence[Blob], Sequence[Blob]]  # a layer with its bottoms and tops
+SIZES = 32  # image sizes to keep; some 15 MB each, for VGG-16 at 500x500
+SIMILAR = 4  # the largest magnitude of the ring's image may exceed that of another image this many times
 
 
-class Frozen(Protocol):
-    """A step as it is now, on any bottom."""
+class CachedSegment:
+    """Layers of a net, from the index `first` on, that run as one."""
 
-    @property
-    def kind(self) -> torch.dtype | None:
-        """The type of numbers that a bottom is computed with; None for whatever it is of."""
+    def __init__(self, layers: Sequence[PlacedLayer], first: int, steps: list[Step]) -> None:
+        self.first = first
+        self._layers, self._steps = layers, steps
+        self._plans: OrderedDict[Shape, SegmentPlan | None] = OrderedDict()
+        self._versions: list[tuple[int, ...] | None] = []
+        self._frozen: list[FrozenStep] = []  # the first steps, up to the last that a plan needed
+        self._has_memory = True  # for copies of the filters
+        self._partial: PartialPass | None = None
+        self._was_read = False
 
-    def __call__(self, x: Tensor, pad: Sequence[int] | None, largest: float) -> Tensor:
-        """The top of a bottom with the layer's own padding, or another; no number of the bottom exceeds `largest`."""
-
-    def largest(self, x: float) -> float:
-        """What no number of the top exceeds then."""
-
-
-@dataclass
-class Step:
-    """A layer that slides a window, and those after it that change its top in place."""
-
-    layer: Layer
-    bottom: Blob
-    top: Blob
-    last: int  # index of the last of these layers
-    rectified: bool = False
-    split: Placed | None = None  # where others than the next step read the top too
-
-    @property
-    def slides(self) -> list[Slide]:
-        """The window over rows, and over columns."""
-        raise NotImplementedError
-
-    @property
-    def beyond(self) -> float:
-        """What the window meets beyond the map."""
-        raise NotImplementedError
-
-    @property
-    def filters(self) -> int:
-        """Numbers in the filters: multiplications per cell of the top."""
-        return self.layer.blobs[0].count if self.layer.blobs else 0
-
-    def grows(self, margin: tuple[int, int], size: tuple[int, int]) -> bool:
-        """Whether padding that makes a top of (H, W) larger by (rows, columns) on each side is better than copying it.
-
-        The top is to be put into a map that is so much larger.
-        """
-        return False
-
-    def fits(self, shape: Shape) -> bool:
-        """Whether windows over a part of a bottom of that shape give what they give over the whole."""
-        return True
-
-    def layout(self, x: Tensor, size: Sequence[int], onward: torch.memory_format) -> torch.memory_format:
-        """In which order of its axes a bottom like `x`, of (H, W) with its padding, is computed with fastest.
-
-        `onward` is that of the next step's bottom, into which the top is put.
-        """
-        return fastest(x)
-
-    def frozen(self, size: Sequence[int]) -> Frozen:
-        """What it computes by the weights of now, on bottoms that are most likely of (H, W), with their padding."""
-        raise NotImplementedError
-
-
-class Filtering(Step):
-    """A convolution."""
-
-    layer: Convolution
-
-    @property
-    def slides(self) -> list[Slide]:
-        """See Step."""
-        window = self.layer.window
-        return [Slide(*axis) for axis in zip(window.extent, window.stride, window.pad, strict=True)]
-
-    @property
-    def beyond(self) -> float:
-        """Zeros."""
-        return 0.0
-
-    def grows(self, margin: tuple[int, int], size: tuple[int, int]) -> bool:
-        """See Step. Padding beyond the window brings nothing but bias, and NNPACK has none of it."""
-        weight, window = self.layer.blobs[0].tensor, self.layer.window
-        is_within = all(cells < extent for cells, extent in zip(margin, window.extent, strict=True))
-        if not is_within or set(window.stride) != {1}:
-            return False
-        (height, width), (rows, columns) = size, margin
-        more = (height + 2 * rows) * (width + 2 * columns) / (height * width) - 1
-        is_on_amx = factors(weight) == torch.bfloat16 and has_amx()
-        return more * weight[0].numel() <= MOST_ADDED[is_on_amx] and not (is_on_amx and width >= WIDE)
-
-    def layout(self, x: Tensor, size: Sequence[int], onward: torch.memory_format) -> torch.memory_format:
-        """See Step."""
-        layer = self.layer
-        weight, is_f32 = layer.blobs[0].tensor, precision() != "bf16"  # see FrozenFilters
-        if is_f32 and winograd.pays(size, (0, 0), weight, layer.window, layer.group):
-            return torch.contiguous_format
-        return onward if weight.shape[1] < FEW_CHANNELS else super().layout(x, size, onward)
-
-    def frozen(self, size: Sequence[int]) -> Frozen:
-        """See Step."""
-        layer = self.layer
-        weight, *bias = (blob.tensor for blob in layer.blobs)
-        return FrozenFilters(weight, bias[0] if bias else None, layer.window, layer.group, size, self.rectified)
-
-
-class FrozenMaxima:
-    """The maxima of windows, optionally rectified. They have no weights that could change."""
-
-    kind = None
-
-    def __init__(self, layer: Pooling, rectify: bool) -> None:
-        self._layer, self._rectify = layer, rectify
-
-    def largest(self, x: float) -> float:
-        """One of them."""
-        return x
-
-    def __call__(self, x: Tensor, pad: Sequence[int] | None, largest: float) -> Tensor:
-        """See Frozen; the only other padding is none."""
-        kernel, stride = self._layer.kernel, self._layer.stride
-        if pad is None:
-            y = self._layer.compute(x)[0]
-        elif pairwise_pooling.pay(x, kernel, stride, (0, 0)):
-            y = pairwise_pooling.largest(x)
+    def forward(self, end: int) -> int | None:
+        """Run layers up to the index `end` at most. Returns the index of the last one run; None if it ran none."""
+        self._partial = None
+        if not kernels.is_enabled() or self._was_read or not self._have_weights_stayed():
+            return None
+        if any(step.top.memory.has_views for step in self._steps):
+            return None
+        plan = self._find_plan(self._steps[0].bottom.dims)
+        if plan is None or self._last(plan) > end:
+            return None
+        plan.images += 1
+        if plan.images == 1:
+            return None
+        largest = _find_largest(self._steps[0].bottom.tensor)
+        if not plan.rings or not plan.largest <= SIMILAR * largest:
+            self._run_whole(plan, largest)
+        elif self._freeze(plan):
+            self._run_parts(plan, largest)
         else:
-            y = torch.max_pool2d(x, kernel, stride)
-        return y.clamp_(min=0) if self._rectify else y
+            return None
+        return self._last(plan)
+
+    def complete(self) -> None:
+        """Make the partial maps of the last pass whole, and give the layers the state that a backward pass needs."""
+        if self._partial is not None:
+            self._partial.complete()
+
+    def _note_read(self) -> None:
+        self._was_read = True
+
+    def _have_weights_stayed(self) -> bool:
+        """Whether the weights are certain to be those of the last pass; if not, forget everything made of them."""
+        versions = [blob.version for step in self._steps for blob in step.layer.blobs]
+        if versions != self._versions or None in versions:
+            self._versions, self._frozen, self._has_memory = versions, [], True
+            self._plans.clear()
+        return None not in versions
+
+    def _freeze(self, plan: SegmentPlan) -> bool:
+        """Copy the filters that the plan needs and that are not copied yet; False if memory is short."""
+        missing = self._steps[len(self._frozen) : len(plan.parts)]
+        if missing and self._has_memory:
+            self._has_memory = ensure_available(_count_copied_bytes(missing))
+            if self._has_memory:
+                sizes = [part.bottom.size for part in plan.parts[len(self._frozen) :]]
+                self._frozen += [step.freeze(size) for step, size in zip(missing, sizes, strict=True)]
+        return len(self._frozen) >= len(plan.parts)
+
+    def _find_plan(self, shape: Shape) -> SegmentPlan | None:
+        if shape not in self._plans:
+            self._plans[shape] = plan_segment(self._steps, shape)
+            if len(self._plans) > SIZES:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(shape)
+        return self._plans[shape]
+
+    def _last(self, plan: SegmentPlan) -> int:
+        return self._steps[len(plan.parts) - 1].last
+
+    def _run_whole(self, plan: SegmentPlan, largest: float) -> None:
+        """Run layer by layer, and keep the rings of this size."""
+        for layer, bottom, top in self._layers[self.first : self._last(plan) + 1]:
+            layer.reshape(bottom, top)
+            layer.forward(bottom, top)
+        rings = []
+        for step, part in zip(self._steps, plan.parts, strict=False):
+            top_ring = part.top.cut(step.top.tensor, 0.0) if self._is_shared(step, plan) else []
+            rings.append((part.bottom.cut(step.bottom.tensor, step.padding_value), top_ring))
+        plan.rings, plan.largest = rings, largest
+
+    def _run_parts(self, plan: SegmentPlan, largest: float) -> None:
+        for layer, bottom, top in self._layers[self.first : self._last(plan) + 1]:
+            layer.reshape(bottom, top)
+        steps = self._steps[: len(plan.parts)]
+        ensure_available(max(step.layer.workspace_bytes([step.bottom], [step.top]) for step in steps))
+        image = self._steps[0].bottom.tensor
+        self._partial = partial = PartialPass(image.clone(), self._frozen, self._note_read)
+        x, region = image, whole_region(image.shape[2:])
+        todo = zip(steps, plan.parts, plan.rings, self._frozen, self._choose_layouts(plan, image), strict=False)
+        for step, part, (bottom_ring, top_ring), frozen, layout in todo:
+            step.top.release()
+            padded = part.bottom.fill(x, region, bottom_ring, frozen.kind or x.dtype, layout)
+            x, region = frozen(padded, part.margin, largest), part.computed
+            largest = frozen.bound(largest)
+            if self._is_shared(step, plan):
+                step.top.store(part.top.fill(x, region, top_ring, image.dtype, memory_format_of(x)))
+                partial.memories.append(None)
+            else:
+                partial.memories.append(step.top.memory)
+                step.top.set_lazy(partial.complete)
+            if step.split is not None:
+                layer, bottom, top = step.split
+                layer.forward(bottom, top)
+
+    def _choose_layouts(self, plan: SegmentPlan, image: Tensor) -> list[torch.memory_format]:
+        """The memory layout of every step's bottom."""
+        layouts = [fastest_layout(image)]
+        for step, part in reversed(list(zip(self._steps, plan.parts, strict=False))):
+            layouts.insert(0, step.choose_layout(image, part.bottom.size, layouts[0]))
+        return layouts[:-1]
+
+    def _is_shared(self, step: Step, plan: SegmentPlan) -> bool:
+        """Whether a layer outside the plan reads the step's top."""
+        return step.split is not None or step.last == self._last(plan)
 
 
-class Pooled(Step):
-    """A maximum pooling."""
+class PartialPass:
+    """A pass that computed parts of maps, with copies of all that it takes to compute the whole maps."""
 
-    layer: Pooling
+    def __init__(self, image: Tensor, frozen: list[FrozenStep], on_read: Callable[[], None]) -> None:
+        self._image, self._frozen, self._on_read = image, frozen, on_read
+        self.memories: list[SyncedMemory | None] = []  # of the steps' tops; None where the top is whole already
+        self._is_complete = False
 
-    @property
-    def slides(self) -> list[Slide]:
-        """See Step."""
-        return [Slide(*axis) for axis in zip(self.layer.kernel, self.layer.stride, self.layer.pad, strict=True)]
-
-    @property
-    def beyond(self) -> float:
-        """What is less than everything."""
-        return -math.inf
-
-    def fits(self, shape: Shape) -> bool:
-        """Not where a window lies beyond the map."""
-        bottom = torch.empty(shape, device="meta")
-        return not self.layer._is_overhung(bottom, self.layer.top_shapes(shape)[0][2:])
-
-    def layout(self, x: Tensor, size: Sequence[int], onward: torch.memory_format) -> torch.memory_format:
-        """See Step."""
-        is_paired = pairwise_pooling.pay(x, self.layer.kernel, self.layer.stride, (0, 0))
-        return onward if is_paired else super().layout(x, size, onward)
-
-    def frozen(self, size: Sequence[int]) -> Frozen:
-        """See Step."""
-        return FrozenMaxima(self.layer, self.rectified)
+    def complete(self) -> None:
+        """Compute every top, and write those that are still lazy; at most once."""
+        if self._is_complete:
+            return
+        self._on_read()
+        x, largest = self._image, _find_largest(self._image)
+        for frozen, memory in zip(self._frozen, self.memories, strict=False):
+            x, largest = frozen(x, None, largest), frozen.bound(largest)
+            if memory is not None and memory.is_lazy_by(self.complete):
+                memory.write(x.to(self._image.dtype))
+        self._is_complete = True
 
 
-def fastest(x: Tensor) -> torch.memory_format:
-    """The order of axes in which most libraries compute fastest where `x` lies."""
-    return torch.contiguous_format if x.is_cuda else torch.channels_last  # GPUs: unless they have tensor cores
+def find_segments(layers: Sequence[PlacedLayer], loss_weights: Sequence[Sequence[float]]) -> dict[int, CachedSegment]:
+    """All segments of a net with more than one step, by their first layer index."""
+    segments: dict[int, CachedSegment] = {}
+    index = 0
+    while index < len(layers):
+        steps = collect_steps(layers, loss_weights, index)
+        if len(steps) > 1:
+            segments[index] = CachedSegment(layers, index, steps)
+        index = steps[-1].last + 1 if steps else index + 1
+    return segments
 
 
-def follow(placed: Sequence[Placed], loss_weights: Sequence[Sequence[float]], first: int) -> list[Step]:
-    """The steps that begin with the convolution at index `first`; none if there is another layer."""
-    steps: list[Step] = []
-    readable: list[Blob] = list(placed[first][1][:1])
-    for index, (layer, bottom, top) in enumerate(placed[first:], start=first):
-        if len(bottom) != 1 or not any(bottom[0] is blob for blob in readable) or any(loss_weights[index]):
-            break
-        made = _step(layer, bottom[0], top, index)
-        if made is not None and (steps or isinstance(made, Filtering)):
-            steps.append(made)
-            readable = [top[0]]
-        elif not steps or steps[-1].split is not None:
-            break
-        elif type(layer) is Split:
-            steps[-1].split = (layer, bottom, top)
-            readable = list(top)
-        elif not _adjusts(steps[-1], layer):
-            break
-        steps[-1].last = index
-    return steps
+def _find_largest(image: Tensor) -> float:
+    """The largest magnitude, or NaN if there is a NaN; infinite on a GPU, to avoid a wait."""
+    return math.inf if image.is_cuda else max(map(float, torch.stack(torch.aminmax(image)).abs()))
 
 
-def _step(layer: Layer, bottom: Blob, top: Sequence[Blob], index: int) -> Step | None:
-    if isinstance(layer, Convolution) and layer.axis == 1 and len(layer.window.kernel) == 2:
-        return Filtering(layer, bottom, top[0], index)
-    if isinstance(layer, Pooling) and len(top) == 1 and layer.method == caffe_pb2.PoolingParameter.MAX:
-        return None if layer.param.pooling_param.global_pooling else Pooled(layer, bottom, top[0], index)
-    return None
-
-
-def _adjusts(step: Step, layer: Layer) -> bool:
-    """Note what a layer does in place to the top of the step before it; False where it cannot be part of a step."""
-    if type(layer) is ReLU and layer.is_in_place and not layer.param.relu_param.negative_slope:
-        step.rectified = True
-        return True
-    return type(layer) is Dropout and layer.is_in_place and layer.phase == caffe_pb2.TEST
+def _count_copied_bytes(steps: Sequence[Step]) -> int:
+    """Bytes to copy the filters of some steps; while it copies, those of one step exist twice."""
+    counts = [sum(blob.count for blob in step.layer.blobs) for step in steps]
+    return VALUE_BYTES * (sum(counts) + max(counts))

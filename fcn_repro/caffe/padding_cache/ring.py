@@ -1,4 +1,4 @@
-"""What lies around the part of a map that is computed: numbers kept from an earlier picture, put around the new one."""
+"""Rings: the activations around the part of a map that is computed, kept from one image and put around another's."""
 
 from __future__ import annotations
 
@@ -7,72 +7,70 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fcn_repro.caffe.padding_cache.receptive_extent import Span
+from fcn_repro.caffe.padding_cache.receptive_extent import Region, Span, intersect, whole_region
 
-Place = tuple[slice, ...]  # all images, all channels, rows, columns
-Strips = list[tuple[Place, Tensor]]
+Index = tuple[slice, ...]  # all images, all channels, rows, columns
+Ring = list[tuple[Index, Tensor]]  # strips and their place in the region
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A region (rows, columns) of a map, and the part of it that depends on the picture."""
+    """A region of a map, and the part inside it that depends on the image."""
 
-    region: tuple[Span, Span]
-    inside: tuple[Span, Span]
+    region: Region
+    inside: Region
 
     @property
     def size(self) -> tuple[int, int]:
-        """Of the region."""
+        """(H, W) of the region."""
         return self.region[0].size, self.region[1].size
 
-    def filled(
-        self, part: Tensor, at: tuple[Span, Span], ring: Strips, kind: torch.dtype, order: torch.memory_format
+    def fill(
+        self, part: Tensor, part_region: Region, ring: Ring, kind: torch.dtype, layout: torch.memory_format
     ) -> Tensor:
-        """The region: the ring, and the inside out of `part`, which holds the part `at` of the map.
+        """The region of a map in that type and memory layout, from a ring and the computed `part` of the map.
 
-        Of that type, in that order of axes. A part that is the whole region, alike, is taken and changed.
+        A part that is the whole region in that type and layout is changed in place.
         """
-        if at == self.region and part.dtype == kind and part.is_contiguous(memory_format=order):
-            region = part
+        if part_region == self.region and part.dtype == kind and part.is_contiguous(memory_format=layout):
+            filled = part
         else:
             size = (*part.shape[:2], *self.size)
-            region = torch.empty(size, dtype=kind, device=part.device, memory_format=order)
-            region[self._within(*self.inside)] = part[self._part(at)]
-        for place, strip in ring:
-            region[place] = strip
-        return region
+            filled = torch.empty(size, dtype=kind, device=part.device, memory_format=layout)
+            filled[_index(self.inside, self.region)] = part[_index(self.inside, part_region)]
+        for index, strip in ring:
+            filled[index] = strip
+        return filled
 
-    def cut(self, whole: Tensor, fill: float) -> Strips:
-        """The ring around the inside, in strips, from a whole map (N, C, H, W); `fill` is what lies beyond the map."""
-        (rows, columns), (above, beside) = self.region, self.inside
-        strips = (
-            (Span(rows.first, above.first), columns),
-            (Span(above.end, rows.end), columns),
-            (above, Span(columns.first, beside.first)),
-            (above, Span(beside.end, columns.end)),
-        )
+    def cut(self, whole: Tensor, padding_value: float) -> Ring:
+        """The ring of a whole map (N, C, H, W), as strips above, below, left and right of the inside."""
+        (rows, columns), (inner_rows, inner_columns) = self.region, self.inside
+        strips: list[Region] = [
+            (Span(rows.first, inner_rows.first), columns),
+            (Span(inner_rows.end, rows.end), columns),
+            (inner_rows, Span(columns.first, inner_columns.first)),
+            (inner_rows, Span(inner_columns.end, columns.end)),
+        ]
         return [
-            (self._within(*strip), _cut(whole, strip, fill)) for strip in strips if strip[0].size > 0 < strip[1].size
+            (_index(strip, self.region), _cut(whole, strip, padding_value)) for strip in strips if _has_cells(strip)
         ]
 
-    def _part(self, of: tuple[Span, Span]) -> Place:
-        return _place(*(Span(i.first - p.first, i.end - p.first) for i, p in zip(self.inside, of, strict=True)))
 
-    def _within(self, rows: Span, columns: Span) -> Place:
-        top, left = self.region[0].first, self.region[1].first
-        return _place(Span(rows.first - top, rows.end - top), Span(columns.first - left, columns.end - left))
+def _has_cells(region: Region) -> bool:
+    return region[0].size > 0 and region[1].size > 0
 
 
-def _place(rows: Span, columns: Span) -> Place:
+def _index(region: Region, origin: Region) -> Index:
+    """Where a region lies in a tensor that begins at the origin."""
+    rows, columns = (span.shift(-start.first) for span, start in zip(region, origin, strict=True))
     return slice(None), slice(None), slice(rows.first, rows.end), slice(columns.first, columns.end)
 
 
-def _cut(whole: Tensor, strip: tuple[Span, Span], fill: float) -> Tensor:
-    """A strip of the first image's map; all images have the same."""
-    rows, columns = strip
-    cut = whole.new_full((1, whole.shape[1], rows.size, columns.size), fill)
-    inside = [span.meet(Span(0, n)) for span, n in zip(strip, whole.shape[2:], strict=True)]
-    if inside[0].size > 0 < inside[1].size:
-        place = _place(*(Span(i.first - s.first, i.end - s.first) for i, s in zip(inside, strip, strict=True)))
-        cut[place] = whole[:1][_place(*inside)]
+def _cut(whole: Tensor, strip: Region, padding_value: float) -> Tensor:
+    """A strip of the first image's map, which is that of all images."""
+    cut = whole.new_full((1, whole.shape[1], strip[0].size, strip[1].size), padding_value)
+    bounds = whole_region(whole.shape[2:])
+    inside = intersect(strip, bounds)
+    if _has_cells(inside):
+        cut[_index(inside, strip)] = whole[:1][_index(inside, bounds)]
     return cut

@@ -28,7 +28,7 @@ ONWARD = ["a", "b", "apart", "pool"]  # from the picture to the first layer that
 
 
 def lies_last(x: torch.Tensor) -> bool:
-    return channels_last.order(x) == torch.channels_last
+    return channels_last.memory_format_of(x) == torch.channels_last
 
 
 def passed(folder, pool: str = "MAX", phase: int = caffe.TRAIN) -> caffe.Net:
@@ -47,10 +47,10 @@ def bf16(monkeypatch):
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
 def test_maps_lie_so_from_the_picture_to_a_layer_that_wants_c_order(tmp_path, bf16, phase):
     net = passed(tmp_path, phase=phase)
-    lying = [name for name, blob in net.blobs.items() if lies_last(blob.tensor_as_it_lies)]
+    lying = [name for name, blob in net.blobs.items() if lies_last(blob.tensor_any_order)]
     assert lying == ONWARD[:-1]  # the last was turned for who read it
     net.backward()
-    gradients = {name: lies_last(blob.gradient_as_it_lies) for name, blob in net.blobs.items()}
+    gradients = {name: lies_last(blob.gradient_any_order) for name, blob in net.blobs.items()}
     assert gradients["a"] and gradients["apart"]  # made by a convolution and by pooling, of bottoms that lie so
     assert not gradients["data"] and not gradients["sigmoid"]
 
@@ -60,10 +60,10 @@ def test_maps_lie_so_from_the_picture_to_a_layer_that_wants_c_order(tmp_path, bf
 def test_whoever_looks_sees_the_numbers_of_the_plain_path_in_c_order(tmp_path, bf16, pool, phase):
     found = passed(tmp_path, pool, phase)
     found.backward()
-    with kernels.off():
+    with kernels.disabled():
         expected = passed(tmp_path, pool, phase)
         expected.backward()
-        assert not any(lies_last(blob.tensor_as_it_lies) for blob in expected.blobs.values())
+        assert not any(lies_last(blob.tensor_any_order) for blob in expected.blobs.values())
     pairs = [(found.blobs[name], blob) for name, blob in expected.blobs.items()]
     for name, blobs in expected.params.items():
         pairs += zip(found.params[name], blobs, strict=True)
@@ -88,10 +88,10 @@ def test_whoever_looks_sees_the_numbers_of_the_plain_path_in_c_order(tmp_path, b
 def test_it_begins_with_pictures_and_with_bf16(monkeypatch, precision, shape, begins):
     monkeypatch.setenv("PRECISION", precision)
     x = torch.rand(shape)
-    begun = channels_last.begun(x)
+    begun = channels_last.start(x)
     assert lies_last(begun) is begins and torch.equal(begun, x)
-    with kernels.off():
-        assert channels_last.begun(x) is x
+    with kernels.disabled():
+        assert channels_last.start(x) is x
 
 
 def test_a_map_that_lies_both_ways_is_in_c_order():

@@ -40,7 +40,7 @@ def passes(net: caffe.Net) -> list[np.ndarray]:
 def test_values_and_gradients_are_those_of_all_filters(tmp_path, lr, bias, mixing):
     net = make_net(tmp_path, lr, bias, mixing)
     found = passes(net)
-    with kernels.off():
+    with kernels.disabled():
         expected = passes(net)
     for array, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(array, other, atol=1e-5)
@@ -49,7 +49,7 @@ def test_values_and_gradients_are_those_of_all_filters(tmp_path, lr, bias, mixin
 def test_only_a_bank_that_is_zero_off_the_diagonal_is_taken_apart(tmp_path):
     assert make_net(tmp_path).layers[1].filters()[1] == 3
     assert make_net(tmp_path, mixing=1e-30).layers[1].filters()[1] == 1
-    with kernels.off():
+    with kernels.disabled():
         assert make_net(tmp_path).layers[1].filters()[1] == 1
 
 
@@ -58,11 +58,11 @@ def test_filters_that_begin_to_mix_are_noticed(tmp_path):
     net.forward()
     net.params["up"][0].data[1, 2] = 5
     found = net.forward()["y"].copy()
-    with kernels.off():
+    with kernels.disabled():
         np.testing.assert_allclose(found, net.forward()["y"], atol=1e-5)
     held = net.params["up"][0].data
     net.forward()
     held[2, 0] = -7
     found = net.forward()["y"].copy()
-    with kernels.off():
+    with kernels.disabled():
         np.testing.assert_allclose(found, net.forward()["y"], atol=1e-5)

@@ -7,7 +7,7 @@ from fcn_repro import caffe
 from fcn_repro.caffe import kernels
 from fcn_repro.caffe.kernels import im2col_gemm, pieces
 from fcn_repro.caffe.kernels.packed_filters import FrozenFilters
-from fcn_repro.caffe.layers.vision.conv_window import Window
+from fcn_repro.conv_window import ConvWindow
 from tests.fixtures.small_net import write
 
 NET = """
@@ -15,14 +15,14 @@ force_backward: true
 layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 4 dim: 5 } } }
 layer { name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param { num_output: 64 kernel_size: 3 } }
 """
-POINT = Window((1, 1), (1, 1), (0, 0), (1, 1))
+POINT = ConvWindow((1, 1), (1, 1), (0, 0), (1, 1))
 WINDOWS = [
     POINT,
-    Window((1, 1), (2, 1), (0, 0), (1, 1)),
-    Window((1, 1), (1, 1), (1, 0), (1, 1)),
-    Window((3, 2), (1, 1), (0, 0), (1, 1)),
-    Window((3, 3), (2, 1), (1, 2), (1, 1)),
-    Window((3, 2), (1, 2), (2, 1), (2, 3)),
+    ConvWindow((1, 1), (2, 1), (0, 0), (1, 1)),
+    ConvWindow((1, 1), (1, 1), (1, 0), (1, 1)),
+    ConvWindow((3, 2), (1, 1), (0, 0), (1, 1)),
+    ConvWindow((3, 3), (2, 1), (1, 2), (1, 1)),
+    ConvWindow((3, 2), (1, 2), (2, 1), (2, 3)),
 ]
 
 
@@ -38,7 +38,7 @@ def test_gradients_are_those_of_a_convolution(window, n):
     expected = torch.nn.functional.conv2d(*leaves, window.stride, window.pad, window.dilation)
     dy = drawn(*expected.shape)
     expected.backward(dy)
-    found = im2col_gemm.gradients(x, dy, weight, window, [True] * 3)
+    found = im2col_gemm.compute_gradients(x, dy, weight, window, [True] * 3)
     for gradient, leaf in zip(found, leaves, strict=True):
         torch.testing.assert_close(gradient, leaf.grad)
 
@@ -47,12 +47,12 @@ def test_gradients_are_those_of_a_convolution(window, n):
 @pytest.mark.parametrize("window", WINDOWS)
 def test_a_large_gradient_is_a_product_of_which_parts_are_those_of_the_whole(monkeypatch, window, n):
     monkeypatch.setattr(pieces, "FILTERS", 1)
-    monkeypatch.setattr(pieces, "TOGETHER", 3)
+    monkeypatch.setattr(pieces, "FILTER_MULTIPLE", 3)
     x, weight = drawn(n, 5, 9, 11), drawn(8, 5, *window.kernel)
     dy = drawn(*torch.nn.functional.conv2d(x, weight, None, window.stride, window.pad, window.dilation).shape)
-    _, expected, _ = im2col_gemm.gradients(x, dy, weight, window, [False, True, False])
+    _, expected, _ = im2col_gemm.compute_gradients(x, dy, weight, window, [False, True, False])
     monkeypatch.setattr(im2col_gemm, "LARGE", weight.numel())
-    _, product, _ = im2col_gemm.gradients(x, dy, weight, window, [False, True, False])
+    _, product, _ = im2col_gemm.compute_gradients(x, dy, weight, window, [False, True, False])
     torch.testing.assert_close(product.whole(), expected, rtol=0, atol=0)
     parts = list(product.parts())
     assert [len(part) for _, part in parts] == [3, 3, 2]
@@ -74,19 +74,19 @@ def test_a_product_is_that_of_the_pass_whatever_becomes_of_its_maps(tmp_path, mo
     seen = []
 
     def spoil(layer: int) -> None:
-        seen.append(net.params["c"][0].promised_gradient)
+        seen.append(net.params["c"][0].lazy_gradient)
         net.blobs["c"].diff[...] = net.blobs["data"].data[...] = 0
 
     net.after_backward(spoil)
     net.backward()
-    assert isinstance(seen[0], im2col_gemm.Product)
+    assert isinstance(seen[0], im2col_gemm.LazyWeightGradient)
     expected = torch.nn.grad.conv2d_weight(data, net.params["c"][0].data.shape, dy)
     torch.testing.assert_close(torch.tensor(net.params["c"][0].diff), expected)
 
 
 @pytest.mark.parametrize("wanted", [(True, False, False), (False, True, False), (False, False, True)])
 def test_only_what_is_wanted_is_computed(wanted):
-    found = im2col_gemm.gradients(drawn(1, 5, 4, 4), drawn(1, 8, 4, 4), drawn(8, 5, 1, 1), POINT, wanted)
+    found = im2col_gemm.compute_gradients(drawn(1, 5, 4, 4), drawn(1, 8, 4, 4), drawn(8, 5, 1, 1), POINT, wanted)
     assert tuple(each is not None for each in found) == wanted
 
 
@@ -110,9 +110,9 @@ def test_only_what_is_wanted_is_computed(wanted):
 def test_it_is_chosen_where_large_filters_or_tops_outweigh_the_columns(monkeypatch, map_, filters, group, pays):
     monkeypatch.setattr(im2col_gemm, "LARGE", 2560)
     dy = drawn(map_[0], filters[0], *map_[2:])
-    assert im2col_gemm.pay(drawn(*map_), dy, drawn(*filters), group) is pays
-    with kernels.off():
-        assert not im2col_gemm.pay(drawn(*map_), dy, drawn(*filters), group)
+    assert im2col_gemm.is_faster_backward(drawn(*map_), dy, drawn(*filters), group) is pays
+    with kernels.disabled():
+        assert not im2col_gemm.is_faster_backward(drawn(*map_), dy, drawn(*filters), group)
 
 
 def test_in_vgg_conv1_1_and_fc6_and_fc7_are_such_layers():
@@ -120,7 +120,7 @@ def test_in_vgg_conv1_1_and_fc6_and_fc7_are_such_layers():
               (1, 4096, 16, 16, 21, 1)]  # fmt: skip
     with torch.device("meta"):
         found = [
-            im2col_gemm.pay(
+            im2col_gemm.is_faster_backward(
                 torch.empty(n, c, size, size), torch.empty(n, k, out, out), torch.empty(k, c, side, side), 1
             )
             for n, c, size, out, k, side in layers
@@ -133,7 +133,7 @@ def test_in_vgg_conv1_1_and_fc6_and_fc7_are_such_layers():
 def test_tops_are_those_of_a_convolution(n, bias):
     x, weight = drawn(n, 5, 9, 11), drawn(8, 5, 1, 1)
     for bottom in x, x.contiguous(memory_format=torch.channels_last):
-        torch.testing.assert_close(im2col_gemm.top(bottom, weight, bias), torch.nn.functional.conv2d(x, weight, bias))
+        torch.testing.assert_close(im2col_gemm.compute_top(bottom, weight, bias), torch.nn.functional.conv2d(x, weight, bias))
 
 
 @pytest.mark.parametrize(
@@ -151,9 +151,9 @@ def test_tops_are_made_so_by_large_filters_of_1x1_without_avx512(monkeypatch, fi
     monkeypatch.setattr(im2col_gemm, "LARGE", 2560)
     monkeypatch.setattr(im2col_gemm, "_has_no_avx512", lambda: not has_avx512)
     weight, x = drawn(*filters), drawn(1, filters[1] * group, 7, 6)
-    assert im2col_gemm.pay_forward(weight, window, group) is pays
-    assert not im2col_gemm.pay_forward(weight.to("meta"), window, group)
-    assert not im2col_gemm.pay_forward(weight.bfloat16(), window, group)
+    assert im2col_gemm.is_faster_forward(weight, window, group) is pays
+    assert not im2col_gemm.is_faster_forward(weight.to("meta"), window, group)
+    assert not im2col_gemm.is_faster_forward(weight.bfloat16(), window, group)
     found = FrozenFilters(weight, drawn(64), window, group, x.shape[2:], True)(x, None, 10.0)
     exact = torch.nn.functional.conv2d(x, weight, drawn(64), window.stride, window.pad, groups=group).clamp(min=0)
     torch.testing.assert_close(found, exact)

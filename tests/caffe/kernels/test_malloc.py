@@ -10,17 +10,17 @@ from fcn_repro.caffe.kernels import malloc
 
 PROGRAM = """
 import torch
-from fcn_repro.caffe.fast import pages
-from fcn_repro.memory import held
+from fcn_repro.caffe.kernels import malloc
+from fcn_repro.system.memory import resident_bytes
 
-pages.LEAST_FREE = {least}
+malloc.MIN_FRAGMENTATION = {least}
 blocks = [torch.ones(10_000_000 + 1000 * i) for i in range(10)]
 last = blocks[-1]
-full = held()
+full = resident_bytes()
 del blocks
-kept = held()
-pages.give_back_holes()
-given_back = kept - held()
+kept = resident_bytes()
+malloc.trim_fragmentation()
+given_back = kept - resident_bytes()
 assert full - kept < 50e6, (full, kept)
 assert (given_back > 250e6) == {gives_back}, given_back
 assert (last == 1).all()
@@ -36,18 +36,18 @@ def test_holes_are_given_back_when_there_are_more_than_a_pass_needs(least, gives
 
 PASSES = """
 import torch
-from fcn_repro.caffe.fast import pages
-from fcn_repro.memory import held
+from fcn_repro.caffe.kernels import malloc
+from fcn_repro.system.memory import resident_bytes
 
-pages.LEAST_FREE = 100_000_000
+malloc.MIN_FRAGMENTATION = 100_000_000
 
 def given_back_after(count):
     blocks = [torch.ones(10_000_000 + 1000 * i) for i in range(count)]
     last = blocks[-1]
     del blocks
-    kept = held()
-    pages.give_back_holes()
-    return kept - held()
+    kept = resident_bytes()
+    malloc.trim_fragmentation()
+    return kept - resident_bytes()
 
 found = [given_back_after(count) > 250e6 for count in (10, 10, 10, 8, 20, 20, 10)]
 assert found == [True, False, False, False, True, False, False], found
@@ -61,15 +61,15 @@ def test_what_a_pass_needs_that_finds_no_holes_is_kept_for_the_next():
 
 TIGHT = """
 import torch
-from fcn_repro.caffe.fast import pages
-from fcn_repro.memory import held
+from fcn_repro.caffe.kernels import malloc
+from fcn_repro.system.memory import resident_bytes
 
 blocks = [torch.ones(10_000_000) for i in range(10)]
 last = blocks[-1]
 del blocks
-before = held()
-pages.make_room({needed})
-given_back = before - held()
+before = resident_bytes()
+malloc.ensure_available({needed})
+given_back = before - resident_bytes()
 assert (given_back > 250e6) == {gives_back}, given_back
 assert (last == 1).all()
 """
@@ -84,4 +84,4 @@ def test_holes_are_given_back_when_what_is_needed_could_be_too_much_beside_them(
 
 def test_for_little_nobody_looks(monkeypatch):
     monkeypatch.setattr(malloc.memory, "available_bytes", lambda: pytest.fail("looked"))
-    malloc.make_room(malloc.LEAST_NEEDED - 1)
+    malloc.ensure_available(malloc.MIN_NEEDED - 1)

@@ -6,9 +6,9 @@ import torch.nn.functional as F
 
 from fcn_repro.caffe.kernels import packed_filters
 from fcn_repro.caffe.kernels.packed_filters import LIMIT, FrozenFilters
-from fcn_repro.caffe.layers.vision.conv_window import Window
+from fcn_repro.conv_window import ConvWindow
 
-SLIDE = Window((3, 3), (1, 1), (1, 1), (1, 1))
+SLIDE = ConvWindow((3, 3), (1, 1), (1, 1), (1, 1))
 KINDS = {"f32": 1e-5, "bf16": 2**-7}
 needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch is without oneDNN")
 PACKED = {"f32": True, "bf16": torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()}
@@ -22,8 +22,8 @@ def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
 def rectified_by_onednn(monkeypatch):
     """What oneDNN was asked to do to its sums, in every pass."""
     asked = []
-    multiplied = packed_filters._multiplied
-    monkeypatch.setattr(packed_filters, "_multiplied", lambda *given: (asked.append(given[-1]), multiplied(*given))[1])
+    multiplied = packed_filters._multiply
+    monkeypatch.setattr(packed_filters, "_multiply", lambda *given: (asked.append(given[-1]), multiplied(*given))[1])
     return asked
 
 
@@ -82,7 +82,7 @@ def test_no_number_of_a_top_exceeds_what_is_said_of_the_largest(group):
     for seed in range(20):
         weight, bias = drawn(8, 16 // group, 3, 3, seed=seed), drawn(8, seed=seed)
         worst = weight[3].sign().repeat(group, 1, 1)[None] * 5  # the bottom that one of the filters answers most
-        said = FrozenFilters(weight, bias, SLIDE, group, (5, 5), False).largest(5.0)
+        said = FrozenFilters(weight, bias, SLIDE, group, (5, 5), False).bound(5.0)
         for x in worst, drawn(1, 16, 9, 9, seed=seed).clamp(-5, 5):
             top = F.conv2d(x, weight, bias, groups=group)
             assert top.abs().max() <= said * (1 + 1e-6)
@@ -94,7 +94,7 @@ def test_no_number_of_a_top_exceeds_what_is_said_of_the_largest(group):
 def test_sums_that_may_be_too_large_for_a_number_are_rectified_afterwards(rectified_by_onednn):
     weight, x = drawn(72, 16, 3, 3), drawn(1, 16, 12, 9, seed=2)
     filters = FrozenFilters(weight, None, SLIDE, 1, (14, 11), True)
-    gain = filters.largest(1.0)
+    gain = filters.bound(1.0)
     for largest in LIMIT / gain * 0.99, LIMIT / gain * 1.01, torch.inf, torch.nan:
         filters(x, None, largest)
     assert rectified_by_onednn == ["relu", "none", "none", "none"]

@@ -21,19 +21,19 @@ layer { name: "x" type: "Pooling" bottom: "data" top: "x" pooling_param { kernel
 def test_maxima_and_winners_are_those_of_torch(size, levels):
     x = torch.randint(-levels, levels, (2, 3, *size), generator=torch.Generator().manual_seed(levels)).float()
     expected, winners = F.max_pool2d(x, 2, 2, ceil_mode=True, return_indices=True)
-    found = pairwise_pooling.maxima(x)
+    found = pairwise_pooling.compute_maxima_and_winners(x)
     assert torch.equal(found[0], expected) and torch.equal(found[1], winners)
-    assert torch.equal(pairwise_pooling.largest(x), expected)
+    assert torch.equal(pairwise_pooling.compute_maxima(x), expected)
 
 
 def test_what_is_no_number_wins_as_with_torch_and_infinities_are_numbers():
     values = torch.tensor([0.0, -0.0, 1.0, -1.0, 1e-45, torch.inf, -torch.inf, torch.nan])
     x = torch.cartesian_prod(*[values] * 4).view(1, -1, 2, 2)
     expected, winners = F.max_pool2d(x, 2, 2, ceil_mode=True, return_indices=True)
-    found = pairwise_pooling.maxima(x)
+    found = pairwise_pooling.compute_maxima_and_winners(x)
     torch.testing.assert_close(found[0], expected, rtol=0, atol=0, equal_nan=True)
     assert torch.equal(found[1], winners)
-    torch.testing.assert_close(pairwise_pooling.largest(x), expected, rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(pairwise_pooling.compute_maxima(x), expected, rtol=0, atol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize("size", [(6, 8), (7, 9), (3, 4)])
@@ -41,10 +41,10 @@ def test_channels_last_they_are_the_same_and_pay_for_bfloat16(size):
     x = torch.randn(2, 16, *size, generator=torch.Generator().manual_seed(1)).contiguous(
         memory_format=torch.channels_last
     )
-    assert not pairwise_pooling.pay(x, *pairwise_pooling.WINDOW) and pairwise_pooling.pay(
+    assert not pairwise_pooling.is_faster(x, *pairwise_pooling.WINDOW) and pairwise_pooling.is_faster(
         x.bfloat16(), *pairwise_pooling.WINDOW
     )
-    found = pairwise_pooling.largest(x.bfloat16())
+    found = pairwise_pooling.compute_maxima(x.bfloat16())
     assert torch.equal(found, F.max_pool2d(x.bfloat16(), 2, 2, ceil_mode=True))
     assert found.is_contiguous(memory_format=torch.channels_last)
 
@@ -53,7 +53,7 @@ def test_channels_last_they_are_the_same_and_pay_for_bfloat16(size):
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
 def test_a_layer_that_uses_them_has_the_numbers_of_the_plain_one(tmp_path, monkeypatch, phase, rounding):
     used = []
-    for name in "maxima", "largest":
+    for name in "compute_maxima_and_winners", "compute_maxima":
         original = getattr(pairwise_pooling, name)
         monkeypatch.setattr(pairwise_pooling, name, lambda x, do=original, name=name: (used.append(name), do(x))[1])
 
@@ -67,9 +67,9 @@ def test_a_layer_that_uses_them_has_the_numbers_of_the_plain_one(tmp_path, monke
         return torch.tensor(net.blobs["x"].data), torch.tensor(net.blobs["data"].diff)
 
     found = passed()
-    assert used == ["maxima" if phase == caffe.TRAIN else "largest"]
+    assert used == ["compute_maxima_and_winners" if phase == caffe.TRAIN else "compute_maxima"]
     used.clear()
-    with kernels.off():
+    with kernels.disabled():
         expected = passed()
     assert not used
     assert all(torch.equal(*both) for both in zip(found, expected, strict=True))
@@ -77,11 +77,11 @@ def test_a_layer_that_uses_them_has_the_numbers_of_the_plain_one(tmp_path, monke
 
 def test_they_are_for_windows_side_by_side_and_channels_first():
     x = torch.zeros(1, 2, 4, 4)
-    assert pairwise_pooling.pay(x, *pairwise_pooling.WINDOW)
-    assert not pairwise_pooling.pay(x, (3, 3), (2, 2), (0, 0))
-    assert not pairwise_pooling.pay(x, (2, 2), (1, 1), (0, 0))
-    assert not pairwise_pooling.pay(x, (2, 2), (2, 2), (1, 0))
-    assert not pairwise_pooling.pay(x.to("meta"), *pairwise_pooling.WINDOW)
-    assert not pairwise_pooling.pay(x.contiguous(memory_format=torch.channels_last), *pairwise_pooling.WINDOW)
-    with kernels.off():
-        assert not pairwise_pooling.pay(x, *pairwise_pooling.WINDOW)
+    assert pairwise_pooling.is_faster(x, *pairwise_pooling.WINDOW)
+    assert not pairwise_pooling.is_faster(x, (3, 3), (2, 2), (0, 0))
+    assert not pairwise_pooling.is_faster(x, (2, 2), (1, 1), (0, 0))
+    assert not pairwise_pooling.is_faster(x, (2, 2), (2, 2), (1, 0))
+    assert not pairwise_pooling.is_faster(x.to("meta"), *pairwise_pooling.WINDOW)
+    assert not pairwise_pooling.is_faster(x.contiguous(memory_format=torch.channels_last), *pairwise_pooling.WINDOW)
+    with kernels.disabled():
+        assert not pairwise_pooling.is_faster(x, *pairwise_pooling.WINDOW)

@@ -24,7 +24,7 @@ def test_every_solver_updates_the_same(tmp_path, monkeypatch, type_, more):
     monkeypatch.setattr(pieces, "PIECE", 100)
     momentum = "" if type_ in ("AdaGrad", "RMSProp") else "momentum: 0.9"
     found = trained(tmp_path, f'type: "{type_}" {momentum} {more}')
-    with kernels.off():
+    with kernels.disabled():
         expected = trained(tmp_path, f'type: "{type_}" {momentum} {more}')
     for layer, blobs in expected.net.params.items():
         for blob, other in zip(blobs, found.net.params[layer], strict=True):
@@ -37,7 +37,7 @@ def test_every_solver_updates_the_same(tmp_path, monkeypatch, type_, more):
 def test_pieces_cover_every_element_once(monkeypatch):
     monkeypatch.setattr(pieces, "PIECE", 10)
     whole = [torch.zeros(7, 9), torch.zeros(7, 9)]
-    for count, (first, second) in enumerate(pieces.in_pieces(whole), start=1):
+    for count, (first, second) in enumerate(pieces.split_elements(whole), start=1):
         first += 1
         second += count
         assert len(first) == len(second) <= 10
@@ -47,7 +47,7 @@ def test_pieces_cover_every_element_once(monkeypatch):
 def test_tensors_that_do_not_lie_alike_are_left_whole(monkeypatch):
     monkeypatch.setattr(pieces, "PIECE", 10)
     whole = [torch.zeros(7, 9), torch.zeros(9, 7).t()]
-    assert [list(map(len, tensors)) for tensors in pieces.in_pieces(whole)] == [[7, 7]]
+    assert [list(map(len, tensors)) for tensors in pieces.split_elements(whole)] == [[7, 7]]
 
 
 CONVOLUTION = """
@@ -75,7 +75,7 @@ def test_filters_that_are_many_multiply_some_by_some_and_make_the_same_top(
     net.blobs["data"].data[...] = np.random.default_rng(1).standard_normal((2, 6, 9, 8))
     found = net.forward()["conv"].copy()
     assert len(seen) == calls and sum(seen) == 150 and max(seen) <= (64 if calls == 3 else 150)
-    with kernels.off():
+    with kernels.disabled():
         expected = net.forward()["conv"]
     assert seen[calls:] == [150]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * abs(expected).max())
@@ -83,6 +83,6 @@ def test_filters_that_are_many_multiply_some_by_some_and_make_the_same_top(
 
 def test_a_single_filter_of_more_than_that_is_left_whole(monkeypatch):
     monkeypatch.setattr(pieces, "FILTERS", 10)
-    monkeypatch.setattr(pieces, "TOGETHER", 2)
-    cut = list(pieces.of_filters(torch.arange(60.0).view(5, 12), torch.arange(5.0)))
+    monkeypatch.setattr(pieces, "FILTER_MULTIPLE", 2)
+    cut = list(pieces.split_filters(torch.arange(60.0).view(5, 12), torch.arange(5.0)))
     assert [(len(weight), bias.tolist()) for weight, bias in cut] == [(2, [0, 1]), (2, [2, 3]), (1, [4])]

@@ -44,7 +44,7 @@ def trained(folder, name: str, type_: str, rate: float, iter_size: int) -> caffe
 def test_training_is_the_same(tmp_path, name, type_, rate, iter_size):
     options = (name, type_, rate, iter_size)
     found = trained(tmp_path, *options)
-    with kernels.off():
+    with kernels.disabled():
         expected = trained(tmp_path, *options)
     for layer, blobs in expected.net.params.items():
         for blob, other in zip(blobs, found.net.params[layer], strict=True):
@@ -61,7 +61,7 @@ def agree(found: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
 
 
 def test_one_variable_turns_everything_off():
-    program = "from fcn_repro.caffe import fast; raise SystemExit(fast.on())"
+    program = "from fcn_repro.caffe import kernels; raise SystemExit(kernels.is_enabled())"
     for value, expected in (("1", 0), ("0", 1), ("", 1)):
         done = subprocess.run([sys.executable, "-c", program], env={"PLAIN": value, "PYTHONPATH": "."}, check=False)
         assert done.returncode == expected

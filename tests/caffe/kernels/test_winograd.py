@@ -8,12 +8,12 @@ from fcn_repro import caffe
 from fcn_repro.caffe import kernels
 from fcn_repro.caffe.kernels import winograd
 from fcn_repro.caffe.kernels.packed_filters import FrozenFilters
-from fcn_repro.caffe.layers.vision.conv_window import Window
+from fcn_repro.conv_window import ConvWindow
 from tests.fixtures.small_net import write
 
 needs_nnpack = pytest.mark.skipif(not winograd._is_available(), reason="this torch or processor has no NNPACK")
 
-SLIDE = Window((3, 3), (1, 1), (1, 1), (1, 1))
+SLIDE = ConvWindow((3, 3), (1, 1), (1, 1), (1, 1))
 SUITED = torch.empty(128, 128, 3, 3)
 NET = """
 force_backward: true
@@ -43,23 +43,23 @@ def test_tops_and_gradients_are_those_of_a_convolution(monkeypatch, workspace, n
     exact = torch.nn.functional.conv2d(leaf, filters, bias.double(), padding=pad)
     dy = drawn(*exact.shape)
     exact.backward(dy.double())
-    agree(winograd.filtered(x, weight, bias, pad), exact.detach())
-    agree(winograd.bottom_gradient(dy, weight, pad), leaf.grad)
-    agree(winograd.filter_gradient(x, dy, pad), filters.grad)
+    agree(winograd.convolve(x, weight, bias, pad), exact.detach())
+    agree(winograd.compute_bottom_gradient(dy, weight, pad), leaf.grad)
+    agree(winograd.compute_filter_gradient(x, dy, pad), filters.grad)
 
 
 @pytest.mark.parametrize("first, end", [(-3, 0), (-3, -1), (-1, 2), (1, 3), (2, 6), (4, 6), (7, 9), (-2, 7)])
 def test_rows_beyond_a_map_are_zero(first, end):
     x = drawn(1, 2, 4, 3)
     rows = [x[:, :, row] if 0 <= row < 4 else torch.zeros(1, 2, 3) for row in range(first, end)]
-    assert torch.equal(winograd._rows(x, first, end), torch.stack(rows, 2))
+    assert torch.equal(winograd._take_rows(x, first, end), torch.stack(rows, 2))
 
 
 @needs_nnpack
 @pytest.mark.parametrize("has_bias", ["true", "false"])
 def test_a_layer_that_uses_it_has_the_numbers_of_the_plain_one(tmp_path, monkeypatch, has_bias):
     used = []
-    for name in "_images", "filter_gradient":
+    for name in "_convolve_images", "compute_filter_gradient":
         original = getattr(winograd, name)
         monkeypatch.setattr(winograd, name, lambda *given, do=original: (used.append(1), do(*given))[1])
 
@@ -74,7 +74,7 @@ def test_a_layer_that_uses_it_has_the_numbers_of_the_plain_one(tmp_path, monkeyp
 
     found = passed()
     assert len(used) == 3  # forward, for the bottom's gradient, and for the filters'
-    with kernels.off():
+    with kernels.disabled():
         expected = passed()
     assert len(used) == 3
     for one, other in zip(found, expected, strict=True):
@@ -94,14 +94,14 @@ def test_a_layer_that_uses_it_has_the_numbers_of_the_plain_one(tmp_path, monkeyp
         (SUITED.double(), SLIDE, 1, False),
         (SUITED.to("meta"), SLIDE, 1, False),
         (SUITED, SLIDE, 2, False),
-        (SUITED, Window((3, 3), (1, 2), (1, 1), (1, 1)), 1, False),
-        (SUITED, Window((3, 3), (1, 1), (1, 1), (2, 1)), 1, False),
-        (SUITED, Window((3, 3), (1, 1), (100, 100), (1, 1)), 1, False),
-        (SUITED, Window((5, 3), (1, 1), (1, 1), (1, 1)), 1, False),
+        (SUITED, ConvWindow((3, 3), (1, 2), (1, 1), (1, 1)), 1, False),
+        (SUITED, ConvWindow((3, 3), (1, 1), (1, 1), (2, 1)), 1, False),
+        (SUITED, ConvWindow((3, 3), (1, 1), (100, 100), (1, 1)), 1, False),
+        (SUITED, ConvWindow((5, 3), (1, 1), (1, 1), (1, 1)), 1, False),
     ],
 )
 def test_it_suits_filters_of_3x3_between_many_channels(weight, window, group, suits):
-    assert winograd.suits(weight, window, group) is suits
+    assert winograd.is_applicable(weight, window, group) is suits
 
 
 @needs_nnpack
@@ -109,29 +109,29 @@ def test_with_bf16_it_pays_for_blobs_of_many_channels_unless_there_is_amx(monkey
     monkeypatch.setenv("PRECISION", "bf16")
     many = torch.empty(256, 128, 3, 3)
     monkeypatch.setattr(winograd, "has_amx", lambda: False)
-    assert winograd.pays((66, 72), (1, 1), many, SLIDE, 1)  # 11 x 12 tiles
-    assert not winograd.pays((66, 66), (1, 1), many, SLIDE, 1)
-    assert not winograd.pays((500, 500), (1, 1), many[:250], SLIDE, 1)
-    assert not winograd.pays((500, 500), (1, 1), many, SLIDE, 1, winograd.FILTERS_PAY)
+    assert winograd.is_faster((66, 72), (1, 1), many, SLIDE, 1)  # 11 x 12 tiles
+    assert not winograd.is_faster((66, 66), (1, 1), many, SLIDE, 1)
+    assert not winograd.is_faster((500, 500), (1, 1), many[:250], SLIDE, 1)
+    assert not winograd.is_faster((500, 500), (1, 1), many, SLIDE, 1, winograd.GRADIENT_FASTER_FROM)
     assert FrozenFilters(many, None, SLIDE, 1, (66, 72), True)._weight.dtype == torch.bfloat16
     monkeypatch.setattr(winograd, "has_amx", lambda: True)
-    assert not winograd.suits(many, SLIDE, 1)
+    assert not winograd.is_applicable(many, SLIDE, 1)
 
 
 @needs_nnpack
 def test_it_pays_from_so_many_tiles_on_unless_optimisations_are_off():
-    def pays(size, pad, weight=SUITED, window=SLIDE, paying=winograd.PAYS):
-        return winograd.pays(size, pad, weight, window, 1, paying)
+    def pays(size, pad, weight=SUITED, window=SLIDE, paying=winograd.FASTER_FROM):
+        return winograd.is_faster(size, pad, weight, window, 1, paying)
 
     assert pays((36, 31), (1, 1)) and pays((38, 33), (0, 0))
     assert not pays((36, 30), (1, 1))  # 6 x 5 tiles
     assert not pays((36, 31), (1, 1), SUITED[:127])
     assert pays((96, 192), (1, 1), SUITED[:, :64])  # 16 x 32 tiles
-    assert pays((48, 43), (1, 1), paying=winograd.FILTERS_PAY)
-    assert not pays((48, 42), (1, 1), paying=winograd.FILTERS_PAY)  # 8 x 7 tiles
-    assert not pays((96, 192), (1, 1), SUITED[:, :64], paying=winograd.FILTERS_PAY)
-    assert not pays((500, 500), (1, 1), window=Window((3, 3), (1, 1), (1, 1), (2, 2)))
-    with kernels.off():
+    assert pays((48, 43), (1, 1), paying=winograd.GRADIENT_FASTER_FROM)
+    assert not pays((48, 42), (1, 1), paying=winograd.GRADIENT_FASTER_FROM)  # 8 x 7 tiles
+    assert not pays((96, 192), (1, 1), SUITED[:, :64], paying=winograd.GRADIENT_FASTER_FROM)
+    assert not pays((500, 500), (1, 1), window=ConvWindow((3, 3), (1, 1), (1, 1), (2, 2)))
+    with kernels.disabled():
         assert not pays((500, 500), (1, 1))
 
 

@@ -11,7 +11,7 @@ from fcn_repro import caffe
 from fcn_repro.caffe import kernels
 from fcn_repro.caffe.kernels import malloc, winograd
 from fcn_repro.caffe.layers.vision.convolution import Convolution
-from fcn_repro.caffe.padding_cache import border, cached_segment
+from fcn_repro.caffe.padding_cache import cached_segment, segment_steps
 from tests.fixtures.small_net import write
 from tests.fixtures.fcn_nets import small_net
 
@@ -100,7 +100,7 @@ def run_in(net: caffe.Net) -> None:
 
 
 def plain(net: caffe.Net, picture: np.ndarray) -> dict[str, np.ndarray]:
-    with kernels.off():
+    with kernels.disabled():
         net.blobs["data"].data[...] = picture
         net.forward()
         return {name: blob.data.copy() for name, blob in net.blobs.items()}
@@ -161,7 +161,7 @@ def test_a_view_that_is_held_shows_every_pass(tmp_path):
 def test_every_layer_asks_for_room_before_it_computes_and_windows_once_for_all_of_them(tmp_path, monkeypatch):
     heap = Mock(spec=["malloc_trim"])
     monkeypatch.setattr(malloc, "_libc", lambda: heap)
-    monkeypatch.setattr(malloc, "LEAST_NEEDED", 0)
+    monkeypatch.setattr(malloc, "MIN_NEEDED", 0)
     fits = itertools.cycle([False, True])  # before what is free is given back, and after
     monkeypatch.setattr(malloc, "_fits", lambda needed: next(fits))
     net, asked = make_net(tmp_path), []
@@ -175,7 +175,7 @@ def test_every_layer_asks_for_room_before_it_computes_and_windows_once_for_all_o
 
 def test_where_copies_of_filters_have_no_room_every_layer_computes_the_whole(tmp_path, monkeypatch, layers_run):
     net = make_net(tmp_path)
-    monkeypatch.setattr(malloc, "LEAST_NEEDED", 0)
+    monkeypatch.setattr(malloc, "MIN_NEEDED", 0)
     monkeypatch.setattr(malloc.memory, "available_bytes", lambda: 0)
     run_in(net)
     layers_run.clear()
@@ -187,15 +187,15 @@ def test_where_copies_of_filters_have_no_room_every_layer_computes_the_whole(tmp
 def test_maps_lie_as_the_next_that_minds_multiplies_them(tmp_path, monkeypatch):
     net = make_net(tmp_path)
     run_in(net)
-    (cached_segment,) = net._stretches.values()
+    (cached_segment,) = net._segments.values()
     picture = net.blobs["data"].tensor
-    monkeypatch.setattr(winograd, "pays", lambda size, pad, weight, *_: weight.shape[:2] == (6, 4))
+    monkeypatch.setattr(winograd, "is_faster", lambda size, pad, weight, *_: weight.shape[:2] == (6, 4))
     first, last = torch.contiguous_format, torch.channels_last
     names = ["conv1_1", "conv1_2", "pool1", "conv2_1", "conv2_2", "pool2", "score_fr"]  # few see less than 8 channels
-    layouts = dict(zip(names, cached_segment._layouts(cached_segment._plan(picture.shape), picture), strict=True))
+    layouts = dict(zip(names, cached_segment._choose_layouts(cached_segment._find_plan(picture.shape), picture), strict=True))
     assert layouts == {name: first if name in ("conv1_1", "conv1_2") else last for name in names}
-    monkeypatch.setattr(winograd, "pays", lambda size, pad, weight, *_: weight.shape[:2] == (8, 8))
-    layouts = dict(zip(names, cached_segment._layouts(cached_segment._plan(picture.shape), picture), strict=True))
+    monkeypatch.setattr(winograd, "is_faster", lambda size, pad, weight, *_: weight.shape[:2] == (8, 8))
+    layouts = dict(zip(names, cached_segment._choose_layouts(cached_segment._find_plan(picture.shape), picture), strict=True))
     assert layouts == {name: last if name in ("pool2", "score_fr") else first for name in names}
 
 
@@ -203,12 +203,12 @@ def test_maps_lie_as_the_next_that_minds_multiplies_them(tmp_path, monkeypatch):
 @pytest.mark.parametrize("text", NETS.values(), ids=NETS)
 def test_tops_that_are_made_as_large_as_the_next_needs_them_are_the_same(tmp_path, monkeypatch, text, precision):
     monkeypatch.setenv("PRECISION", precision)
-    monkeypatch.setattr(cached_segment, "MOST_ADDED", dict.fromkeys((False, True), np.inf))
+    monkeypatch.setattr(segment_steps, "MAX_ADDED", dict.fromkeys((False, True), np.inf))
     net = make_net(tmp_path, text)
     run_in(net)
     picture = show(net)
-    plans = [plan for found in net._stretches.values() for plan in found._plans.values() if plan]
-    margins = [window.margin for plan in plans for window in plan.windows]
+    plans = [plan for found in net._segments.values() for plan in found._plans.values() if plan]
+    margins = [window.margin for plan in plans for window in plan.parts]
     assert any(map(any, margins)) is (text in (SMALL, NETS["vgg16-8s"]))  # in others only windows that stride
     found = {name: net.blobs[name].data.copy() for name in [*net.outputs, *net.blobs]}
     for name, expected in plain(net, picture).items():
@@ -234,23 +234,23 @@ def test_tops_grow_by_few_cells_and_with_amx_while_they_are_narrow(
     tmp_path, monkeypatch, precision, has_amx, margin, size, grows
 ):
     monkeypatch.setenv("PRECISION", precision)
-    monkeypatch.setattr(cached_segment, "has_amx", lambda: has_amx)
-    monkeypatch.setattr(cached_segment, "MOST_ADDED", {False: 144, True: 600})
-    (found,) = make_net(tmp_path)._stretches.values()
+    monkeypatch.setattr(segment_steps, "has_amx", lambda: has_amx)
+    monkeypatch.setattr(segment_steps, "MAX_ADDED", {False: 144, True: 600})
+    (found,) = make_net(tmp_path)._segments.values()
     steps = {step.layer.param.name: step for step in found._steps}
-    assert steps["conv2_2"].grows(margin, size) is grows
-    assert not steps["pool1"].grows(margin, size)
+    assert steps["conv2_2"].is_faster_padded(margin, size) is grows
+    assert not steps["pool1"].is_faster_padded(margin, size)
 
 
 def test_sizes_may_alternate_and_only_some_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(border, "SIZES", 2)
+    monkeypatch.setattr(cached_segment, "SIZES", 2)
     net = make_net(tmp_path)
     for _ in range(4):
         for size in ((14, 9), (8, 13), (9, 9)):
             net.blobs["data"].reshape(1, 3, *size)
             picture = show(net)
             scores_agree(net, picture)
-    assert all(len(cached_segment._plans) <= 2 for cached_segment in net._stretches.values())
+    assert all(len(cached_segment._plans) <= 2 for cached_segment in net._segments.values())
 
 
 def by_view(net, other):
@@ -357,7 +357,7 @@ def test_a_pass_to_a_layer_within_stops_there(tmp_path):
     for _ in range(3):
         net.blobs["data"].data[...] = random.normal(0, 50, net.blobs["data"].data.shape)
         found = net.forward(end="conv2_1")["conv2_1"].copy()
-        with kernels.off():
+        with kernels.disabled():
             agree(found, net.forward(end="conv2_1")["conv2_1"])
     np.testing.assert_array_equal(net.blobs["conv2_2"].data, before)
 
