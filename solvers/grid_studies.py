@@ -34,7 +34,7 @@ def bound_by_grid(study: Study, data: str) -> tuple[list[StudyLine], list[str]]:
     data_set = datasets.DATASETS[data]
     layer = open_data_layer(data_set.val)
     maps = (arrays[-1][0] for arrays in load_items(layer, "upper bounds"))
-    hists = grid_upper_bound.bounds(maps, len(data_set.class_names), data_set.void)
+    hists = grid_upper_bound.count_confusions(maps, len(data_set.class_names), data_set.void)
     lines = [
         StudyLine(f"factor {factor}", {name: to_percent(metrics.mean_iu(hist[factor])) for name, hist in hists.items()})
         for factor in grid_upper_bound.FACTORS
@@ -60,11 +60,11 @@ def compare_dense_grids(study: Study, data: str) -> tuple[list[StudyLine], list[
         deploy = build(row.net, "deploy", data_set)
         net = DenseNet(deploy, SCORER, RunFolder(row.name).final, stride, STUDIES / f"{data}-dense")
         scores = _score_dense(net, layer, len(data_set.class_names), f"a cell every {stride} pixels")
-        numbers = {**scores, MS: time_ms(partial(net.label_map, image))}
+        numbers = {**scores, MS: time_ms(partial(net.predict_labels, image))}
         lines.append(StudyLine(f"FCN-32s, a cell every {stride} pixels", numbers, row.name))
         if stride < net.stride:
             start = time.monotonic()
-            equal = net.equality(image)
+            equal = net.compare_with_stitching(image)
             remarks.append(
                 f"a cell every {stride} pixels: {equal.passes} shifts, stitched, differ from the dilated net in none "
                 f"of {equal.cells} cells by more than {equal.worst:.1e} standard deviations of the scores "
@@ -107,5 +107,5 @@ def _score_dense(net: DenseNet, layer: SegDataLayer, classes: int, label: str) -
     """The four metrics over a split, in percent."""
     hist = np.zeros((classes, classes), np.int64)
     for image, truth in load_items(layer, label):
-        hist += metrics.histogram(truth[0], net.label_map(np.ascontiguousarray(image)), classes)
+        hist += metrics.histogram(truth[0], net.predict_labels(np.ascontiguousarray(image)), classes)
     return {name: to_percent(metric(hist)) for name, metric in metrics.METRICS.items()}
