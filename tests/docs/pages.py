@@ -1,11 +1,13 @@
-"""The commands that the pages show, and a place to try them in."""
+"""The commands, paths and names that the pages show, and a folder to run the commands in."""
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 import sys
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +19,20 @@ from fcn_repro.model import surgery
 from fcn_repro.model.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("data/**/README.md"), *ROOT.glob("docs/*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "tests/README.md", *ROOT.glob("data/**/README.md"),
+     *ROOT.glob("docs/*.md")]
+)  # fmt: skip
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
+PATH = re.compile(
+    r"(?<![\w/.<>-])(?:fcn_repro|nets|solvers|tools|tests|docs)/[\w./*{},-]*[\w/*}]|`(data/[\w./*{},-]+)`"
+)
+NAME = re.compile(r"(?<![\w/.-])(?:fcn_repro|nets|solvers|tools|tests)(?:\.[A-Za-z_]\w*)+(?![\w/]|\.\w)")
 
 
 @dataclass(frozen=True)
 class Command:
-    """A line of a page. `needs` is what stands in brackets behind it: then it is not run, but must exist."""
+    """A line of a page. `needs` is the bracket after it: a command with needs is checked but not run."""
 
     page: str
     text: str
@@ -31,27 +40,27 @@ class Command:
 
     @property
     def words(self) -> list[str]:
-        """The words of it, without variables that are set before it."""
+        """Its words without leading variable assignments."""
         words = shlex.split(self.text)
         while words and re.fullmatch(r"\w+=.*", words[0]):
             words.pop(0)
         return words
 
 
-def blocks(language: str) -> list[tuple[str, str]]:
-    """The pages' blocks in a language, each with its page."""
-    return [
-        (str(page.relative_to(ROOT)), body)
-        for page in PAGES
-        for found, body in BLOCK.findall(page.read_text(encoding="utf-8"))
-        if found == language
-    ]
+def read_page(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
 
 
-def commands() -> list[Command]:
-    """Every line of every block of sh."""
+def find_blocks(language: str) -> list[tuple[str, str]]:
+    """All code blocks in a language, each with its page."""
+    found = [(page, match) for page in PAGES for match in BLOCK.findall(read_page(page))]
+    return [(str(page.relative_to(ROOT)), body) for page, (tag, body) in found if tag == language]
+
+
+def find_commands() -> list[Command]:
+    """All lines of sh blocks."""
     found = []
-    for page, body in blocks("sh"):
+    for page, body in find_blocks("sh"):
         for line in filter(None, map(str.strip, body.splitlines())):
             text, _, comment = line.partition(" #")
             needs = re.match(r"\s*\((.+?)\)", comment)
@@ -59,8 +68,44 @@ def commands() -> list[Command]:
     return found
 
 
-def write_place(place: Path) -> None:
-    """What the pages speak of as being there: a clone, photographs, a data set, a script, a net trained a little."""
+def find_paths(text: str) -> list[str]:
+    """The repository paths that a text names, with braces expanded."""
+    return [path for match in PATH.finditer(text) for path in expand_braces(match[1] or match[0])]
+
+
+def expand_braces(pattern: str) -> list[str]:
+    """The alternatives of `a{b,c}d`."""
+    parts = [part.split(",") if index % 2 else [part] for index, part in enumerate(re.split(r"[{}]", pattern))]
+    return ["".join(words) for words in product(*parts)]
+
+
+def find_names(text: str) -> list[str]:
+    """The dotted names of this project's modules and attributes in a text."""
+    return NAME.findall(text)
+
+
+def resolve(name: str) -> object:
+    """The module or attribute of a dotted name.
+
+    Raises   ImportError, AttributeError
+    """
+    module, attributes = name, []
+    while True:
+        try:
+            found: object = importlib.import_module(module)
+            break
+        except ModuleNotFoundError:
+            module, _, attribute = module.rpartition(".")
+            attributes.insert(0, attribute)
+            if not module:
+                raise
+    for attribute in attributes:
+        found = getattr(found, attribute)
+    return found
+
+
+def make_place(place: Path) -> None:
+    """Fill a folder with everything that the commands use: a clone, images, a data set and a script."""
     for name in ("fcn_repro", "nets", "solvers", "tools", "tests", "Makefile", "pyproject.toml", "constraints.txt"):
         (place / name).symlink_to(ROOT / name)
     (place / ".venv").symlink_to(sys.prefix)
@@ -68,8 +113,8 @@ def write_place(place: Path) -> None:
     for path in [*ROOT.glob("data/*.csv"), ROOT / "data/paper"]:
         (place / "data" / path.name).symlink_to(path)
     random = np.random.default_rng(0)
-    photographs = ["street.jpg", "holidays/sea.jpg", "more/a/hill.png", *(f"photos/images/{i}.jpg" for i in range(6))]
-    for name in photographs:
+    images = ["street.jpg", "holidays/sea.jpg", "more/a/hill.png", *(f"photos/images/{i}.jpg" for i in range(6))]
+    for name in images:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(random.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(place / name)
     for i in range(6):
@@ -79,7 +124,7 @@ def write_place(place: Path) -> None:
 
 
 def write_weights(folder: RunFolder) -> None:
-    """Weights for an emitted net, as if it had been trained."""
+    """Write random final weights for an emitted net."""
     net = caffe.Net(str(folder.deploy), caffe.TEST)
     random = np.random.default_rng(0)
     for blobs in net.params.values():
