@@ -1,8 +1,8 @@
-"""Where the cells of one blob lie on another, and the crop that lays them on top of each other.
+"""Coordinate maps between blobs, and the Crop that aligns one blob with another.
 
 A layer's spatial geometry is a map (axis, scale, shift): output coordinate = scale * input coordinate + shift, on the
-spatial axes that follow `axis`. Maps compose along a path of layers and can be inverted, so the offset of any crop
-follows from the layers between its two bottoms; nobody has to work it out by hand.
+spatial axes that follow `axis`. Maps compose along a path of layers and have inverses. So the layers between a crop's
+two bottoms give its offset.
 
 Source   caffe 9b89154 python/caffe/coord_map.py
 """
@@ -29,17 +29,17 @@ _BY_AXIS_NAME = {"pad_h", "pad_w", "kernel_h", "kernel_w", "stride_h", "stride_w
 
 
 class UndefinedMapException(Exception):  # noqa: N818 - pycaffe's name
-    """The layer's type has no spatial geometry."""
+    """The layer type has no spatial geometry."""
 
 
 class AxisMismatchException(Exception):  # noqa: N818 - pycaffe's name
-    """Two maps are about different axes."""
+    """Two maps have different axes."""
 
 
 def coord_map(fn: Function) -> CoordMap:
-    """The map of one layer, from its bottom's coordinates to its top's.
+    """Return the map of one layer, from its bottom's coordinates to its top's.
 
-    Raises   UndefinedMapException for a type without geometry; AssertionError for windows given per axis by name.
+    Raises   UndefinedMapException for a type without geometry; AssertionError for kernel_h and the like
     """
     if fn.type_name in ("Convolution", "Pooling", "Im2col"):
         axis, stride, kernel, pad = conv_params(fn)
@@ -56,7 +56,7 @@ def coord_map(fn: Function) -> CoordMap:
 
 
 def conv_params(fn: Function) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-    """A window's (axis, stride, kernel extent including dilation, pad)."""
+    """Return a window's (axis, stride, kernel extent with dilation, pad)."""
     given = fn.params.get("convolution_param", fn.params)
     by_name = sorted(_BY_AXIS_NAME & (set(given) | set(fn.params)))
     assert not by_name, f"cropping does not support windows given by {', '.join(by_name)}; give lists"
@@ -68,15 +68,15 @@ def conv_params(fn: Function) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def crop_params(fn: Function) -> tuple[int, np.ndarray]:
-    """A crop's (axis, offset)."""
+    """Return a crop's (axis, offset)."""
     given = fn.params.get("crop_param", fn.params)
     return given.get("axis", 2), np.array(given.get("offset", 0), ndmin=1)
 
 
 def compose(outer: CoordMap, inner: CoordMap) -> CoordMap:
-    """The map that applies `inner` first and `outer` second.
+    """Return the map that applies `inner` first and `outer` second.
 
-    Raises   AxisMismatchException when both name an axis and the two differ.
+    Raises   AxisMismatchException when both have an axis and the two differ
     """
     (axis, scale, shift), (inner_axis, inner_scale, inner_shift) = outer, inner
     if axis is None:
@@ -87,17 +87,17 @@ def compose(outer: CoordMap, inner: CoordMap) -> CoordMap:
 
 
 def inverse(coord_map: CoordMap) -> CoordMap:
-    """The map from the top's coordinates back to the bottom's."""
+    """Return the map from the top's coordinates to the bottom's."""
     axis, scale, shift = coord_map
     return axis, 1 / scale, -shift / scale
 
 
 def coord_map_from_to(top_from: Top, top_to: Top) -> CoordMap:
-    """The map from `top_from`'s coordinates to `top_to`'s, found through the first blob that both are computed from.
+    """Return the map from `top_from`'s coordinates to `top_to`'s, through their nearest common ancestor.
 
-    All paths between two blobs are taken to agree.
+    It assumes that all paths between two blobs agree.
 
-    Raises   RuntimeError when only layers without geometry, or none, connect the two.
+    Raises   RuntimeError when no path of layers with geometry connects the two
     """
     from_ancestors = dict(_ancestors(top_from))
     for ancestor, to_map in _ancestors(top_to):
@@ -107,7 +107,7 @@ def coord_map_from_to(top_from: Top, top_to: Top) -> CoordMap:
 
 
 def _ancestors(top: Top) -> Iterator[tuple[Top, CoordMap]]:
-    """The top itself and what it is computed from, nearest first, each with the map from it to `top`."""
+    """Yield the top and its ancestors, nearest first, each with the map from it to `top`."""
     maps: dict[Top, CoordMap] = {top: IDENTITY}
     waiting = [top]
     for current in waiting:
@@ -124,13 +124,13 @@ def _ancestors(top: Top) -> Iterator[tuple[Top, CoordMap]]:
 
 
 def crop(top_from: Top, top_to: Top) -> Any:
-    """A Crop of `top_from` to the size of `top_to`, at the offset where their coordinates agree.
+    """Return a Crop of `top_from` to the size of `top_to`, at the offset where their coordinates agree.
 
-    Raises   AssertionError when the scales differ, or the offset is negative or no whole number; RuntimeError as
-             `coord_map_from_to` does.
+    Raises   AssertionError when the scales differ, or the offset is negative or fractional; RuntimeError as
+             `coord_map_from_to`
     """
     axis, scale, shift = coord_map_from_to(top_from, top_to)
-    assert axis is not None, "cannot crop: no layer between the tops says which axes are spatial"
+    assert axis is not None, "cannot crop: no layer between the tops defines the spatial axes"
     scale, shift = np.array(scale, ndmin=1), np.array(shift, ndmin=1)
     assert (scale == 1).all(), f"scale mismatch on crop (a = {scale})"
     assert (shift <= 0).all(), f"cannot crop negative offset (b = {shift})"

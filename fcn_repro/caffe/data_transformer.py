@@ -1,4 +1,4 @@
-"""What data layers do to an image on its way into the net: mean, crop, mirror, scale.
+"""Preprocessing of images in data layers: mean, crop, mirror, scale.
 
 Source   caffe 9b89154 data_transformer.cpp, data_layer.cpp, io.cpp (decoding)
 """
@@ -20,10 +20,10 @@ from fcn_repro.system import untrusted_files
 
 
 class DataTransformer:
-    """(pixel - mean) * scale of a crop, perhaps mirrored, as transform_param says.
+    """(pixel - mean) * scale of a crop, mirrored at random, by transform_param.
 
-    An item draws, in this order: whether to mirror (if `mirror` is set, in TEST too), then in TRAIN the crop's top and
-    left. In TEST the crop is central. The mean is taken where the pixel was before cropping.
+    Each item draws, in this order: whether to mirror (if `mirror` is set, in TEST too), then in TRAIN the crop's top
+    and left. In TEST the crop is central. A mean image is cropped with the image.
     """
 
     def __init__(self, param, phase: int, layer_name: str) -> None:
@@ -31,19 +31,19 @@ class DataTransformer:
         self._is_train = phase == caffe_pb2.TRAIN
         self._where = f"layer {layer_name!r}"
         if param.HasField("mean_file") and param.mean_value:
-            raise CaffeError(f"{self._where} gives both mean_file and mean_value in transform_param; keep one of them")
+            raise CaffeError(f"{self._where}: transform_param has mean_file and mean_value; expected one of them")
         self._mean = _read_mean(param.mean_file) if param.HasField("mean_file") else None
         self.seed()
 
     def seed(self) -> None:
-        """Take a new generator from this thread's, if there is anything to draw."""
+        """Seed a new generator from this thread's, if this transformer draws anything."""
         if self._param.mirror or (self._is_train and self._param.crop_size):
             self._generator = HostGenerator(rng.host().draw())
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width after cropping.
+        """Return height and width after cropping.
 
-        Raises   CaffeError for a crop larger than the image.
+        Raises   CaffeError for a crop larger than the image
         """
         crop = self._param.crop_size
         if crop > min(height, width):
@@ -51,7 +51,7 @@ class DataTransformer:
         return (crop, crop) if crop else (height, width)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Transform one image (C, H, W) of any number type; float32."""
+        """Transform one image (C, H, W) of any numeric type; returns float32."""
         mirror = self._param.mirror and self._generator.draw() % 2
         height, width = self.size(*image.shape[1:])
         top, left = (self._offset(n, size) for n, size in zip(image.shape[1:], (height, width), strict=True))
@@ -68,20 +68,20 @@ class DataTransformer:
         if self._mean is not None:
             if self._mean.shape != shape:
                 raise CaffeError(
-                    f"{self._where}: {self._param.mean_file} has the shape {list(self._mean.shape)}, "
-                    f"the image {list(shape)}; they must be equal"
+                    f"{self._where}: {self._param.mean_file} has shape {list(self._mean.shape)}; "
+                    f"expected the image's, {list(shape)}"
                 )
             return self._mean[window]
         values = list(self._param.mean_value) or [0.0]
         if len(values) not in (1, shape[0]):
-            raise CaffeError(f"{self._where} has {len(values)} mean_value entries for {shape[0]} channels")
+            raise CaffeError(f"{self._where}: got {len(values)} mean_value entries, expected 1 or {shape[0]}")
         return np.array(values, np.float32).reshape(-1, 1, 1)
 
 
 def decode(encoded: bytes | Path, color: bool | None) -> np.ndarray:
-    """An image file as uint8 (C, H, W), channels B G R; `color` None keeps a grey image grey.
+    """Decode an image file to uint8 (C, H, W), channels B G R; `color` None keeps a grey image grey.
 
-    Raises   OSError for a file that is damaged, has too many pixels, or is in no format of fcn_repro/system/untrusted_files.py
+    Raises   OSError for a damaged file, too many pixels, or a format that untrusted_files does not open
     Differs  Caffe decodes with OpenCV; JPEG pixels may differ by a level or two.
     """
     try:
@@ -90,19 +90,19 @@ def decode(encoded: bytes | Path, color: bool | None) -> np.ndarray:
                 color = image.mode not in ("1", "L", "I;16")
             pixels = np.asarray(image.convert("RGB" if color else "L"))
     except untrusted_files.IMAGE_ERRORS as error:
-        raise OSError(f"damaged, or no picture ({type(error).__name__}: {error})") from error
+        raise OSError(f"damaged or not an image ({type(error).__name__}: {error})") from error
     return pixels[:, :, ::-1].transpose(2, 0, 1) if color else pixels[None]
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """An uint8 image (C, H, W) at another size: bilinear between pixel centres, without smoothing, as OpenCV does."""
+    """Resize a uint8 image (C, H, W): bilinear between pixel centres, without smoothing, as OpenCV."""
     rows, columns = _blend(image.shape[1], height), _blend(image.shape[2], width)
     blended = rows @ image.astype(np.float64) @ columns.T
     return np.floor(blended + 0.5).astype(np.uint8)
 
 
 def _blend(length: int, size: int) -> np.ndarray:
-    """The matrix (size, length) whose rows mix the two pixels that a new pixel's centre lies between."""
+    """Return the matrix (size, length) whose rows mix the two pixels around each new pixel's centre."""
     centre = np.clip((np.arange(size) + 0.5) * (length / size) - 0.5, 0, length - 1)
     before = np.minimum(centre.astype(int), max(length - 2, 0))
     matrix = np.zeros((size, length))
@@ -114,5 +114,5 @@ def _blend(length: int, size: int) -> np.ndarray:
 def _read_mean(path: str) -> np.ndarray:
     mean = read_blob_file(path)
     if len(mean.shape) < 3 or math.prod(mean.shape[:-3]) != 1:
-        raise CaffeError(f"{path}: a blob of shape {list(mean.shape)}; expected a mean image, (C, H, W)")
+        raise CaffeError(f"{path}: got a blob of shape {list(mean.shape)}; expected a mean image, (C, H, W)")
     return mean.data.reshape(mean.shape[-3:])

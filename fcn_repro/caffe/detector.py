@@ -1,4 +1,4 @@
-"""caffe.Detector: a net that is asked what windows of images show.
+"""caffe.Detector: the output for windows of images.
 
 Source   caffe 9b89154 python/caffe/detector.py
 """
@@ -19,7 +19,7 @@ Window = Sequence[int]  # ymin, xmin, ymax, xmax
 
 
 class Detector(ImageInputNet):
-    """Warps windows to the input's size; `context_pad` of its pixels on each side show what surrounds the window."""
+    """Warps windows to the input's size; `context_pad` input pixels on each side show the window's surroundings."""
 
     def __init__(
         self,
@@ -31,24 +31,25 @@ class Detector(ImageInputNet):
         channel_swap: Sequence[int] | None = None,
         context_pad: int | None = None,
     ) -> None:
-        super().__init__(model_file, pretrained_file, mean, input_scale, raw_scale, channel_swap)
+        steps = {"mean": mean, "input_scale": input_scale, "raw_scale": raw_scale, "channel_swap": channel_swap}
+        super().__init__(model_file, pretrained_file, **steps)
         self.configure_crop(context_pad)
 
     def detect_windows(self, images_windows: Iterable[tuple[str, Sequence[Window]]]) -> list[dict[str, Any]]:
-        """One dict per window, in order: `window`, `prediction` (the first output) and `filename`."""
+        """Return one dict per window, in order: `window`, `prediction` (the first output) and `filename`."""
         found, crops = [], []
         for filename, windows in images_windows:
             image = load_image(filename)
             for window in windows:
                 found.append({"window": window, "filename": filename})
                 crops.append(self.crop(image, window))
-        predictions = self._predictions(crops)
+        predictions = self._predict(crops)
         return [{**one, "prediction": prediction} for one, prediction in zip(found, predictions, strict=True)]
 
     def detect_selective_search(self, image_fnames: Iterable[str]) -> list[dict[str, Any]]:
-        """As `detect_windows`, on proposals of the package selective_search_ijcv_with_python.
+        """Call `detect_windows` on proposals of the package selective_search_ijcv_with_python.
 
-        Raises   ModuleNotFoundError where it is not on sys.path.
+        Raises   ModuleNotFoundError when it is not on sys.path
         """
         import selective_search_ijcv_with_python as selective_search
 
@@ -57,7 +58,7 @@ class Detector(ImageInputNet):
         return self.detect_windows(zip(paths, windows, strict=True))
 
     def crop(self, im: np.ndarray, window: Window) -> np.ndarray:
-        """A window of an image; with context at the size of the input, the mean standing where the image ends."""
+        """Return a window of an image; with context at the input's size, and the mean outside the image."""
         low, high = np.array(window[:2]), np.array(window[2:])
         if not self.context_pad:
             return im[low[0] : high[0], low[1] : high[1]]
@@ -76,7 +77,7 @@ class Detector(ImageInputNet):
         return canvas
 
     def configure_crop(self, context_pad: int | None) -> None:
-        """Set the context, and the input's mean as an image has it, (H, W, K) R G B before scaling, to pad with."""
+        """Set the context, and the mean to pad with: the input's mean as an unscaled R G B image (H, W, K)."""
         name = self.inputs[0]
         _, channels, height, width = self.blobs[name].dims
         self.crop_dims = np.array((height, width, channels))

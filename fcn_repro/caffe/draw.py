@@ -1,6 +1,6 @@
-"""pycaffe's drawing of nets by graphviz: needs the package pydot (or pydotplus), and `dot` to render.
+"""pycaffe's drawing of nets with graphviz: needs the package pydot (or pydotplus), and `dot` to render.
 
-`python -m tools.draw` makes pictures without either.
+`python -m tools.draw` needs neither.
 
 Source   caffe 9b89154 python/caffe/draw.py
 """
@@ -23,7 +23,7 @@ COLOURS = {"Convolution": "#FF5050", "Deconvolution": "#FF5050", "Pooling": "#FF
 def draw_net_to_file(
     caffe_net: Any, filename: str, rankdir: str = "LR", phase: int | None = None, display_lrm: bool = False
 ) -> None:
-    """Draw a NetParameter into a file; its extension says the format."""
+    """Draw a NetParameter into a file; its extension selects the format."""
     extension = filename[filename.rfind(".") + 1 :]
     with open(filename, "wb") as file:
         file.write(draw_net(caffe_net, rankdir, extension, phase, display_lrm))
@@ -32,19 +32,18 @@ def draw_net_to_file(
 def draw_net(
     caffe_net: Any, rankdir: str, ext: str = "png", phase: int | None = None, display_lrm: bool = False
 ) -> bytes:
-    """A NetParameter drawn in a format of graphviz."""
+    """Return a NetParameter drawn in one of graphviz's formats."""
     return get_pydot_graph(caffe_net, rankdir, phase=phase, display_lrm=display_lrm).create(format=ext)
 
 
 def get_pydot_graph(
     caffe_net: Any, rankdir: str, label_edges: bool = True, phase: int | None = None, display_lrm: bool = False
 ) -> Any:
-    """A pydot graph: a record per layer, an octagon per blob.
+    """Return a pydot graph: a record per layer, an octagon per blob.
 
-    Parameters
-        rankdir       graphviz's direction: LR, TB, ...
-        phase         leave out layers that are not of this phase; None draws all
-        display_lrm   write the learning-rate multipliers into the layers
+    `rankdir` is graphviz's direction (LR, TB, ...); `phase` None draws the layers of both phases; `display_lrm` writes
+    learning-rate multipliers into the layers.
+
     Raises   ImportError when neither pydot nor pydotplus is installed
     """
     pydot = _pydot()
@@ -73,7 +72,7 @@ def _blob(name: str) -> str:
 
 
 def get_layer_label(layer: Any, rankdir: str, display_lrm: bool = False) -> str:
-    """What stands in a layer's record: name, type, and the window's kernel, stride and pad."""
+    """Return the text of a layer's record: name, type, and the window's kernel, stride and pad."""
     lines = [layer.name, f"({layer.type})"]
     if layer.type == "Pooling":
         window = layer.pooling_param
@@ -89,20 +88,20 @@ def get_layer_label(layer: Any, rankdir: str, display_lrm: bool = False) -> str:
 
 
 def get_layer_lr_mult(layer: Any) -> tuple[float, float]:
-    """The learning-rate multipliers of weights and biases.
+    """Return the learning-rate multipliers of weights and biases.
 
-    Raises   ValueError for a layer type that has none to draw, or for more than two
+    Raises   ValueError for a layer type without multipliers, or for more than two
     """
     if layer.type not in LEARNING:
         raise ValueError(f"{layer.type} layers do not have a learning rate multiplier")
     if len(layer.param) > 2:
-        raise ValueError(f"layer {layer.name!r} has {len(layer.param)} learning rate multipliers; expected two at most")
+        raise ValueError(f"layer {layer.name!r} has {len(layer.param)} learning rate multipliers; expected at most 2")
     weights, biases = (*(spec.lr_mult for spec in layer.param), 1.0, 1.0)[:2]
     return weights, biases
 
 
 def get_edge_label(layer: Any) -> str:
-    """What stands on the edges to a layer's tops: its number of outputs, or of images in a batch."""
+    """Return the text on the edges to a layer's tops: its number of outputs, or of images in a batch."""
     if layer.type == "Data":
         return f"Batch {layer.data_param.batch_size}"
     if layer.type in ("Convolution", "Deconvolution"):
@@ -113,12 +112,12 @@ def get_edge_label(layer: Any) -> str:
 
 
 def get_pooling_types_dict() -> dict[int, str]:
-    """The names of the pooling methods by their numbers."""
+    """Return the names of the pooling methods by number."""
     return {number: name for name, number in caffe_pb2.PoolingParameter.PoolMethod.items()}
 
 
 def choose_color_by_layertype(layertype: str) -> str:
-    """The colour of a layer's record."""
+    """Return the colour of a layer's record."""
     return COLOURS.get(layertype, LAYER_STYLE["fillcolor"])
 
 

@@ -1,4 +1,4 @@
-"""What Caffe's fatal checks become here."""
+"""CaffeError, which replaces Caffe's fatal checks."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from pathlib import Path
 
 
 class CaffeError(RuntimeError):
-    """A check that real Caffe ends the process for (glog FATAL, SIGABRT); here the process lives on.
+    """A failed check. Real Caffe ends the process there (glog FATAL, SIGABRT); here the process continues.
 
-    It derives from RuntimeError because that is what pycaffe raises for the few faults it lets a caller see
-    (a missing file, say), so existing `except RuntimeError` clauses go on working.
+    It derives from RuntimeError because pycaffe raises that for the few faults it reports, such as a missing file.
     """
 
 
 @contextlib.contextmanager
-def naming(file: str | Path) -> Iterator[None]:
-    """Put the file that is at fault before the message of a CaffeError from the block."""
+def attach_file(file: str | Path) -> Iterator[None]:
+    """Prefix the message of a CaffeError from the block with the file."""
     try:
         yield
     except CaffeError as error:

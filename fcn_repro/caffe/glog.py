@@ -1,8 +1,8 @@
-"""Caffe's log, as glog writes it, over Python's logger "caffe".
+"""Caffe's log in glog's format, over Python's logger "caffe".
 
     I1123 06:10:03.405043 11309 solver.py:226] Iteration 20 (2.5 iter/s, 8s/20 iters), loss = 1.2
 
-Nothing is written until `init_log` is called, or logging is set up otherwise. (glog writes to stderr from the start.)
+Nothing is written before `init_log` or another set-up of logging; glog itself writes to stderr from the start.
 Source   caffe 9b89154 _caffe.cpp (InitLog, Log)
 """
 
@@ -21,7 +21,7 @@ class GlogFormatter(logging.Formatter):
     """Severity, month and day, time, process, file and line before each message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """Return one line."""
         moment = time.strftime("%m%d %H:%M:%S", time.localtime(record.created))
         micros = int(record.created % 1 * 1_000_000)
         where = f"{record.process} {record.filename}:{record.lineno}"
@@ -29,10 +29,10 @@ class GlogFormatter(logging.Formatter):
 
 
 class StderrHandler(logging.Handler):
-    """Writes to what sys.stderr is at the time."""
+    """Writes to the current sys.stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One line."""
+        """Write one line."""
         sys.stderr.write(f"{self.format(record)}\n")
 
 
@@ -40,14 +40,14 @@ _handler = StderrHandler()
 
 
 def init_log(level: int = 0, stderr: bool = True) -> None:
-    """Write messages of a level (0 INFO, 1 WARNING, 2 ERROR, 3 FATAL) and above to stderr; without `stderr`, errors.
+    """Write messages from `level` (0 INFO, 1 WARNING, 2 ERROR, 3 FATAL) to stderr; without `stderr`, errors only.
 
-    GLOG_minloglevel is glog's own and not read here.
+    It does not read glog's variable GLOG_minloglevel.
     """
     _log.setLevel(LEVELS[level])
     _handler.setLevel(logging.NOTSET if stderr else logging.ERROR)
     _handler.setFormatter(GlogFormatter())
-    _log.addHandler(_handler)  # once, however often it is called
+    _log.addHandler(_handler)  # adds it once
     _log.propagate = False
 
 

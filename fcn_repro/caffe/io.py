@@ -1,9 +1,9 @@
-"""caffe.io: images and protobuf messages to and from arrays.
+"""caffe.io: conversion of images and protobuf messages to and from arrays.
 
-An image is (H, W, C) float32 in [0, 1], R G B; a Transformer makes of it what a net takes.
+An image is (H, W, C) float32 in [0, 1], R G B; a Transformer converts it to a net's input.
 
-Differs  Images are read by Pillow and resized by scipy instead of scikit-image; both as scikit-image 0.15 and later do,
-         which smooth before they shrink (earlier ones, of Caffe's time, did not).
+Differs  Pillow reads images and scipy resizes them, both like scikit-image 0.15 and later, which smooths before it
+         shrinks an image; scikit-image of Caffe's time did not
 Source   caffe 9b89154 python/caffe/io.py
 """
 
@@ -22,9 +22,9 @@ from fcn_repro.system import untrusted_files
 
 
 def blobproto_to_array(blob, return_diff: bool = False) -> np.ndarray:
-    """The data, or the diff, of a BlobProto as float64, shaped as it says; files of 2014 have four legacy dims.
+    """Convert the data, or the diff, of a BlobProto to float64; files of 2014 have four legacy dims.
 
-    Raises   ValueError where the numbers do not fill the shape; without a shape there must be one.
+    Raises   ValueError unless the numbers fill the shape; a blob without shape has one number
     """
     legacy = ("num", "channels", "height", "width")
     dims = [getattr(blob, name) for name in legacy] if any(map(blob.HasField, legacy)) else blob.shape.dim
@@ -32,7 +32,7 @@ def blobproto_to_array(blob, return_diff: bool = False) -> np.ndarray:
 
 
 def array_to_blobproto(arr: np.ndarray, diff: np.ndarray | None = None):
-    """A BlobProto of an array of any shape, and of its diff."""
+    """Convert an array of any shape, and its diff, to a BlobProto."""
     blob = caffe_pb2.BlobProto(data=np.ravel(arr).astype(float))
     if diff is not None:
         blob.diff.extend(np.ravel(diff).astype(float))
@@ -41,19 +41,19 @@ def array_to_blobproto(arr: np.ndarray, diff: np.ndarray | None = None):
 
 
 def arraylist_to_blobprotovector_str(arraylist: Iterable[np.ndarray]) -> bytes:
-    """Arrays as a serialised BlobProtoVector."""
+    """Convert arrays to a serialised BlobProtoVector."""
     return caffe_pb2.BlobProtoVector(blobs=map(array_to_blobproto, arraylist)).SerializeToString()
 
 
 def blobprotovector_str_to_arraylist(str: bytes) -> list[np.ndarray]:
-    """The arrays of a serialised BlobProtoVector."""
+    """Convert a serialised BlobProtoVector to arrays."""
     return [blobproto_to_array(blob) for blob in caffe_pb2.BlobProtoVector.FromString(str).blobs]
 
 
 def array_to_datum(arr: np.ndarray, label: int | None = None):
-    """A Datum of a (C, H, W) array: uint8 as bytes, anything else as floats.
+    """Convert a (C, H, W) array to a Datum: uint8 as bytes, other types as floats.
 
-    Raises   ValueError for another number of axes.
+    Raises   ValueError for another number of axes
     """
     if arr.ndim != 3:
         raise ValueError(f"Incorrect array shape. Expected (channels, height, width), found {arr.shape}")
@@ -67,7 +67,7 @@ def array_to_datum(arr: np.ndarray, label: int | None = None):
 
 
 def datum_to_array(datum) -> np.ndarray:
-    """The (C, H, W) array of a Datum: uint8 from bytes, float64 from floats."""
+    """Convert a Datum to a (C, H, W) array: uint8 from bytes, float64 from floats."""
     numbers = np.frombuffer(datum.data, np.uint8).copy() if datum.data else np.array(datum.float_data, np.float64)
     return numbers.reshape(datum.channels, datum.height, datum.width)
 
@@ -76,11 +76,11 @@ def datum_to_array(datum) -> np.ndarray:
 
 
 class Transformer:
-    """Turns images (H, W, C) into inputs (C, H, W), and back. `inputs` maps the inputs' names to shapes (N, C, H, W).
+    """Converts images (H, W, C) to inputs (C, H, W) and back. `inputs` maps the inputs' names to shapes (N, C, H, W).
 
-    What is not set is left out; the order is fixed: resize, transpose, channel_swap, raw_scale, mean, input_scale.
+    Steps in fixed order: resize, transpose, channel_swap, raw_scale, mean, input_scale; unset steps are skipped.
 
-    Raises   Exception, as pycaffe does, for a name that is no input.
+    Raises   Exception, as pycaffe, for a name that is not an input
     """
 
     def __init__(self, inputs: Mapping[str, Sequence[int]]) -> None:
@@ -92,7 +92,7 @@ class Transformer:
         self.input_scale: dict[str, float] = {}
 
     def preprocess(self, in_: str, data: np.ndarray) -> np.ndarray:
-        """The input that an image makes. As in Caffe, a float32 image that needs no resizing is changed in place."""
+        """Convert an image to an input. As in Caffe, a float32 image of the input's size is changed in place."""
         shape = self._shape(in_)
         result = data.astype(np.float32, copy=False)
         if result.shape[:2] != shape[2:]:
@@ -110,7 +110,7 @@ class Transformer:
         return result
 
     def deprocess(self, in_: str, data: np.ndarray) -> np.ndarray:
-        """The image that an input was made of, at the input's size."""
+        """Convert an input to an image, at the input's size."""
         self._shape(in_)
         result = data.copy().squeeze()
         if in_ in self.input_scale:
@@ -126,28 +126,28 @@ class Transformer:
         return result
 
     def set_transpose(self, in_: str, order: Sequence[int]) -> None:
-        """The order of the axes: (2, 0, 1) makes (C, H, W) of (H, W, C)."""
+        """Set the order of the axes: (2, 0, 1) converts (H, W, C) to (C, H, W)."""
         axes = len(self._shape(in_)) - 1
         if len(order) != axes:
             raise Exception(f"Transpose order needs to name the input's {axes} axes; found {order}")
         self.transpose[in_] = order
 
     def set_channel_swap(self, in_: str, order: Sequence[int]) -> None:
-        """The order of the channels after transposing: (2, 1, 0) makes B G R of R G B."""
+        """Set the order of the channels after transposing: (2, 1, 0) converts R G B to B G R."""
         channels = self._shape(in_)[1]
         if len(order) != channels:
             raise Exception(f"Channel swap needs to name the input's {channels} channels; found {order}")
         self.channel_swap[in_] = order
 
     def set_raw_scale(self, in_: str, scale: float) -> None:
-        """The factor before the mean is subtracted: 255 for nets that were trained on bytes."""
+        """Set the factor before the mean: 255 for nets that were trained on bytes."""
         self._shape(in_)
         self.raw_scale[in_] = scale
 
     def set_mean(self, in_: str, mean: np.ndarray) -> None:
-        """What to subtract: one number per channel, or an array (C, H, W), resized where its size is another's.
+        """Set the mean: one number per channel, or an array (C, H, W) of any size, which is resized.
 
-        Raises   ValueError where it has other channels or axes.
+        Raises   ValueError for other channels or axes
         """
         _, channels, *size = self._shape(in_)
         if mean.ndim == 1:
@@ -163,7 +163,7 @@ class Transformer:
         self.mean[in_] = mean
 
     def set_input_scale(self, in_: str, scale: float) -> None:
-        """The factor after the mean is subtracted."""
+        """Set the factor after the mean."""
         self._shape(in_)
         self.input_scale[in_] = scale
 
@@ -177,10 +177,10 @@ class Transformer:
 
 
 def load_image(filename: str | Path, color: bool = True) -> np.ndarray:
-    """An image file as (H, W, 3), grey ones repeated and alpha dropped; or as (H, W, 1) by luma, without `color`.
+    """Read an image file as (H, W, 3), grey repeated and alpha dropped; without `color` as (H, W, 1) by luma.
 
-    Raises   OSError for a file that is missing or in no format of fcn_repro/system/untrusted_files.py; what Pillow raises for one
-             that is damaged, and PIL.Image.DecompressionBombError for one of too many pixels.
+    Raises   OSError for a missing file or a format that untrusted_files does not open; Pillow's errors for a damaged
+             file; PIL.Image.DecompressionBombError for too many pixels
     """
     with untrusted_files.open_image(filename) as image:
         if image.mode.startswith("I"):  # 16 bits
@@ -196,11 +196,11 @@ def load_image(filename: str | Path, color: bool = True) -> np.ndarray:
 
 
 def resize_image(im: np.ndarray, new_dims: Sequence[int] | np.ndarray, interp_order: int = 1) -> np.ndarray:
-    """An image (H, W, K) of any range at (height, width) `new_dims`, by splines of `interp_order`, as float32.
+    """Resize an image (H, W, K) of any range to (height, width) `new_dims` by splines of `interp_order`; float32.
 
-    With 1 or 3 channels, what lies beyond the border is the image's minimum, so the border fades when it is enlarged.
+    With 1 or 3 channels the outside counts as the image's minimum, so an enlarged image fades at its border.
     """
-    from scipy import ndimage  # here, for it would be a tenth of the time that importing this engine takes
+    from scipy import ndimage  # here: it is a tenth of this package's import time
 
     factors = np.divide((*new_dims, im.shape[2]), im.shape)
     if im.shape[2] not in (1, 3):
@@ -216,9 +216,9 @@ def resize_image(im: np.ndarray, new_dims: Sequence[int] | np.ndarray, interp_or
 
 
 def oversample(images: Sequence[np.ndarray], crop_dims: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Ten crops (height, width) of every image (H, W, K): top left and right, bottom left and right, centre, mirrored.
+    """Cut ten crops (height, width) of every image (H, W, K): four corners from top left, centre, and mirrored.
 
-    Returns (10 N, height, width, K) float32; the five mirrored crops follow the five that they mirror.
+    Returns (10 N, height, width, K) float32; the five mirrored crops follow their originals.
     """
     height, width = crop_dims
     bottom, right = np.subtract(images[0].shape[:2], crop_dims)

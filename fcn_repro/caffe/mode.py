@@ -1,4 +1,4 @@
-"""Where computing happens: Caffe's mode and device, one setting per thread, CPU until told otherwise.
+"""Caffe's mode and device: where layers compute. One setting per thread, initially the CPU.
 
 Source   caffe 9b89154 common.cpp, class Caffe (thread-local mode; set_device does not change the mode)
 """
@@ -22,14 +22,14 @@ _setting = _Setting()
 
 
 def set_mode_cpu() -> None:
-    """Compute on the CPU from now on; existing nets follow, their blobs move when next touched."""
+    """Compute on the CPU from now on. Existing nets follow; their blobs move at the next access."""
     _setting.gpu = False
 
 
 def set_mode_gpu() -> None:
-    """Compute on the CUDA device chosen by `set_device` (0 at first); existing nets follow.
+    """Compute on the CUDA device chosen by `set_device` (initially 0). Existing nets follow.
 
-    Raises   CaffeError when torch sees no CUDA device (Caffe dies at the next forward instead).
+    Raises   CaffeError when torch sees no CUDA device (Caffe fails at the next forward instead)
     """
     _require_device(_setting.index)
     allow_tf32()
@@ -37,26 +37,26 @@ def set_mode_gpu() -> None:
 
 
 def set_device(index: int) -> None:
-    """Choose the CUDA device for this thread; the mode stays as it is.
+    """Choose the CUDA device of this thread; the mode stays the same.
 
-    Raises   CaffeError when there is no such device.
+    Raises   CaffeError when the device does not exist
     """
     _require_device(index)
     _setting.index = index
 
 
 def device() -> torch.device:
-    """The device that layers compute on in this thread."""
+    """Return the device that layers compute on in this thread."""
     return torch.device("cuda", _setting.index) if _setting.gpu else torch.device("cpu")
 
 
 def gpu_name() -> str:
-    """What the chosen CUDA device calls itself."""
+    """Return the name of the chosen CUDA device."""
     return torch.cuda.get_device_name(_setting.index)
 
 
 def gpu_peak() -> int:
-    """The most bytes that this process's tensors have held of the chosen CUDA device's memory."""
+    """Return the peak number of bytes that this process's tensors held on the chosen CUDA device."""
     return torch.cuda.max_memory_allocated(_setting.index)
 
 
@@ -64,6 +64,6 @@ def _require_device(index: int) -> None:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if not 0 <= index < count:
         raise CaffeError(
-            f"GPU {index} was asked for, but torch {torch.__version__} sees {count} CUDA device(s) here; "
-            "run on the CPU (set_mode_cpu, or GPU=-1 with make), or install a CUDA build of torch"
+            f"GPU {index} is not available: torch {torch.__version__} sees {count} CUDA device(s). "
+            "Fix: run on the CPU (set_mode_cpu, or GPU=-1 with make), or install a CUDA build of torch"
         )

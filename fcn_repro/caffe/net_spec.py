@@ -1,4 +1,4 @@
-"""Write nets as Python: every call of a layer type makes its tops, and NetSpec gives them names.
+"""Write nets as Python: a call of a layer type makes its tops, and NetSpec names them.
 
     from fcn_repro.caffe import layers as L, params as P
 
@@ -9,7 +9,7 @@
     n.pool1 = L.Pooling(n.relu1, pool=P.Pooling.MAX, kernel_size=2, stride=2)
     print(n.to_proto())
 
-What a layer type may be told is looked up in the schema, so this module knows no layer type by name.
+The schema defines the parameters of each layer type; this module knows no layer type by name.
 
 Source   caffe 9b89154 python/caffe/net_spec.py
 """
@@ -24,21 +24,21 @@ from fcn_repro.caffe.proto import caffe_pb2
 
 
 class Top:
-    """The n-th output of a layer, before it has a name."""
+    """The n-th output of a layer, still without a name."""
 
     def __init__(self, fn: Function, n: int) -> None:
         self.fn = fn
         self.n = n
 
     def to_proto(self) -> Any:
-        """A NetParameter of this top's layer and of everything it is computed from."""
+        """Return a NetParameter of this top's layer and its ancestors."""
         return to_proto(self)
 
 
 class Function:
-    """One layer: its type, bottoms, parameters as given, and tops.
+    """One layer: its type, bottoms, keyword parameters and tops.
 
-    Raises   TypeError naming the first bottom that is not a Top.
+    Raises   TypeError naming the first bottom that is not a Top
     """
 
     def __init__(self, type_name: str, inputs: tuple[Top, ...], params: dict[str, Any]) -> None:
@@ -54,9 +54,9 @@ class Function:
 
 
 class NetSpec:
-    """A net in the making: assigning a top (or, for a layer without tops, the layer) to an attribute names it.
+    """A net under construction: assigning a top (or a layer without tops) to an attribute names it.
 
-    Raises   KeyError when a name is read that nothing was assigned to.
+    Raises   KeyError for reading an unassigned name
     """
 
     tops: dict[str, Top | Function]
@@ -78,24 +78,24 @@ class NetSpec:
     __delitem__ = __delattr__
 
     def to_proto(self) -> Any:
-        """The NetParameter: layers in the order of assignment, each after the layers it needs."""
+        """Return the NetParameter: layers in the order of assignment, each after the layers it needs."""
         writer = _Writer({value: name for name, value in self.tops.items()})
         return writer.write(*self.tops.values())
 
 
 def to_proto(*tops: Top) -> Any:
-    """A NetParameter of these tops and all they are computed from; tops are called by type and number, as in ReLU1."""
+    """Return a NetParameter of these tops and their ancestors, named by type and number, as in ReLU1."""
     return _Writer({}).write(*tops)
 
 
 class Layers:
-    """`L`: every attribute is a layer type, called with bottoms and keyword parameters.
+    """`L`: every attribute is a layer type; call it with bottoms and keyword parameters.
 
-    A call returns one Top; a tuple of them for `ntop` > 1; the Function itself for `ntop` 0.
+    A call returns one Top, a tuple of them for `ntop` > 1, or the Function for `ntop` 0.
     """
 
     def __getattr__(self, type_name: str) -> Callable[..., Any]:
-        if type_name.startswith("__"):  # Python itself asking what this object is
+        if type_name.startswith("__"):  # Python inspects the object
             raise AttributeError(type_name)
 
         def layer(*inputs: Top, **params: Any) -> Any:
@@ -119,17 +119,16 @@ params = Parameters()
 
 
 def param_name_dict() -> dict[str, str]:
-    """Layer type -> its own field of LayerParameter, without `_param`: {'InnerProduct': 'inner_product', ...}."""
+    """Map layer types to their fields of LayerParameter without `_param`: {'InnerProduct': 'inner_product', ...}."""
     fields = caffe_pb2.LayerParameter.DESCRIPTOR.fields
     own = [field for field in fields if field.name.endswith("_param")]
     return {field.message_type.name[: -len("Parameter")]: field.name[: -len("_param")] for field in own}
 
 
 def assign_proto(proto: Any, name: str, value: Any) -> None:
-    """Give a field a Python value: dicts fill messages, lists fill repeated fields, one value is a list of one.
+    """Assign a Python value to a field: dicts fill messages, lists fill repeated fields, one value is a list of one.
 
-    Raises   AttributeError when the message has no such field, or one that takes no list; IndexError for an empty list,
-             as pycaffe does.
+    Raises   AttributeError for an unknown field, or a list for a single value; IndexError for an empty list, as pycaffe
     """
     target = getattr(proto, name)
     repeated = hasattr(target, "extend")
@@ -158,7 +157,7 @@ _OWN_PARAM = {type_name: f"{field}_param" for type_name, field in param_name_dic
 
 
 class _Writer:
-    """One NetParameter being written: each layer once, after its bottoms' layers."""
+    """Writes one NetParameter: each layer once, after its bottoms' layers."""
 
     def __init__(self, names: dict[Top | Function, str]) -> None:
         self._names = names
@@ -177,7 +176,7 @@ class _Writer:
             layer = caffe_pb2.LayerParameter(type=fn.type_name, bottom=bottoms, top=tops)
             layer.name = self._name(fn.tops[0] if fn.tops else fn, fn)
             for key, value in fn.params.items():
-                assign_proto(_owner(layer, key), key, value)
+                assign_proto(_message_with(layer, key), key, value)
             self._layers[fn] = layer
         return self._layers[fn]
 
@@ -188,8 +187,8 @@ class _Writer:
         return self._names[thing]
 
 
-def _owner(layer: Any, key: str) -> Any:
-    """The message a keyword belongs to: the type's own parameters if they have such a field, else the layer."""
+def _message_with(layer: Any, key: str) -> Any:
+    """Return the message with the field `key`: the type's own parameters, else the layer."""
     if layer.type in _OWN_PARAM and not key.endswith("param"):
         own = getattr(layer, _OWN_PARAM[layer.type])
         if key in own.DESCRIPTOR.fields_by_name:

@@ -1,14 +1,13 @@
-"""With how many bits convolutions multiply: `PRECISION=f32` (as Caffe does), `tf32` or `bf16` in the environment.
+"""Precision of products in convolutions: `PRECISION=f32` (as Caffe), `tf32` or `bf16` in the environment.
 
 f32     23 bits of mantissa, everywhere
-tf32    10 bits in products on GPUs that have tensor cores, and f32 elsewhere
-bf16    7 bits in the products of convolutions, sums in f32. Blobs, gradients, history and updates stay float32, so that
-        updates of 1e-14 are not lost. Quick where the machine multiplies bfloat16 (AVX-512 BF16, AMX, GPUs since 2020);
-        elsewhere it is imitated, and slow. Filters that have little to multiply stay with f32, which is as quick there
-        and keeps what labels are picked by: those of a picture, of interpolation, of scores. A picture's that stay for
-        many are sums of two bf16 (fast/frozen_filters.py), nearly as fine
+tf32    10 bits in products on GPUs with tensor cores, f32 elsewhere
+bf16    7 bits in products of convolutions, sums in f32. Blobs, gradients, history and updates stay float32, so that
+        updates of 1e-14 are not lost. Fast with AVX-512 BF16, AMX and GPUs since 2020; emulated and slow elsewhere.
+        Filters with few channels or few 1x1 outputs stay f32: this costs no time and keeps images, interpolation and
+        scores exact. A frozen filter on an image uses the sum of two bf16, nearly as exact (kernels/packed_filters.py)
 
-Scores of f32 are Caffe's to 1e-5; those of the others are not, and what was scored with them is marked.
+Scores with f32 equal Caffe's to 1e-5. Scores with tf32 or bf16 do not, and reports mark them.
 """
 
 from __future__ import annotations
@@ -23,34 +22,34 @@ from torch import Tensor
 from fcn_repro.caffe.errors import CaffeError
 
 PRECISIONS = ("f32", "tf32", "bf16")
-FEW_CHANNELS = 8  # of a bottom, that a filter sees
-FEW_SCORES = 64  # of a top, made of single cells
+FEW_CHANNELS = 8  # channels per filter, below which bf16 gains nothing
+FEW_SCORES = 64  # 1x1 filters, below which bf16 gains nothing
 
 
 def precision() -> str:
-    """What the environment asks for.
+    """Return the precision that the environment asks for.
 
-    Raises   CaffeError for a name that is none of them
+    Raises   CaffeError for an unknown name
     """
     name = os.environ.get("PRECISION") or "f32"
     if name not in PRECISIONS:
-        raise CaffeError(f"PRECISION is {name!r}; expected one of {', '.join(PRECISIONS)}")
+        raise CaffeError(f"PRECISION: got {name!r}; expected one of {', '.join(PRECISIONS)}")
     return name
 
 
-def factors(filters: Tensor) -> torch.dtype:
-    """As what numbers filters (K, C, ...), and what they meet, are multiplied."""
+def product_dtype(filters: Tensor) -> torch.dtype:
+    """Return the type in which filters (K, C, ...) and their inputs are multiplied."""
     filter_count, channels, *kernel = filters.shape
-    is_little = channels < FEW_CHANNELS or (filter_count < FEW_SCORES and math.prod(kernel) == 1)
-    return torch.bfloat16 if precision() == "bf16" and not is_little else filters.dtype
+    is_small = channels < FEW_CHANNELS or (filter_count < FEW_SCORES and math.prod(kernel) == 1)
+    return torch.bfloat16 if precision() == "bf16" and not is_small else filters.dtype
 
 
 @cache
 def has_amx() -> bool:
-    """Whether the processor multiplies matrices of bfloat16, several times as fast as float32."""
+    """Return whether the processor multiplies bfloat16 matrices in hardware tiles, several times faster than f32."""
     return hasattr(torch.cpu, "_is_amx_tile_supported") and torch.cpu._is_amx_tile_supported()
 
 
 def allow_tf32() -> None:
-    """Let CUDA's libraries use it if, and only if, it is asked for."""
+    """Let CUDA's libraries use tf32 if and only if PRECISION=tf32."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision() == "tf32"

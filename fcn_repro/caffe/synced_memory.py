@@ -1,6 +1,6 @@
-"""One buffer that several blobs may share, kept coherent between numpy's view of it and torch's.
+"""One buffer that several blobs may share, coherent between numpy's views and torch's tensors.
 
-Source   caffe 9b89154 syncedmem.cpp: a host and a device copy, of which the one written last is the true one.
+Source   caffe 9b89154 syncedmem.cpp: a host and a device copy; the one written last is valid
 """
 
 from __future__ import annotations
@@ -20,62 +20,60 @@ _changes = itertools.count()
 
 
 class SyncedMemory:
-    """A lazily allocated float buffer, zero until first written.
+    """A lazily allocated float buffer, zero until the first write.
 
-    Four rules make it both faithful and quick:
-    - What `view` returns stays alive as a window on this buffer: as long as anybody holds one, or a part of one,
-      results are copied into the memory under it. When nobody does, `write` only keeps the layer's tensor, and nothing
-      is copied.
-    - A buffer outlives the shape it is seen with: `read` and `view` look at its first elements in flat C order.
-    - Content may be promised instead of written: it is made when somebody reads or looks.
-    - On a GPU, `view` hands out a host mirror and from then on the mirror counts as newest, as in Caffe, even if
-      Python only looked; the next `read` uploads it again.
+    - An array from `view` stays live. While a view, or a part of one, exists, `write` copies results into its memory.
+      Otherwise `write` keeps the layer's tensor and copies nothing.
+    - The buffer does not depend on a shape: `read` and `view` take its first elements in flat C order.
+    - Content may be lazy: it is computed at the first `read` or `view`.
+    - On a GPU, `view` returns a host mirror. From then on the mirror counts as newest, as in Caffe, even if Python
+      only reads it; the next `read` uploads it.
     """
 
     def __init__(self, dtype: torch.dtype = torch.float32) -> None:
         self._dtype = dtype
         self._newest = None
-        self._host: Tensor | None = None  # flat, contiguous, on the CPU: what numpy views look at
-        self._window: weakref.ref[np.ndarray] | None = None  # all of _host; every view that is held keeps it alive
+        self._host: Tensor | None = None  # flat, contiguous, on the CPU; the memory of the numpy views
+        self._window: weakref.ref[np.ndarray] | None = None  # an array over _host; every existing view keeps it alive
 
     @property
     def is_blank(self) -> bool:
-        """True while the buffer holds nothing but the zeros it was born with."""
-        return self._newest is None and self._promise is None
+        """Whether the buffer holds only its initial zeros."""
+        return self._newest is None and self._fill is None
 
     @property
-    def is_watched(self) -> bool:
-        """Whether anybody holds a view."""
+    def has_views(self) -> bool:
+        """Whether a numpy view exists."""
         return self._window is not None and self._window() is not None
 
-    def is_promised_by(self, keep: Callable[[], None]) -> bool:
-        """True while the content is still to be made, by `keep`."""
-        return self._promise == keep
+    def is_lazy_by(self, fill: Callable[[], None]) -> bool:
+        """Return whether `fill` is still to write the content."""
+        return self._fill == fill
 
     @property
-    def stamp(self) -> tuple[int, int] | None:
-        """Two equal stamps, of whatever buffers, mean equal content; None while numpy may write unseen.
+    def version(self) -> tuple[int, int] | None:
+        """Equal versions, of any buffers, mean equal content; None while numpy may write.
 
-        Made of a number that no other tensor gets and of torch's count of what was done to this one in place.
+        It combines a number per tensor with torch's count of the tensor's in-place changes.
         """
-        if self.is_watched:
+        if self.has_views:
             return None
         return self._change, 0 if self._newest is None else self._newest._version
 
     @property
     def _newest(self) -> Tensor | None:
-        """The content, of any shape, with any strides, on any device; None for zeros."""
+        """The content, of any shape, with any strides, on any device; None for zeros or lazy content."""
         return self._tensor
 
     @_newest.setter
     def _newest(self, tensor: Tensor | None) -> None:
         self._tensor, self._change = tensor, next(_changes)
-        self._promise: Callable[[], None] | None = None  # writes the content, which then is nothing yet
+        self._fill: Callable[[], None] | None = None  # writes lazy content
 
     def read(self, shape: Shape, device: torch.device, *, any_order: bool = False) -> Tensor:
-        """The buffer as a tensor of `shape` on `device`; changing it in place changes the buffer.
+        """Return the buffer as a tensor of `shape` on `device`; changes in place change the buffer.
 
-        In C order, unless the reader takes it `any_order` it lies in.
+        The tensor is in C order, or with `any_order` in the order of the last write.
         """
         tensor = self._with_elements(math.prod(shape), device)
         if tensor.device != device:
@@ -85,34 +83,34 @@ class SyncedMemory:
         return self._flat(tensor)[: math.prod(shape)].view(shape)
 
     def write(self, tensor: Tensor) -> None:
-        """Make `tensor` the content. The caller gives the tensor up: it may become the buffer itself."""
-        host = self._host if self.is_watched else None
+        """Make `tensor` the content. The caller must not use it again: it may become the buffer."""
+        host = self._host if self.has_views else None
         if host is not None and not tensor.is_cuda and tensor.numel() <= host.numel():
             host[: tensor.numel()].copy_(tensor.reshape(-1))
             self._newest = host
             return
         self._newest = tensor
         if host is None or not tensor.is_cuda:
-            self._look_at(None)
+            self._set_host(None)
 
-    def promise(self, keep: Callable[[], None]) -> None:
-        """Let `keep` write the content when it is asked for, unless something else is written before.
+    def set_lazy(self, fill: Callable[[], None]) -> None:
+        """Let `fill` write the content at the first read, unless other content is written before.
 
-        Not to be called while anybody holds a view, which would not show it.
+        Call it only without views, which would not show the content.
         """
         self._newest = None
-        self._look_at(None)
-        self._promise = keep
+        self._set_host(None)
+        self._fill = fill
 
     def view(self, shape: Shape) -> np.ndarray:
-        """A live, writable numpy array of `shape` on the host copy of the buffer."""
+        """Return a live, writable numpy array of `shape` on the host copy of the buffer."""
         count = math.prod(shape)
         newest = self._with_elements(count, torch.device("cpu"))
         if newest.is_cuda:
             newest = self._mirrored(newest)
         elif newest is not self._host:
             newest = self._flat(newest)
-            self._look_at(newest)
+            self._set_host(newest)
         self._newest = newest
         window = self._window() if self._window is not None else None
         if window is None:
@@ -121,29 +119,29 @@ class SyncedMemory:
         return window[:count].reshape(shape)
 
     def clear(self) -> None:
-        """Back to zeros, at no cost where nobody looks at the memory."""
-        if self.is_watched and self._newest is not None:
+        """Set the buffer to zeros; without views this only frees memory."""
+        if self.has_views and self._newest is not None:
             self._newest.zero_()
         else:
             self._newest = None
-            self._look_at(None)
+            self._set_host(None)
 
     def _mirrored(self, tensor: Tensor) -> Tensor:
-        """The host copy, brought up to date with `tensor`, which is on a GPU; views that are held show it."""
+        """Copy `tensor` from a GPU into the host copy, which existing views show."""
         host = self._host
         if host is None or host.numel() < tensor.numel():
             host = torch.empty(tensor.numel(), dtype=tensor.dtype, pin_memory=True)
-            self._look_at(host)
+            self._set_host(host)
         host[: tensor.numel()].copy_(tensor.reshape(-1))
         return host
 
-    def _look_at(self, host: Tensor | None) -> None:
+    def _set_host(self, host: Tensor | None) -> None:
         self._host, self._window = host, None
 
     def _with_elements(self, count: int, device: torch.device) -> Tensor:
-        """The newest content, grown with zeros to at least `count` elements."""
-        if self._promise is not None:
-            self._promise()
+        """Return the newest content, padded with zeros to at least `count` elements."""
+        if self._fill is not None:
+            self._fill()
         newest = self._newest
         if newest is None:
             newest = self._newest = torch.zeros(count, dtype=self._dtype, device=device)
@@ -154,7 +152,7 @@ class SyncedMemory:
         return newest
 
     def _flat(self, tensor: Tensor) -> Tensor:
-        """`tensor`, which is the content, as one row in C order; made so for good where its strides are others."""
+        """Return the content `tensor` as one row in C order; other strides are replaced for good."""
         if not tensor.is_contiguous():
             tensor = self._newest = tensor.contiguous()
         return tensor.view(-1)

@@ -1,4 +1,4 @@
-"""Which layers run backward, and to which of their bottoms: decided once, when a net is built.
+"""Which layers run backward, and to which of their bottoms: fixed when a net is built.
 
 Source   caffe 9b89154 net.cpp (Net::Init, the scan from the last layer to the first, and force_backward)
 """
@@ -14,13 +14,13 @@ class BackwardStep:
 
     bottom_names: list[str]
     top_names: list[str]
-    has_loss: bool  # a top of it carries a loss weight
-    runs: bool  # a bottom needs a gradient, or a parameter learns
+    has_loss: bool  # one of its tops has a loss weight
+    runs: bool  # a bottom needs a gradient, or a parameter is trained
     propagate_down: list[bool] = field(default_factory=list)
 
 
 def prune(steps: list[BackwardStep]) -> None:
-    """Switch off, in place, what no loss depends on and what nobody below asks for."""
+    """Switch off, in place, gradients that no loss depends on or that no layer below needs."""
     under_loss: set[str] = set()
     skipped: set[str] = set()
     for step in reversed(steps):

@@ -1,13 +1,13 @@
-"""A net's weights as HDF5: /data/<layer>/<index>, and /diff/... where asked for.
+"""A net's weights in HDF5 files: /data/<layer>/<index>, and on request /diff/<layer>/<index>.
 
-Source   caffe 9b89154 net.cpp (CopyTrainedLayersFromHDF5, ToHDF5). Caffe cannot store a layer whose name holds a slash
-         unless its group exists; here such names are nested groups, written and read alike.
+Source   caffe 9b89154 net.cpp (CopyTrainedLayersFromHDF5, ToHDF5)
+Differs  Caffe cannot store a layer with a slash in its name; here such names become nested groups
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -18,14 +18,13 @@ from fcn_repro.caffe.layers.base import Layer
 from fcn_repro.caffe.proto import hdf5_file
 from fcn_repro.system.atomic_write import atomic_write
 
-if TYPE_CHECKING:
-    from fcn_repro.caffe.net.net import Net
+IsShared = Callable[[Blob], bool]  # whether a blob uses another layer's memory
 
 
 def is_hdf5(path: str | Path) -> bool:
-    """Whether the file's content, not its name, is HDF5.
+    """Return whether the file's content, not its name, is HDF5.
 
-    Raises   RuntimeError("Could not open file ...") for a missing file.
+    Raises   RuntimeError("Could not open file ...") for a missing file
     """
     try:
         with open(path, "rb") as file:
@@ -34,31 +33,31 @@ def is_hdf5(path: str | Path) -> bool:
         raise CaffeError(f"Could not open file {path}: {error.strerror}") from error
 
 
-def load(net: Net, path: str | Path) -> None:
-    """Copy the weights of every layer that both sides have, or nothing unless all of it fits.
+def load(path: str | Path, layers: Mapping[str, Layer], is_shared: IsShared) -> None:
+    """Copy the weights of every layer in both `layers` and the file; all of them or none.
 
     Raises   RuntimeError("Could not open file ...") for a missing file; CaffeError naming file, layer and both shapes
-             where they differ, or a blob that the file lacks and that no other layer of the net shares.
+             where they differ, or an unshared blob that the file lacks
     """
     if not is_hdf5(path):
-        raise CaffeError(f"{path} is no HDF5 file; read a .caffemodel with copy_from")
-    with hdf5_file.reading(path, "set of Caffe weights") as file:
-        stored = hdf5_file.group(file, "data")
+        raise CaffeError(f"{path}: not an HDF5 file. Fix: read a .caffemodel with copy_from")
+    with hdf5_file.open_hdf5(path, "set of Caffe weights") as file:
+        stored = hdf5_file.get_group(file, "data")
         pairs: list[tuple[Blob, h5py.Dataset]] = []
-        for name, layer in net.layer_dict.items():
+        for name, layer in layers.items():
             if stored.get(name, getclass=True) is h5py.Group:
-                pairs += _paired(net, layer, hdf5_file.group(stored, name))
+                pairs += _paired(layer, hdf5_file.get_group(stored, name), is_shared)
         for blob, source in pairs:
             source.read_direct(blob.data)
 
 
-def save(net: Net, path: str | Path, with_diff: bool) -> None:
-    """Write every layer's blobs, those that are shared by name once, atomically."""
+def save(path: str | Path, layers: Mapping[str, Layer], is_shared: IsShared, with_diff: bool) -> None:
+    """Write every layer's blobs, shared ones once, atomically."""
     with atomic_write(path, "wb") as temporary, h5py.File(temporary, "w") as file:
-        for name, layer in net.layer_dict.items():
+        for name, layer in layers.items():
             data = file.require_group(f"data/{name}")
             for index, blob in enumerate(layer.blobs):
-                if not net.is_shared(blob):
+                if not is_shared(blob):
                     data.create_dataset(str(index), data=blob.data.astype(np.float32, copy=False))
             if with_diff:
                 diff = file.require_group(f"diff/{name}")
@@ -66,18 +65,18 @@ def save(net: Net, path: str | Path, with_diff: bool) -> None:
                     diff.create_dataset(str(index), data=blob.diff.astype(np.float32, copy=False))
 
 
-def _paired(net: Net, layer: Layer, stored: h5py.Group) -> list[tuple[Blob, h5py.Dataset]]:
+def _paired(layer: Layer, stored: h5py.Group, is_shared: IsShared) -> list[tuple[Blob, h5py.Dataset]]:
     path = stored.file.filename
     if str(len(layer.blobs)) in stored:
-        raise layer.error(f"has {len(layer.blobs)} blobs and more in {path}; rename it to leave it out")
+        raise layer.error(f"has {len(layer.blobs)} blobs, and more in {path}. Fix: rename the layer to skip it")
     pairs = []
     for index, blob in enumerate(layer.blobs):
         if str(index) not in stored:
-            if net.is_shared(blob):
+            if is_shared(blob):
                 continue
-            raise layer.error(f"has a blob {index}, which {path} lacks; rename the layer to leave it out")
-        source = hdf5_file.numbers(stored, str(index))
+            raise layer.error(f"has blob {index}, which {path} lacks. Fix: rename the layer to skip it")
+        source = hdf5_file.get_numbers(stored, str(index))
         if source.shape != blob.dims:
-            raise layer.error(f"has a blob {index} of shape {list(blob.dims)} and {list(source.shape)} in {path}")
+            raise layer.error(f"has blob {index} of shape {list(blob.dims)}, and {list(source.shape)} in {path}")
         pairs.append((blob, source))
     return pairs

@@ -1,4 +1,4 @@
-"""Which layers of a prototxt belong to a net: phase, level and stage against include and exclude rules.
+"""Which layers of a prototxt a net keeps: phase, level and stage against include and exclude rules.
 
 Source   caffe 9b89154 net.cpp (FilterNet, StateMeetsRule)
 """
@@ -8,24 +8,24 @@ from __future__ import annotations
 from fcn_repro.caffe.errors import CaffeError
 
 
-def filtered_layers(net_param) -> list:
-    """The LayerParameters of `net_param` whose rules its `state` meets, in order.
+def filter_layers(net_param) -> list:
+    """Return the LayerParameters whose rules meet the `state` of `net_param`, in order.
 
-    Raises   CaffeError for a layer with both include and exclude rules.
+    Raises   CaffeError for a layer with both include and exclude rules
     """
     return [layer for layer in net_param.layer if _is_kept(layer, net_param.state)]
 
 
 def _is_kept(layer, state) -> bool:
     if layer.include and layer.exclude:
-        raise CaffeError(f"layer {layer.name!r} has both include and exclude rules; keep one kind")
+        raise CaffeError(f"layer {layer.name!r} has include and exclude rules; expected one kind")
     if layer.include:
-        return any(_meets(state, rule) for rule in layer.include)
-    return not any(_meets(state, rule) for rule in layer.exclude)
+        return any(_is_met(rule, state) for rule in layer.include)
+    return not any(_is_met(rule, state) for rule in layer.exclude)
 
 
-def _meets(state, rule) -> bool:
-    """An empty rule is always met; otherwise every part that it gives must hold."""
+def _is_met(rule, state) -> bool:
+    """Return whether every part of the rule holds; an empty rule always does."""
     if rule.HasField("phase") and rule.phase != state.phase:
         return False
     if rule.HasField("min_level") and state.level < rule.min_level:

@@ -1,4 +1,4 @@
-"""A net's learnable parameters: who owns one, who shares it by name, and how fast it learns.
+"""A net's learnable parameters: owners, sharers by name, and multipliers.
 
 Source   caffe 9b89154 net.cpp (AppendParam, ShareWeights)
 """
@@ -11,7 +11,7 @@ from fcn_repro.caffe.proto import caffe_pb2
 
 
 class LearnableParam:
-    """A parameter blob as the solver sees it: once, however many layers share it."""
+    """A parameter blob for the solver: one object, however many layers share the blob."""
 
     def __init__(self, layer: Layer, index: int, spec) -> None:
         self.layer = layer
@@ -21,18 +21,18 @@ class LearnableParam:
 
     @property
     def lr_mult(self) -> float:
-        """Factor on the solver's rate; 1 unless given."""
+        """Factor on the solver's rate, by default 1."""
         return self._spec.lr_mult
 
     @property
     def decay_mult(self) -> float:
-        """Factor on the solver's weight decay; 1 unless given."""
+        """Factor on the solver's weight decay, by default 1."""
         return self._spec.decay_mult
 
-    def join(self, layer: Layer, index: int, spec) -> None:
-        """Let another layer's blob share this parameter; multipliers that it gives must not contradict.
+    def add_sharer(self, layer: Layer, index: int, spec) -> None:
+        """Let another layer's blob share this parameter, and adopt multipliers that only its ParamSpec sets.
 
-        Raises   CaffeError where the shapes (share_mode STRICT) or counts (PERMISSIVE) or multipliers differ.
+        Raises   CaffeError where the shapes (share_mode STRICT) or counts (PERMISSIVE) or multipliers differ
         """
         blob = layer.blobs[index]
         permissive = spec.share_mode == caffe_pb2.ParamSpec.PERMISSIVE
@@ -46,14 +46,14 @@ class LearnableParam:
                 continue
             if self._spec.HasField(name) and getattr(self._spec, name) != getattr(spec, name):
                 raise layer.error(
-                    f"gives the shared param {spec.name!r} the {name} {getattr(spec, name):g}; "
-                    f"it has {getattr(self._spec, name):g} already"
+                    f"sets {name} {getattr(spec, name):g} of the shared param {spec.name!r}; "
+                    f"an earlier layer sets {getattr(self._spec, name):g}"
                 )
             setattr(self._spec, name, getattr(spec, name))
 
 
 class Parameters:
-    """All parameter blobs of a net, each owned by the first layer that has it."""
+    """All parameter blobs of a net; the first layer with a blob owns it."""
 
     def __init__(self) -> None:
         self.owners: list[LearnableParam] = []
@@ -65,7 +65,7 @@ class Parameters:
         for index, spec in enumerate(specs):
             owner = self._by_name.get(spec.name) if spec.name else None
             if owner is not None:
-                owner.join(layer, index, spec)
+                owner.add_sharer(layer, index, spec)
                 self._sharers.append((layer.blobs[index], owner.blob))
                 continue
             param = LearnableParam(layer, index, spec)
@@ -73,12 +73,12 @@ class Parameters:
             if spec.name:
                 self._by_name[spec.name] = param
 
-    def share(self) -> None:
-        """Point every sharer at its owner's memory."""
+    def share_memory(self) -> None:
+        """Let every sharer use its owner's memory."""
         for sharer, owner in self._sharers:
             sharer.share_data(owner)
             sharer.share_diff(owner)
 
     def is_shared(self, blob: Blob) -> bool:
-        """Whether `blob` uses another layer's memory."""
+        """Return whether `blob` uses another layer's memory."""
         return any(sharer is blob for sharer, _ in self._sharers)

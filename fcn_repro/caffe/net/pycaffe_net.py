@@ -1,11 +1,10 @@
-"""A net as Python sees it: blobs, layers and parameters by name, arrays in, arrays out.
+"""Net in Python: blobs, layers and parameters by name, arrays in, arrays out.
 
 Source   caffe 9b89154 python/caffe/pycaffe.py
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -21,17 +20,20 @@ from fcn_repro.caffe.layers.data.memory_data import MemoryData
 Arrays = dict[str, np.ndarray]
 
 
-class NetByName(ABC):
-    """What Python adds to Net, which itself knows its layers and blobs by number."""
+class PycaffeNet:
+    """The part of Net that pycaffe writes in Python; Net fills these attributes, by number."""
 
     layers: list[Layer]
     _layer_names: list[str]
     _blobs: list[Blob]
     _blob_names: list[str]
+    _bottoms: list[list[Blob]]
+    _tops: list[list[Blob]]
+    _loss_weights: list[list[float]]  # of every layer's tops
     _inputs: list[int]
     _outputs: list[int]
 
-    # -- what there is -------------------------------------------------------------------------------------------
+    # -- structure -----------------------------------------------------------------------------------------------
 
     @cached_property
     def blobs(self) -> OrderedDict[str, Blob]:
@@ -45,17 +47,17 @@ class NetByName(ABC):
 
     @cached_property
     def layer_dict(self) -> OrderedDict[str, Layer]:
-        """Every layer by name, first to last."""
+        """Every layer by name, in order; of two layers with one name, the last."""
         return OrderedDict(zip(self._layer_names, self.layers, strict=True))
 
     @cached_property
     def params(self) -> OrderedDict[str, BlobVec]:
-        """The parameter blobs of every layer that has any."""
+        """The parameter blobs of every layer with parameters."""
         return OrderedDict((name, layer.blobs) for name, layer in self.layer_dict.items() if layer.blobs)
 
     @cached_property
     def inputs(self) -> list[str]:
-        """The blobs that are fed from outside, in order of appearance."""
+        """The tops of Input layers, in order."""
         return self._names(self._inputs)
 
     @cached_property
@@ -73,17 +75,17 @@ class NetByName(ABC):
         """The bottoms of every layer."""
         return OrderedDict((name, self._names(self._bottom_ids(i))) for i, name in enumerate(self._layer_names))
 
-    # -- what it does --------------------------------------------------------------------------------------------
+    # -- running -------------------------------------------------------------------------------------------------
 
     def forward(
         self, blobs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **inputs: np.ndarray
     ) -> Arrays:
-        """Run the layers from `start` to `end` (names, both included; by default all of them).
+        """Run the layers from `start` to `end` (names, both included; by default all).
 
         Keyword arguments fill the input blobs and must name all of them. Returns the outputs (or the tops of `end`) and
         the blobs named in `blobs`, as live arrays.
 
-        Raises   Exception, as pycaffe does, where the arguments are not the inputs or have another batch size.
+        Raises   Exception, as pycaffe, for arguments with other names than the inputs, or another batch size
         """
         if inputs:
             _require_names("Input blob arguments do not match net inputs.", inputs, self.inputs)
@@ -97,12 +99,12 @@ class NetByName(ABC):
     def backward(
         self, diffs: Iterable[str] | None = None, start: str | None = None, end: str | None = None, **seeds: np.ndarray
     ) -> Arrays:
-        """Run the layers backward from `start` down to `end` (names, both included; by default all of them).
+        """Run the layers backward from `start` down to `end` (names, both included; by default all).
 
-        Keyword arguments fill the output diffs and must name all of them. Parameter diffs are added to, not cleared.
-        Returns the diffs of the inputs (or of the bottoms of `end`) and of the blobs named in `diffs`, as live arrays.
+        Keyword arguments fill the output diffs and must name all of them. Parameter diffs accumulate. Returns the diffs
+        of the inputs (or of the bottoms of `end`) and of the blobs named in `diffs`, as live arrays.
 
-        Raises   Exception, as pycaffe does, where the arguments are not the outputs or have another batch size.
+        Raises   Exception, as pycaffe, for arguments with other names than the outputs, or another batch size
         """
         if seeds:
             _require_names("Top diff arguments do not match net outputs.", seeds, self.outputs)
@@ -114,77 +116,77 @@ class NetByName(ABC):
         return {name: self.blobs[name].diff for name in [*names, *(diffs or ())]}
 
     def forward_all(self, blobs: Iterable[str] | None = None, **inputs: np.ndarray) -> Arrays:
-        """Run forward batch by batch over inputs of any length.
+        """Run forward in batches over inputs of any length.
 
         Returns the outputs and the blobs named in `blobs`, as long as the first input.
         """
         if not inputs:
-            raise CaffeError(f"forward_all needs arrays to cut into batches, for the inputs {self.inputs}")
+            raise CaffeError(f"forward_all: got no arrays, expected them for the inputs {self.inputs}")
         blobs = list(blobs or ())
         outs = _Rows([*self.outputs, *blobs])
-        for batch in self._batch(inputs):
+        for batch in self._batches(inputs):
             outs.extend(self.forward(blobs, None, None, **batch))
         return outs.arrays(_length(inputs))
 
     def forward_backward_all(
         self, blobs: Iterable[str] | None = None, diffs: Iterable[str] | None = None, **arrays: np.ndarray
     ) -> tuple[Arrays, Arrays]:
-        """Run forward and backward batch by batch; arrays named like inputs feed data, like outputs diffs.
+        """Run forward and backward in batches; arrays with names of inputs fill data, with names of outputs diffs.
 
         Returns the outputs with the blobs named in `blobs`, and the diffs of the inputs and those named in `diffs`.
         """
         inputs = {name: array for name, array in arrays.items() if name in self.inputs}
         seeds = {name: array for name, array in arrays.items() if name in self.outputs}
         if not inputs:
-            raise CaffeError(f"forward_backward_all needs arrays to cut into batches, for the inputs {self.inputs}")
+            raise CaffeError(f"forward_backward_all: got no arrays, expected them for the inputs {self.inputs}")
         blobs, diffs = list(blobs or ()), list(diffs or ())
         outs, gradients = _Rows([*self.outputs, *blobs]), _Rows([*self.inputs, *diffs])
-        seeds_then_none = chain(self._batch(seeds), repeat({}))
-        for batch, seed in zip(self._batch(inputs), seeds_then_none, strict=False):
+        seeds_then_none = chain(self._batches(seeds), repeat({}))
+        for batch, seed in zip(self._batches(inputs), seeds_then_none, strict=False):
             outs.extend(self.forward(blobs, None, None, **batch))
             gradients.extend(self.backward(diffs, None, None, **seed))
         return outs.arrays(_length(inputs)), gradients.arrays(_length(inputs))
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
-        """Let the net's first layer, a MemoryData, read from arrays: float32, data (n, C, H, W) and labels (n).
+        """Let the first layer, a MemoryData, read from float32 arrays: data (n, C, H, W) and labels (n).
 
-        Raises   CaffeError where the first layer is no MemoryData or the arrays do not suit it.
+        Raises   CaffeError if the first layer is not a MemoryData or the arrays do not fit it
         """
         source = self.layers[0]
         if not isinstance(source, MemoryData):
-            raise CaffeError(
-                f"set_input_arrays may only be called if the first layer is MemoryData; it is {source.type}"
-            )
+            raise CaffeError(f"set_input_arrays may only be called if the first layer is MemoryData; got {source.type}")
         source.set_arrays(data, labels)
 
-    def _batch(self, arrays: Arrays) -> Iterator[Arrays]:
-        """Consecutive slices as long as the net's first blob; the last is filled up with zeros."""
+    def _forward(self, start: int, end: int) -> float:
+        raise NotImplementedError
+
+    def _backward(self, start: int, end: int) -> None:
+        raise NotImplementedError
+
+    def _batches(self, arrays: Arrays) -> Iterator[Arrays]:
+        """Yield consecutive slices as long as the net's first blob; zeros fill the last."""
         size = self._blobs[0].dims[0]
         for start in range(0, _length(arrays), size):
-            yield {name: _filled_up(np.asarray(array[start : start + size]), size) for name, array in arrays.items()}
+            yield {name: _pad(np.asarray(array[start : start + size]), size) for name, array in arrays.items()}
 
-    # -- what Net offers by number -------------------------------------------------------------------------------
+    # -- by number -----------------------------------------------------------------------------------------------
 
     @property
-    @abstractmethod
     def _blob_loss_weights(self) -> list[float]:
-        """The loss weight of every blob."""
+        weights = [0.0] * len(self._blobs)
+        for top, loss_weights in zip(self._tops, self._loss_weights, strict=True):
+            for index, weight in zip(self._ids(top), loss_weights, strict=True):
+                weights[index] = weight
+        return weights
 
-    @abstractmethod
     def _top_ids(self, layer_index: int) -> list[int]:
-        """A layer's tops, as places in `_blobs`."""
+        return self._ids(self._tops[layer_index])
 
-    @abstractmethod
     def _bottom_ids(self, layer_index: int) -> list[int]:
-        """A layer's bottoms, as places in `_blobs`."""
+        return self._ids(self._bottoms[layer_index])
 
-    @abstractmethod
-    def _forward(self, start: int, end: int) -> float:
-        """Run layers start to end, both included; returns their loss."""
-
-    @abstractmethod
-    def _backward(self, start: int, end: int) -> None:
-        """Run layers start down to end, both included, backward."""
+    def _ids(self, blobs: Iterable[Blob]) -> list[int]:
+        return [next(i for i, known in enumerate(self._blobs) if known is blob) for blob in blobs]
 
     def _names(self, blob_ids: Iterable[int]) -> list[str]:
         return [self._blob_names[i] for i in blob_ids]
@@ -194,7 +196,7 @@ class NetByName(ABC):
 
 
 class _Rows:
-    """Items gathered from batches, by blob."""
+    """Rows of several batches, by blob."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
@@ -211,16 +213,16 @@ def _length(arrays: Arrays) -> int:
     return len(next(iter(arrays.values()), ()))
 
 
-def _filled_up(array: np.ndarray, size: int) -> np.ndarray:
+def _pad(array: np.ndarray, size: int) -> np.ndarray:
     missing = size - len(array)
     return np.concatenate([array, np.zeros((missing, *array.shape[1:]))]) if missing else array
 
 
 def _require_names(complaint: str, given: Arrays, expected: list[str]) -> None:
     if set(given) != set(expected):
-        raise Exception(f"{complaint} Given: {sorted(given)}; expected: {expected}")
+        raise Exception(f"{complaint} Got: {sorted(given)}; expected: {expected}")
 
 
 def _require_batch(complaint: str, name: str, array: np.ndarray, blob: Blob) -> None:
     if len(array) != blob.shape[0]:
-        raise Exception(f"{complaint}: {name!r} was given {len(array)} items and its blob holds {blob.shape[0]}")
+        raise Exception(f"{complaint}: {name!r} got {len(array)} items, expected {blob.shape[0]}")

@@ -1,6 +1,4 @@
-"""Fillers: the first values of a parameter blob.
-
-All of them fill on the host, in GPU mode too, so that one seed gives the same weights everywhere.
+"""Fillers: initial values of parameter blobs, drawn on the host in every mode, so that one seed gives equal weights.
 
 Source   caffe 9b89154 filler.hpp
 """
@@ -25,25 +23,25 @@ if TYPE_CHECKING:
     from fcn_repro.caffe.proto.caffe_pb2 import FillerParameter
 
 NOT_SPARSE = -1
-LARGE = 1 << 20  # numbers
+LARGE = 1 << 20  # elements
 
 
 def fill(param: FillerParameter, shape: Shape) -> Tensor:
-    """Values for a blob of `shape`, float32 on the CPU.
+    """Return initial values for a blob of `shape`, float32 on the CPU.
 
-    Raises   CaffeError for an unknown type, a filler that does not fit the shape, or parameters out of range.
+    Raises   CaffeError for an unknown type, an unsuitable shape, or parameters out of range
     """
     if param.type not in FILLERS:
-        raise CaffeError(f"unknown filler type {param.type!r}; known are: {', '.join(FILLERS)}")
+        raise CaffeError(f"unknown filler type {param.type!r}; known types: {', '.join(FILLERS)}")
     if param.sparse != NOT_SPARSE and param.type != "gaussian":
-        raise CaffeError(f"filler {param.type!r} has sparse: {param.sparse}; only gaussian can be sparse")
+        raise CaffeError(f"filler {param.type!r} has sparse: {param.sparse}; only gaussian may be sparse")
     if 0 in shape:
-        raise CaffeError(f"filler {param.type!r} was given an empty blob, shape {list(shape)}")
+        raise CaffeError(f"filler {param.type!r}: got an empty blob of shape {list(shape)}")
     return torch.from_numpy(FILLERS[param.type](param, shape))
 
 
 def constant(param: FillerParameter, shape: Shape) -> np.ndarray:
-    """`value` everywhere; draws nothing."""
+    """Fill with `value`; draws nothing."""
     if param.value == 0:
         return _zeros(shape)
     return np.full(shape, param.value, np.float32)
@@ -52,7 +50,7 @@ def constant(param: FillerParameter, shape: Shape) -> np.ndarray:
 def _zeros(shape: Shape) -> np.ndarray:
     """Zeros that take memory only once something is written there; many are replaced by weights, or never used.
 
-    Large ones get pages of their own, as the heap (fast/pages.py) would have to clear its pages now.
+    Large ones get pages of their own, as the heap (kernels/malloc.py) would have to clear its pages now.
     """
     count = math.prod(shape)
     if count < LARGE or not hasattr(mmap, "MAP_ANONYMOUS"):
@@ -62,48 +60,48 @@ def _zeros(shape: Shape) -> np.ndarray:
 
 
 def uniform(param: FillerParameter, shape: Shape) -> np.ndarray:
-    """From `min` to `max`, all values as likely."""
+    """Draw uniformly from `min` to `max`."""
     if param.min > param.max:
         raise CaffeError(f"filler 'uniform' has min {param.min} above max {param.max}")
     return rng.host().uniform(shape, param.min, param.max)
 
 
 def gaussian(param: FillerParameter, shape: Shape) -> np.ndarray:
-    """Normal with `mean` and `std`; `sparse` is how many inputs of an output stay non-zero on average."""
+    """Draw from a normal distribution; `sparse` is the mean number of non-zero inputs per output."""
     values = _normal(shape, param.mean, param.std)
     if param.sparse == NOT_SPARSE:
         return values
     kept = np.float32(param.sparse) / np.float32(_axis(shape, 0))
     if not 0 <= kept <= 1:
-        raise CaffeError(f"filler 'gaussian' has sparse: {param.sparse}; it must be from 0 to axis 0 of {list(shape)}")
+        raise CaffeError(f"filler 'gaussian' has sparse: {param.sparse}; expected 0 to axis 0 of {list(shape)}")
     return values * rng.host().bernoulli(shape, kept)
 
 
 def positive_unitball(param: FillerParameter, shape: Shape) -> np.ndarray:
-    """Positive values that add up to 1 in each row of axis 0."""
+    """Draw positive values with sum 1 in each row of axis 0."""
     rows = rng.host().uniform(shape).reshape(_axis(shape, 0), -1)
-    totals = np.add.accumulate(rows, axis=1)[:, -1:]  # one by one, as Caffe's loop rounds
+    totals = np.add.accumulate(rows, axis=1)[:, -1:]  # in sequence, as Caffe's loop rounds
     return (rows / totals).reshape(shape)
 
 
 def xavier(param: FillerParameter, shape: Shape) -> np.ndarray:
-    """Uniform with variance 1 / n, n being the fan that `variance_norm` says (Glorot and Bengio)."""
+    """Draw uniformly with variance 1 / n, where `variance_norm` selects the fan n (Glorot and Bengio)."""
     scale = np.sqrt(np.float32(3) / _fan(param, shape))
     return rng.host().uniform(shape, -scale, scale)
 
 
 def msra(param: FillerParameter, shape: Shape) -> np.ndarray:
-    """Normal with variance 2 / n, n being the fan that `variance_norm` says (He et al.)."""
+    """Draw from a normal distribution with variance 2 / n, where `variance_norm` selects the fan n (He et al.)."""
     return _normal(shape, 0.0, np.sqrt(np.float32(2) / _fan(param, shape)))
 
 
 def bilinear(param: FillerParameter, shape: Shape) -> np.ndarray:
-    """The kernel of bilinear upsampling, the same for EVERY pair of input and output channels.
+    """Fill EVERY pair of input and output channels with the kernel of bilinear upsampling.
 
-    Differs  FCN's surgery fills the pairs (i, i) alone; the two agree where a deconvolution has group: C.
+    Differs  FCN's surgery fills only the pairs (i, i); the two agree for a deconvolution with group: C
     """
     if len(shape) != 4 or shape[2] != shape[3]:
-        raise CaffeError(f"filler 'bilinear' needs four axes and a square kernel, not the shape {list(shape)}")
+        raise CaffeError(f"filler 'bilinear' needs four axes and a square kernel; got the shape {list(shape)}")
     width = shape[3]
     factor = math.ceil(width / 2)
     centre = np.float32((width - 1) / (2 * factor))
@@ -118,12 +116,12 @@ FILLERS: dict[str, Callable[[FillerParameter, Shape], np.ndarray]] = {
 
 def _normal(shape: Shape, mean: float, std: float) -> np.ndarray:
     if std <= 0:
-        raise CaffeError(f"a normal distribution needs a positive std, not {std}")
+        raise CaffeError(f"a normal distribution needs a positive std; got {std}")
     return rng.host().gaussian(shape, mean, std)
 
 
 def _fan(param: FillerParameter, shape: Shape) -> np.float32:
-    """How many values go into an output (FAN_IN), come out of an input (FAN_OUT), or the mean of the two."""
+    """Return the number of inputs per output (FAN_IN), of outputs per input (FAN_OUT), or their mean (AVERAGE)."""
     count = math.prod(shape)
     fan_in = count // _axis(shape, 0)
     fan_out = count // shape[1] if len(shape) > 1 else count
@@ -133,5 +131,5 @@ def _fan(param: FillerParameter, shape: Shape) -> np.float32:
 
 def _axis(shape: Shape, axis: int) -> int:
     if len(shape) <= axis:
-        raise CaffeError(f"this filler needs a blob with axis {axis}, not the shape {list(shape)}")
+        raise CaffeError(f"this filler needs a blob with axis {axis}; got the shape {list(shape)}")
     return shape[axis]

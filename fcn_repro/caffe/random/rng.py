@@ -1,8 +1,8 @@
-"""caffe.set_random_seed and what it seeds: fillers, dropout masks and data layers.
+"""caffe.set_random_seed and this thread's generators, for fillers, dropout masks and data layers.
 
-Each thread has generators of its own, seeded by the operating system at the first draw unless `set_random_seed` was
-called: so processes that are forked before they draw draw other numbers. Fillers and data layers always draw on the
-host; a dropout mask is drawn where it is used.
+The operating system seeds a thread's generators at its first draw, unless `set_random_seed` did. So processes forked
+before their first draw draw different numbers. Fillers and data layers always draw on the host; dropout masks are
+drawn on their device.
 
 Source   caffe 9b89154 common.cpp (Caffe::RNG, set_random_seed)
 """
@@ -51,32 +51,32 @@ _generators = _Generators()
 
 
 def set_random_seed(seed: int) -> None:
-    """caffe.set_random_seed: start this thread's generators anew from an unsigned 32-bit seed.
+    """caffe.set_random_seed: restart this thread's generators from an unsigned 32-bit seed.
 
-    Raises   CaffeError when the seed is out of range.
+    Raises   CaffeError when the seed is out of range
     """
     _generators.seed(seed)
 
 
 def random_state() -> State:
-    """What to keep in order to draw the same numbers again from here on, as arrays by name."""
+    """Return the state of this thread's generators, as arrays by name."""
     return _generators.seeded().state
 
 
 def set_random_state(state: State) -> None:
-    """Go on from where `random_state` was called."""
+    """Resume from a state that `random_state` returned."""
     _generators.seeded().state = state
 
 
 def host() -> HostGenerator:
-    """This thread's generator on the CPU."""
+    """Return this thread's generator on the CPU."""
     return _generators.seeded().host
 
 
 def bernoulli(shape: Sequence[int], p: float, device: torch.device) -> Tensor:
-    """Bool, True with probability p, on `device`; on the CPU these are the values Caffe draws there.
+    """Draw bools, True with probability p, on `device`; on the CPU the values that Caffe draws.
 
-    Differs  Caffe draws masks for a GPU with cuRAND, whose stream torch does not offer; torch's own is as random.
+    Differs  Caffe draws GPU masks with cuRAND, whose stream torch does not offer; this uses torch's generator
     """
     if device.type == "cpu":
         return torch.from_numpy(host().bernoulli(shape, p))

@@ -1,9 +1,9 @@
-"""Boost's ziggurat: normal samples from a stream of 32-bit draws, to the bit and many at a time.
+"""Boost's ziggurat: normal samples from a stream of 32-bit draws, to the bit, in arrays.
 
-A ziggurat covers a density with layers of equal area, wide ones at the bottom. A draw picks a layer and a place in it;
-mostly (98.8 %) that place is the sample. Else it lies in the wedge under the curve's edge, which a second draw decides,
-or in the tail. Boost takes one draw after another; here a whole array of draws is first read as if each began a
-sample, then the draws that a wedge or the tail used up are struck out.
+A ziggurat covers a density with layers of equal area. A draw picks a layer and a place in it; in 98.8 % of cases that
+place is the sample. Otherwise the place is in the wedge under the curve's edge, where a second draw decides, or in the
+tail. Boost takes draws one by one. Here every draw of an array first counts as the start of a sample; then the draws
+that a wedge or the tail consumed are dropped.
 
 Source   boost 1.56 and later, random/normal_distribution.hpp and exponential_distribution.hpp, for float
 """
@@ -19,13 +19,13 @@ import numpy as np
 Draw = Callable[[int], np.ndarray]  # n -> the next n outputs of the generator, uint32
 
 BOTTOM = 0  # the layer that continues into the tail
-ROUNDS_TO_ONE = np.uint32(2**32 - 128)  # from this draw on u / 2^32 is 1 in float32
+ROUNDS_TO_ONE = np.uint32(2**32 - 128)  # the least draw u with u / 2^32 = 1 in float32
 
 
 class Ziggurat:
-    """Layer i spans the places from 0 to x[i] and the heights from y[i] to y[i + 1]; the last y is the density's top.
+    """Layer i spans places from 0 to x[i] and heights from y[i] to y[i + 1]; the last y is the density's maximum.
 
-    Places are below `sure[i]` where the density covers the layer's full height.
+    Below `sure[i]` the density covers the layer's full height.
     """
 
     def __init__(self, x: list[float], y: list[float], density: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -37,26 +37,26 @@ class Ziggurat:
         self._density = density
 
     def under_curve(self, layer: Any, place: Any, u: Any) -> np.ndarray:
-        """Whether the density at `place` exceeds the height in the layer that the draw `u` stands for."""
+        """Return whether the density at `place` exceeds the height in the layer that the draw `u` selects."""
         height = self.y[layer] + unit(u) * self.rise[layer]
         return height < self._density(place.astype(np.float64)).astype(np.float32)
 
 
 def normal(draw: Draw, count: int) -> np.ndarray:
-    """Samples of the normal distribution with mean 0 and deviation 1, float32: all that `count` draws make.
+    """Return float32 samples of the standard normal distribution: all that `count` draws make, at most `count`.
 
-    That is at most `count`. When the last one needs more draws it takes them, so none is ever left over.
+    The last sample takes further draws if it needs them, so no draw remains unused.
     """
     return _read(_Stream(draw, count))
 
 
 def unit(u: np.ndarray) -> np.ndarray:
-    """Draws as float32 in [0, 1]; 1 is there by rounding alone, and boost then draws again."""
+    """Convert draws to float32 in [0, 1]; rounding can give 1, and boost then draws again."""
     return u.astype(np.float32) * np.float32(2**-32)
 
 
 def _read(stream: _Stream) -> np.ndarray:
-    """The samples that the stream's draws make, fewer than draws; the stream grows if the last sample needs more."""
+    """Return the samples from the stream's draws; the stream grows if the last sample needs more draws."""
     low = (stream.u & 0xFF).astype(np.uint8)  # the layer, and in the lowest bit the sign
     samples = _place(stream.u) * NORMAL_X_SIGNED[low]
     is_sample = np.ones(samples.size, bool)
@@ -78,7 +78,7 @@ def _read(stream: _Stream) -> np.ndarray:
 
 
 def _normal_tail(stream: _Stream, position: int) -> tuple[np.float32, int]:
-    """One sample beyond `tail_start`, and the position after the draws it took."""
+    """Return one sample beyond `tail_start`, and the position after its draws."""
     while True:
         x, position = _exponential(stream, position)
         y, position = _exponential(stream, position)
@@ -88,7 +88,7 @@ def _normal_tail(stream: _Stream, position: int) -> tuple[np.float32, int]:
 
 
 def _exponential(stream: _Stream, position: int) -> tuple[np.float32, int]:
-    """One sample of the exponential distribution with rate 1, and the position after the draws it took."""
+    """Return one sample of the exponential distribution with rate 1, and the position after its draws."""
     shift = np.float32(0)
     while True:
         u = stream[position]
@@ -106,7 +106,7 @@ def _exponential(stream: _Stream, position: int) -> tuple[np.float32, int]:
 
 
 class _Stream:
-    """Draws in order, by position; asking beyond the end draws more."""
+    """Draws by position; an index beyond the end draws more."""
 
     def __init__(self, draw: Draw, count: int) -> None:
         self._draw = draw
@@ -121,19 +121,19 @@ class _Stream:
         return self._more[position - self.u.size]
 
     def next_unit(self, position: int) -> tuple[np.uint32, int]:
-        """The first draw from `position` on that stands for a number below 1, and the position after it."""
+        """Return the first draw from `position` on whose `unit` is below 1, and the position after it."""
         while (u := self[position]) >= ROUNDS_TO_ONE:
             position += 1
         return u, position + 1
 
 
 def _place(u: Any) -> Any:
-    """The upper 24 bits as float32 in [0, 1)."""
+    """Return the upper 24 bits as float32 in [0, 1)."""
     return (u >> 8).astype(np.float32) * np.float32(2**-24)
 
 
 def _round_up(x: np.ndarray) -> np.ndarray:
-    """The float32 next to x that is not below it: boost compares float places with these in double."""
+    """Round up to float32, as boost compares float places with these values in double."""
     rounded = x.astype(np.float32)
     return np.where(rounded < x, np.nextafter(rounded, np.float32(np.inf)), rounded)
 

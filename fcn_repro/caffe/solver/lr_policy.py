@@ -1,7 +1,7 @@
 """Learning rate policies: pure functions of the iteration.
 
-Source   caffe 9b89154 sgd_solver.cpp, SGDSolver::GetLearningRate. The rates are Caffe's but for a last bit here and
-         there: C++ takes powers with an integer exponent in double precision, and everything else in single.
+Source   caffe 9b89154 sgd_solver.cpp, SGDSolver::GetLearningRate. Rates equal Caffe's except for the last bit of a
+         few: C++ computes powers with an integer exponent in double precision, and the rest in single.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _exp(exponent: float | np.floating) -> np.float32:
     return _single(np.exp(np.float64(exponent)))
 
 
-# What base_lr is multiplied by.
+# The factor on base_lr.
 POLICIES: dict[str, Callable] = {
     "fixed": lambda p, iteration, step: _ONE,
     "step": lambda p, iteration, step: _power(p.gamma, step),
@@ -37,11 +37,11 @@ POLICIES: dict[str, Callable] = {
 
 
 def learning_rate(param, iteration: int, current_step: int) -> float:
-    """The rate for the update after `iteration` updates; `current_step` counts the steps of `step` and `multistep`.
+    """Return the rate of the update after `iteration` updates; `current_step` counts steps of `step` and `multistep`.
 
-    `sigmoid` rises with the iteration, as in Caffe; `poly` is NaN beyond max_iter for a fractional power.
+    `sigmoid` rises with the iteration, as in Caffe. `poly` is NaN beyond max_iter for a fractional power.
 
-    Raises   CaffeError for an unknown policy or parameters that Caffe refuses.
+    Raises   CaffeError for an unknown policy, or parameters that Caffe refuses
     """
     if param.lr_policy not in POLICIES:
         raise CaffeError(f"unknown lr_policy {param.lr_policy!r}; known policies: {', '.join(POLICIES)}")
@@ -54,7 +54,7 @@ def learning_rate(param, iteration: int, current_step: int) -> float:
 
 
 def next_step(param, iteration: int, current_step: int) -> int:
-    """The step counter as this evaluation of the rate leaves it; `multistep` climbs by at most one a time."""
+    """Return the step counter after this evaluation of the rate; `multistep` rises by at most one per evaluation."""
     if param.lr_policy == "step" and param.stepsize > 0:
         return iteration // param.stepsize
     if param.lr_policy == "multistep" and current_step < len(param.stepvalue):

@@ -1,6 +1,6 @@
-"""What several solvers of processes of their own tell each other: parameters, gradients, and what their programs say.
+"""Communication between solvers in separate processes: parameters, gradients, messages.
 
-The name is Caffe's. torch.distributed carries the numbers: between GPUs by NCCL, between CPUs by gloo.
+The name is Caffe's. torch.distributed carries the data: by NCCL between GPUs, by gloo between CPUs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -29,102 +28,102 @@ from fcn_repro.caffe.solver import solver_rank
 if TYPE_CHECKING:
     from fcn_repro.caffe.solver.solver import Solver
 
-TORCHRUN = "env://"  # in the environment, torchrun tells every process where the others are
-PATIENCE = timedelta(minutes=30)  # for which a rank waits for another: longer than the root takes over any snapshot
+TORCHRUN = "env://"  # torchrun puts the group's address into the environment of every process
+TIMEOUT = timedelta(minutes=30)  # how long a rank waits for another: longer than the root takes for any snapshot
 
-_joined: list[str] = []  # the uid of the group that this process is of
+_joined: list[str] = []  # the uid of this process's group
 
 
 def has_nccl() -> bool:
-    """Whether solvers of several processes can train together, be it by NCCL or by gloo."""
+    """Return whether solvers of several processes can train together, by NCCL or by gloo."""
     return dist.is_available()
 
 
 class NCCL:
-    """The bond between this process's solver and those of the other ranks: one net, trained by all.
+    """Connects this process's solver with those of the other ranks: all train one net.
 
     nccl = caffe.NCCL(solver, uid)          in every rank, after set_solver_count, set_solver_rank, set_multiprocess
-    nccl.bcast()                            all begin with the root's parameters
-    solver.add_callback(nccl)               every update is made of the gradients' mean over the ranks
-    solver.net.after_backward(nccl)         and they are summed while further layers are computed
+    nccl.bcast()                            all start with the root's parameters
+    solver.add_callback(nccl)               every update uses the mean of the ranks' gradients
+    solver.net.after_backward(nccl)         sums gradients while further layers are computed
 
-    `uid` is what one process got from `new_uid` and handed to the others.
+    One process makes `uid` with `new_uid` and passes it to the others.
 
-    Differs  it works on the CPU, too; shared parameters are summed layer by layer as well, where Caffe refuses; with
-             iter_size, after the last pass alone, where Caffe sums after each, which comes to the same
-    Raises   CaffeError in a process that is of another group already; ConnectionError, here and in every other method
-             and callback, when another rank ends or is silent for 30 minutes
+    Differs  it also works on the CPU; shared parameters are summed layer by layer too, where Caffe refuses; with
+             iter_size gradients are summed after the last pass only, not after each, with the same result
+    Raises   CaffeError in a process of another group; ConnectionError, here and in every other method and callback,
+             when another rank ends or is silent for 30 minutes
     Source   caffe 9b89154 parallel.cpp (NCCL), python/train.py
     """
 
     def __init__(self, solver: Solver, uid: bytes | str) -> None:
         _join(uid if isinstance(uid, str) else uid.decode())
         self._solver = solver
-        self._sums: dict[LearnableParam, _Sum] = {}  # that are under way
+        self._sums: dict[LearnableParam, _Sum] = {}  # in progress
         self._passes = 0  # left in this iteration
 
     @staticmethod
     def new_uid() -> bytes:
-        """A name for a group of this machine's processes; within torchrun, that of the group which torchrun made."""
+        """Return a name for a group of this machine's processes; within torchrun, the name of its group."""
         if dist.is_torchelastic_launched():
             return TORCHRUN.encode()
         return (Path(tempfile.gettempdir()) / f"caffe-{uuid4().hex}").as_uri().encode()
 
     def bcast(self) -> None:
-        """Give every rank the root's parameters, statistics of BatchNorm included."""
-        with _awaiting("the root's parameters"):
+        """Give every rank the root's parameters, with the statistics of BatchNorm."""
+        with _waiting_for("the root's parameters"):
             for param in self._solver.net.learnable_params:
                 sent = param.blob.tensor.clone(memory_format=torch.contiguous_format)
                 dist.broadcast(sent, 0)
                 param.blob.tensor.copy_(sent)
 
     def on_start(self) -> None:
-        """Before an iteration's passes."""
+        """Prepare for an iteration's passes."""
         self._passes = self._solver.param.iter_size
 
     def __call__(self, layer: int) -> None:
-        """After a layer's backward pass: sum its gradients if they are whole, which they are in the last pass."""
+        """After a layer's backward pass: start to sum its gradients if this is the last pass."""
         if self._passes == 1:
             owner = self._solver.net.layers[layer]
-            with _awaiting("gradients"):
-                self._sum([param for param in self._solver.net.learnable_params if param.layer is owner])
+            with _waiting_for("gradients"):
+                self._start_sums([param for param in self._solver.net.learnable_params if param.layer is owner])
         self._passes -= layer == 0
 
     def on_gradients_ready(self) -> None:
-        """After the passes: let every gradient be the mean over the ranks. What none computed is left alone."""
-        with _awaiting("gradients"):
-            self._sum(self._solver.net.learnable_params)
+        """After the passes: replace every gradient by the mean over the ranks; blank gradients stay blank."""
+        with _waiting_for("gradients"):
+            self._start_sums(self._solver.net.learnable_params)
             for total in self._sums.values():
                 total.wait()
         self._sums.clear()
         self._passes = 0
 
-    def _sum(self, params: Sequence[LearnableParam]) -> None:
-        """Begin to sum gradients, unless that is done already. Which are blank is the net's doing, alike in all."""
+    def _start_sums(self, params: Sequence[LearnableParam]) -> None:
+        """Start to sum gradients that are not yet summed. The net determines blank ones, so all ranks agree."""
         for param in params:
             if param not in self._sums and not param.blob.gradient_is_blank:
                 self._sums[param] = _Sum(param.blob.gradient)
 
 
 class _Sum:
-    """A gradient that is being summed over the ranks, in place."""
+    """A sum of a gradient over the ranks, in progress, in place."""
 
     def __init__(self, gradient: Tensor) -> None:
         self._gradient, self._flat = gradient, gradient.contiguous()
         self._work = dist.all_reduce(self._flat, async_op=True)
 
     def wait(self) -> None:
-        """Until the sum is there; then it is scaled to be the mean, as Caffe does."""
+        """Wait for the sum and scale it to the mean, as Caffe does."""
         self._work.wait()
         self._flat.mul_(1 / solver_rank.solver_count())
         if self._flat is not self._gradient:
             self._gradient.copy_(self._flat)
 
 
-def exchange(message: str) -> list[str]:
-    """Every rank's message, in the order of their ranks. Each rank must call this at the same point of its work.
+def all_gather(message: str) -> list[str]:
+    """Return every rank's message, by rank. Each rank must call this at the same point of its work.
 
-    Not pycaffe's: scripts there use other packages for it. A process of no group yet joins torchrun's.
+    Not in pycaffe. A process without a group joins torchrun's.
 
     Raises   ConnectionError when another rank ends or is silent for 30 minutes
     """
@@ -132,27 +131,17 @@ def exchange(message: str) -> list[str]:
         return [message]
     if not _joined:
         _join(TORCHRUN)
-    with _awaiting("messages"):
-        letters = torch.from_numpy(np.frombuffer(message.encode(), np.uint8).copy())
-        lengths = [int(length) for length in _gathered(torch.tensor([len(letters)]))]
-        sent = torch.zeros(max(lengths), dtype=torch.uint8)
-        sent[: len(letters)] = letters
-        received = _gathered(sent)
-    return [bytes(letters[:length].numpy()).decode() for letters, length in zip(received, lengths, strict=True)]
-
-
-def _gathered(tensor: Tensor) -> list[Tensor]:
-    """A tensor of every rank, on the CPU and of one shape."""
-    gathered = [torch.empty_like(tensor) for _ in range(solver_rank.solver_count())]
-    dist.all_gather(gathered, tensor)
-    return gathered
+    received: list[str] = [""] * solver_rank.solver_count()
+    with _waiting_for("messages"):
+        dist.all_gather_object(received, message)
+    return received
 
 
 def _join(uid: str) -> None:
-    """Make this process one of a group, for as long as it lives, by its solver_rank and solver_count."""
+    """Add this process to a group for its whole life, with its solver_rank and solver_count."""
     if _joined:
         if _joined != [uid]:
-            raise CaffeError(f"this process is of the group {_joined[0]} already and cannot join {uid}")
+            raise CaffeError(f"this process is in the group {_joined[0]} and cannot join {uid}")
         return
     device = mode.device()
     backend = "gloo"
@@ -160,25 +149,25 @@ def _join(uid: str) -> None:
         torch.cuda.set_device(device)
         backend = "cpu:gloo,cuda:nccl" if dist.is_nccl_available() else backend
     rank, count = solver_rank.solver_rank(), solver_rank.solver_count()
-    # When torchrun starts anew, its store may still hold where the ranks of the attempt before were to be found.
+    # After a restart by torchrun, its store may still hold addresses of the previous attempt.
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    with _awaiting("all ranks"):
-        store, _, _ = next(rendezvous(uid, rank, count, timeout=PATIENCE))
+    with _waiting_for("all ranks"):
+        store, _, _ = next(rendezvous(uid, rank, count, timeout=TIMEOUT))
         store = dist.PrefixStore(f"attempt {attempt}", store)
-        dist.init_process_group(backend, timeout=PATIENCE, store=store, rank=rank, world_size=count)
+        dist.init_process_group(backend, timeout=TIMEOUT, store=store, rank=rank, world_size=count)
     _joined.append(uid)
     atexit.register(dist.destroy_process_group)
 
 
 @contextlib.contextmanager
-def _awaiting(what: str) -> Iterator[None]:
-    """Say in our words when another rank does not answer; after that there is nobody to take leave of."""
+def _waiting_for(what: str) -> Iterator[None]:
+    """Raise ConnectionError when another rank does not answer; the group is then not destroyed at exit."""
     try:
         yield
     except RuntimeError as error:
         atexit.unregister(dist.destroy_process_group)
         others = [str(rank) for rank in range(solver_rank.solver_count()) if rank != solver_rank.solver_rank()]
         raise ConnectionError(
-            f"rank {' or '.join(others)} ended, or did not answer, when {what} were awaited: "
+            f"rank {' or '.join(others)} ended, or did not answer, when this rank waited for {what}: "
             f"{str(error).splitlines()[0]}"
         ) from error

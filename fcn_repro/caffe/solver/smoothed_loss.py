@@ -1,4 +1,4 @@
-"""The loss as Caffe displays it.
+"""The loss that Caffe displays.
 
 Source   caffe 9b89154 solver.cpp (UpdateSmoothedLoss)
 """
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class SmoothedLoss:
-    """A running mean over the last `window` losses, in float32 and updated by differences, so it drifts as Caffe's."""
+    """A running mean of the last `window` losses in float32, updated by differences, with the same drift as Caffe's."""
 
     def __init__(self, window: int) -> None:
         self._window = window
@@ -18,7 +18,7 @@ class SmoothedLoss:
         self.value = np.float32(0)
 
     def add(self, loss: float) -> None:
-        """Take in one more loss."""
+        """Add a loss."""
         if len(self._losses) < self._window:
             self._losses.append(loss)
             size = len(self._losses)

@@ -1,4 +1,4 @@
-"""Solver: steps, display, tests, snapshots. How an update is made of a gradient stands in sgd_solvers.py.
+"""Solver: steps, display, tests, snapshots. The updates of each solver type are in update_rules.py.
 
 Source   caffe 9b89154 solver.cpp and sgd_solver.cpp
 """
@@ -11,13 +11,14 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
 from fcn_repro.caffe.blob import Blob
-from fcn_repro.caffe.errors import CaffeError, naming
-from fcn_repro.caffe.kernels.pieces import in_pieces
+from fcn_repro.caffe.errors import CaffeError, attach_file
+from fcn_repro.caffe.kernels.pieces import split_elements
 from fcn_repro.caffe.net.net import Net
 from fcn_repro.caffe.net.parameters import LearnableParam
 from fcn_repro.caffe.proto import caffe_pb2, prototxt, solverstate
@@ -25,31 +26,42 @@ from fcn_repro.caffe.proto.stored_blob import StoredBlob
 from fcn_repro.caffe.random import rng
 from fcn_repro.caffe.solver import solver_nets, solver_rank
 from fcn_repro.caffe.solver.lr_policy import learning_rate, next_step
-from fcn_repro.caffe.solver.nccl import NCCL
 from fcn_repro.caffe.solver.smoothed_loss import SmoothedLoss
 
 log = logging.getLogger("caffe")
 
 
+class Callback(Protocol):
+    """Caffe's Solver::Callback, such as an NCCL."""
+
+    def on_start(self) -> None:
+        """Runs before an iteration's passes."""
+
+    def on_gradients_ready(self) -> None:
+        """Runs between an iteration's passes and its update."""
+
+
 class Solver:
-    """What all solver types share.
+    """The common part of all solver types.
 
     Attributes
-        net         the train Net; test_nets the test Nets, sharing its weights when tested
-        iter        updates made so far
-        lr          the rate of the next update
+        net         the train Net; test_nets the test Nets, which use its weights in tests
+        iter        number of updates so far
+        lr          rate of the next update
         param       the SolverParameter; base_lr may be set
 
-    Raises   CaffeError for a solver file that Caffe refuses, RuntimeError("Could not open file ...") for a missing one.
+    Raises   CaffeError for a solver file that Caffe refuses, RuntimeError("Could not open file ...") for a missing one
     """
 
-    histories = 1  # history blobs per parameter
-    remembers_gradients = False  # whether gradients change these even at rate 0
+    history_count = 1  # history blobs per parameter
+    accumulates_gradients = False  # whether gradients change the history even at rate 0
+    takes_momentum = True
+    fractions: tuple[str, ...] = ()  # fields of the SolverParameter in [0, 1)
 
     def __init__(self, solver_file: str | Path) -> None:
         self.param = prototxt.read_solver(solver_file)
-        with naming(solver_file):
-            self._check()
+        with attach_file(solver_file):
+            self._check_param()
             if self.param.random_seed >= 0:
                 rng.set_random_seed(self.param.random_seed + solver_rank.solver_rank())
             self.net = solver_nets.train_net(self.param)
@@ -58,27 +70,27 @@ class Solver:
             for net in (self.net, *self.test_nets):
                 net.copy_from(weights.strip())
         self.iter = 0
-        self.history = [Blob(p.blob.dims) for _ in range(self.histories) for p in self.net.learnable_params]
+        self.history = [Blob(p.blob.dims) for _ in range(self.history_count) for p in self.net.learnable_params]
         self._current_step = 0
         self._loss = SmoothedLoss(self.param.average_loss)
         self._callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self._saves_memory = self._updates_by_layer = False
         self._updated: set[int] = set()  # indices of the parameters that this iteration has updated already
 
-    # -- what pycaffe offers -------------------------------------------------------------------------------------
+    # -- pycaffe's interface -------------------------------------------------------------------------------------
 
     @property
     def lr(self) -> float:
-        """The rate of the next update. As in Caffe, asking evaluates the policy, which may advance `multistep`."""
+        """The rate of the next update. As in Caffe, reading it evaluates the policy and may advance `multistep`."""
         before, self._current_step = self._current_step, next_step(self.param, self.iter, self._current_step)
         if self.param.lr_policy == "multistep" and self._current_step > before:
             log.info("MultiStep Status: Iteration %d, step = %d", self.iter, self._current_step)
         return learning_rate(self.param, self.iter, self._current_step)
 
     def step(self, iterations: int) -> None:
-        """Make `iterations` updates; max_iter does not bound them, and the loss display starts afresh."""
+        """Make `iterations` updates, also beyond max_iter; the displayed loss starts from scratch."""
         stop = self.iter + iterations
-        self._make_history()
+        self._allocate_history()
         self._loss = SmoothedLoss(self.param.average_loss)
         shown = time.monotonic(), self.iter
         while self.iter < stop:
@@ -97,7 +109,7 @@ class Solver:
                 self.snapshot()
 
     def solve(self, resume_file: str | Path | None = None) -> None:
-        """Train to max_iter, from a .solverstate if one is given; snapshot and test at the end as the file says."""
+        """Train to max_iter, from a .solverstate if given; then snapshot and test as the solver file asks."""
         if resume_file is not None:
             self.restore(resume_file)
         self.step(self.param.max_iter - self.iter)
@@ -111,10 +123,10 @@ class Solver:
         log.info("Optimization Done.")
 
     def apply_update(self) -> None:
-        """Turn the parameters' diffs into updates, subtract these, and count one iteration.
+        """Convert the parameters' diffs to updates, subtract these, and count one iteration.
 
-        Caffe's order: clip all gradients together, then per parameter divide by iter_size, add the decay, and compute
-        the update. Afterwards a parameter's diff holds its update.
+        Caffe's order: clip all gradients together; then per parameter divide by iter_size, add the decay and compute
+        the update. Afterwards a parameter's diff contains its update.
         """
         rate = self.lr
         if self._is_due(self.param.display):
@@ -127,15 +139,15 @@ class Solver:
         self.iter += 1
 
     def update(self, gradient: Tensor, rate: float, history: list[Tensor]) -> Tensor:
-        """The update to subtract, element by element; changes `history` in place, may change and return `gradient`."""
+        """Return the update to subtract, elementwise; changes `history` in place, may change and return `gradient`."""
         raise NotImplementedError
 
     def save_memory(self) -> None:
-        """From now on forget gradients as soon as they have been used, and maps when they are to be made anew.
+        """From now on free gradients after their last use, and feature maps before they are recomputed.
 
-        Of maps: see Net.saves_memory. Gradients of a layer's parameters become its update when the layer has
-        had its turn in an iteration's last backward pass, unless clipping, callbacks or snapshots want them all; so an
-        error within that pass leaves some layers updated.
+        Feature maps: see Net.saves_memory. A layer's parameters are updated right after its part of an iteration's
+        last backward pass, unless clipping, callbacks or snapshots need all gradients. An error within that pass then
+        leaves some layers updated.
         """
         if not self._saves_memory:
             self._saves_memory = True
@@ -147,16 +159,16 @@ class Solver:
         net.share_with(self.net)
 
     def add_callback(
-        self, on_start: Callable[[], None] | NCCL, on_gradients_ready: Callable[[], None] | None = None
+        self, on_start: Callable[[], None] | Callback, on_gradients_ready: Callable[[], None] | None = None
     ) -> None:
         """Call these in every iteration: before its forward passes, and between its backward passes and the update.
 
-        An NCCL is given alone, and brings both along.
+        A Callback, such as an NCCL, replaces both functions.
         """
-        if isinstance(on_start, NCCL):
+        if on_gradients_ready is None:
+            if not hasattr(on_start, "on_gradients_ready"):
+                raise TypeError("add_callback: got one function, expected on_start and on_gradients_ready, or an NCCL")
             self._callbacks.append((on_start.on_start, on_start.on_gradients_ready))
-        elif on_gradients_ready is None:
-            raise TypeError("add_callback takes two functions, on_start and on_gradients_ready, or an NCCL")
         else:
             self._callbacks.append((on_start, on_gradients_ready))
 
@@ -170,10 +182,10 @@ class Solver:
     def snapshot(self) -> None:
         """Write <prefix>_iter_<iter>.caffemodel and .solverstate (.h5 in HDF5 format), each atomically.
 
-        Raises   OSError as writing does, earlier snapshots stay as they are; CaffeError in a solver of rank above 0.
+        Raises   OSError as writing does, while earlier snapshots persist; CaffeError in a solver of rank above 0
         """
         if not solver_rank.is_root_solver():
-            raise CaffeError(f"the solver of rank {solver_rank.solver_rank()} cannot snapshot; only that of rank 0 can")
+            raise CaffeError(f"the solver of rank {solver_rank.solver_rank()} cannot snapshot; only rank 0 can")
         suffix = ".h5" if self.param.snapshot_format == caffe_pb2.SolverParameter.HDF5 else ""
         stem = f"{self.param.snapshot_prefix}_iter_{self.iter}"
         model = f"{stem}.caffemodel{suffix}"
@@ -186,24 +198,24 @@ class Solver:
         solverstate.write(state_file, solverstate.SolverState(self.iter, model, self._current_step, history))
 
     def restore(self, state_file: str | Path) -> None:
-        """Go on from a .solverstate and the weights it names (relative to the working directory, as in Caffe).
+        """Resume from a .solverstate and its weights file, which is relative to the working directory, as in Caffe.
 
-        Raises   CaffeError naming the file where it does not belong to this solver's net.
+        Raises   CaffeError naming the file if it does not fit this solver's net
         """
         state = solverstate.read(state_file)
         if len(state.history) != len(self.history):
             raise CaffeError(
-                f"{state_file} holds {len(state.history)} history blobs and this solver has {len(self.history)}; "
-                "it belongs to another net or solver type"
+                f"{state_file}: got {len(state.history)} history blobs, expected {len(self.history)}; "
+                "the file is of another net or solver type"
             )
         for blob, stored in zip(self.history, state.history, strict=True):
             if stored.data.size != blob.count:
                 raise CaffeError(
-                    f"{stored.where}: {stored.data.size} values for a parameter of shape {list(blob.dims)}; "
-                    "it belongs to another net"
+                    f"{stored.where}: got {stored.data.size} values for a parameter of shape {list(blob.dims)}; "
+                    "the file is of another net"
                 )
         if state.learned_net:
-            with naming(state_file):
+            with attach_file(state_file):
                 self.net.copy_from(state.learned_net)
         for blob, stored in zip(self.history, state.history, strict=True):
             stored.copy_to(blob)
@@ -212,25 +224,26 @@ class Solver:
     # -- parts of a step -----------------------------------------------------------------------------------------
 
     def _is_due(self, interval: int) -> bool:
-        """Whether it is time, at this iteration, for what the root solver does every `interval`; 0 is never."""
+        """Return whether the root solver acts at this iteration for a given interval; 0 means never."""
         return interval > 0 and self.iter % interval == 0 and solver_rank.is_root_solver()
 
     def _forward_backward(self, number: int) -> float:
         last = len(self.net.layers) - 1
         loss = self.net._forward(0, last)
-        self._updates_by_layer = self._saves_memory and number == self.param.iter_size - 1 and self._needs_no_diffs()
+        self._updates_by_layer = (
+            self._saves_memory and number == self.param.iter_size - 1 and not self._needs_all_gradients()
+        )
         try:
             self.net._backward(last, 0)
         finally:
-            self._updates_by_layer = False  # also after an error: a backward pass by hand is no update
+            self._updates_by_layer = False  # also after an error: a later backward pass by hand must not update
         return loss
 
-    def _needs_no_diffs(self) -> bool:
-        """Whether the parameters' gradients need not be there all at once."""
-        return self.param.clip_gradients < 0 and not self.param.snapshot_diff and not self._callbacks
+    def _needs_all_gradients(self) -> bool:
+        return self.param.clip_gradients >= 0 or self.param.snapshot_diff or bool(self._callbacks)
 
-    def _make_history(self) -> None:
-        """Let history take its memory before all that comes and goes: it stays, and would lie between holes."""
+    def _allocate_history(self) -> None:
+        """Allocate the permanent history before temporary memory, which would leave it between holes."""
         params = self.net.learnable_params
         for index, param in enumerate(params):
             if param.lr_mult:
@@ -238,7 +251,7 @@ class Solver:
                     _ = blob.tensor
 
     def _update_layer(self, layer: int) -> None:
-        """After a layer's backward: update the parameters that it owns, as all that share them have had their turn."""
+        """After a layer's backward, update the parameters it owns; all layers that share them have run backward."""
         if self._updates_by_layer:
             for index, param in enumerate(self.net.learnable_params):
                 if param.layer is self.net.layers[layer]:
@@ -247,27 +260,27 @@ class Solver:
                     param.blob.clear_gradient()
 
     def _update_param(self, index: int, rate: float) -> None:
-        """Turn a parameter's diff into its update, and subtract that."""
+        """Convert a parameter's diff to its update and subtract that."""
         params = self.net.learnable_params
         param, history = params[index], self.history[index :: len(params)]
         local_rate = float(np.float32(rate) * np.float32(param.lr_mult))
-        if local_rate == 0 and self._rests(param, history):
+        if local_rate == 0 and self._is_unaffected(param, history):
             return
-        promised = param.blob.promised_gradient
+        lazy = param.blob.lazy_gradient
         kept = [param.blob.tensor, *(blob.tensor for blob in history)]
-        if self._updates_by_layer and promised is not None:  # which is not asked for afterwards
-            for some, gradient in promised.parts():
-                self._subtract(param, local_rate, [gradient, *(whole[some] for whole in kept)])
+        if self._updates_by_layer and lazy is not None:  # no later reader needs the whole gradient
+            for part, gradient in lazy.parts():
+                self._subtract(param, local_rate, [gradient, *(whole[part] for whole in kept)])
         else:
             self._subtract(param, local_rate, [param.blob.gradient, *kept])
 
     def _subtract(self, param: LearnableParam, rate: float, tensors: Sequence[Tensor]) -> None:
-        """Turn a gradient, or a part of it, into an update and subtract it. After it come weights and history."""
-        for gradient, weight, *past in in_pieces(tensors):
+        """Convert a gradient, or part of it, to an update and subtract it; `tensors`: gradient, weights, history."""
+        for gradient, weight, *history in split_elements(tensors):
             if self.param.iter_size > 1:
                 gradient.mul_(1 / self.param.iter_size)
             self._regularize(gradient, weight, param.decay_mult)
-            update = self.update(gradient, rate, past)
+            update = self.update(gradient, rate, history)
             if update is not gradient:
                 gradient.copy_(update)
             weight.sub_(gradient)
@@ -282,10 +295,10 @@ class Solver:
             for gradient in gradients:
                 gradient.mul_(bound / norm)
 
-    def _rests(self, param: LearnableParam, history: list[Blob]) -> bool:
-        """Whether at rate 0 nothing happens to a parameter, so that a frozen one needs neither diff nor history."""
+    def _is_unaffected(self, param: LearnableParam, history: list[Blob]) -> bool:
+        """Return whether rate 0 changes nothing; a frozen parameter then needs neither diff nor history."""
         is_blank = param.blob.gradient_is_blank and all(blob.is_blank for blob in history)
-        return is_blank and not self.remembers_gradients
+        return is_blank and not self.accumulates_gradients
 
     def _regularize(self, gradient: Tensor, weight: Tensor, decay_mult: float) -> None:
         decay = float(np.float32(self.param.weight_decay) * np.float32(decay_mult))
@@ -323,26 +336,29 @@ class Solver:
             log.info("Test loss: %g", loss / passes)
         _log_outputs("Test", net, {name: total / passes for name, total in totals.items()})
 
-    # -- reading the solver file ---------------------------------------------------------------------------------
-
-    def _check(self) -> None:
+    def _check_param(self) -> None:
+        param = self.param
         for name in ("average_loss", "iter_size"):
-            if getattr(self.param, name) < 1:
-                raise CaffeError(f"{name} is {getattr(self.param, name)}; expected 1 or more")
-        folder = Path(self.param.snapshot_prefix).parent
-        if self.param.snapshot and not os.access(folder, os.W_OK):
+            if getattr(param, name) < 1:
+                raise CaffeError(f"{name} is {getattr(param, name)}; expected 1 or more")
+        folder = Path(param.snapshot_prefix).parent
+        if param.snapshot and not os.access(folder, os.W_OK):
             raise CaffeError(
-                f"snapshot_prefix {self.param.snapshot_prefix!r} lies in no folder that exists and can be written; "
-                f"make it: mkdir -p {folder}"
+                f"snapshot_prefix {param.snapshot_prefix!r}: expected an existing, writable folder. "
+                f"Fix: mkdir -p {folder}"
             )
+        if param.momentum and not self.takes_momentum:
+            raise CaffeError(f"{type(self).__name__} takes no momentum; got {param.momentum:g}")
+        for name in self.fractions:
+            if not 0 <= getattr(param, name) < 1:
+                raise CaffeError(f"{name} is {getattr(param, name):g}; expected 0 or more and less than 1")
 
 
-def _log_outputs(what: str, net: Net, values: dict[str, np.ndarray]) -> None:
+def _log_outputs(phase: str, net: Net, values: dict[str, np.ndarray]) -> None:
     number = 0
-    weights = net.blob_loss_weights
     for name, array in values.items():
-        weight = weights[name]
+        weight = net.blob_loss_weights[name]
         for value in np.ravel(array):
             suffix = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
-            log.info("    %s net output #%d: %s = %g%s", what, number, name, value, suffix)
+            log.info("    %s net output #%d: %s = %g%s", phase, number, name, value, suffix)
             number += 1
