@@ -17,11 +17,11 @@ from fcn_repro.datasets.data_layer import SegDataLayer, open_data_layer
 from fcn_repro.evaluation import metrics
 from fcn_repro.evaluation.score_report import headline, read_report
 from fcn_repro.model import dilated, surgery
+from fcn_repro.model.find_weights import find_weights
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.system.progress import Progress
 from nets import build
 from solvers.experiments import EXPERIMENTS
-from solvers.recipe import final_weights
 from solvers.studies import Study
 
 STRIDES = (32, 16, 8)  # pixels between two scores of FCN-32s
@@ -94,7 +94,7 @@ def time_ms(call: Callable[[], object], repeats: int = 3) -> float:
 def _measure_run(data: str, run: str, image: np.ndarray) -> StudyLine:
     """The score of a run, and the duration of a forward pass of its deploy net."""
     folder = RunFolder(f"{data}-{run}")
-    net = surgery.load(folder.deploy, final_weights(folder))
+    net = surgery.load(folder.deploy, find_weights(folder))
     report = read_report(folder.score)
     numbers = {name: to_percent(headline(report)[name]) for name in metrics.METRICS}
     numbers[MS] = time_ms(lambda: dilated.compute_scores(net, image))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from fcn_repro.datasets import DATASETS
-from fcn_repro.errors import DataError
 from fcn_repro.model.run_folder import RunFolder, classifier_weights
 from fcn_repro.paths import BUILD
 from fcn_repro.training.trainer import Recipe
@@ -23,13 +22,3 @@ def find_weights(source: str, build_folder: Path = BUILD) -> Path:
     if source.endswith(WEIGHTS):
         return Path(source)
     return classifier_weights(source, build_folder) if classifier_of(source) else RunFolder(source, build_folder).final
-
-
-def final_weights(folder: RunFolder) -> Path:
-    """The final weights of a run.
-
-    Raises   DataError if the run is not trained
-    """
-    if not folder.final.exists():
-        raise DataError(f"{folder.final}: missing. Fix: make {folder.experiment}")
-    return folder.final

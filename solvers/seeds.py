@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import replace
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Sequence
 
 from fcn_repro.datasets import DATASETS, PREPARE, DataSet
 from fcn_repro.evaluation.metrics import METRICS
@@ -23,8 +23,11 @@ CLASSIFIER, STAGES = "mini-vgg16", ("mini-fcn32s", "mini-fcn16s", "mini-fcn8s")
 CONVOLUTIONAL = f"{CLASSIFIER}-fcn"
 
 
-def train_seeds(seeds: Sequence[int], device: str) -> Iterator[str]:
-    """Train the classifier and every stage with each seed; report one line per net: mean and range of its scores."""
+COLUMNS = ("experiment", *(metric.replace("_", " ") for metric in METRICS), "images/s")
+
+
+def train_seeds(seeds: Sequence[int], device: str) -> list[list[str]]:
+    """Train the classifier and every stage with each seed; the rows of a table, one per net."""
     PREPARE["mini"]()
     emit_classifier(CONVOLUTIONAL)
     places = [BUILD / "seeds" / str(seed) for seed in seeds]
@@ -34,9 +37,7 @@ def train_seeds(seeds: Sequence[int], device: str) -> Iterator[str]:
         convolutionalise(dense.deploy, dense.final, deploy, classifier_weights(CONVOLUTIONAL, place))
         for stage in STAGES:
             train_row(replace(EXPERIMENTS[stage], seed=seed), place, device)
-    yield f"mean and range over {len(seeds)} seeds, in percent; median speed"
-    for name in (CLASSIFIER, *STAGES):
-        yield format_spread([RunFolder(name, place) for place in places])
+    return [describe_spread([RunFolder(name, place) for place in places]) for name in (CLASSIFIER, *STAGES)]
 
 
 def train_row(row: Experiment, build_folder: Path, device: str) -> None:
@@ -50,12 +51,11 @@ def seed_data_set(data: DataSet, seed: int | None) -> DataSet:
     return replace(data, train=replace(data.train, params={**data.train.params, "seed": seed}))
 
 
-def format_spread(runs: Sequence[RunFolder]) -> str:
-    """One line: for each metric the mean, the lowest and the highest value over the runs."""
-    cells = []
+def describe_spread(runs: Sequence[RunFolder]) -> list[str]:
+    """A row: for each metric the mean, the lowest and the highest value over the runs; the median images per second."""
+    cells = [runs[0].experiment]
     for metric in METRICS:
         values = [100 * headline(read_report(run.score))[metric] for run in runs]
-        cells.append(f"{metric.replace('_', ' ')} {statistics.mean(values):.1f} ({min(values):.1f}-{max(values):.1f})")
+        cells.append(f"{statistics.mean(values):.1f} ({min(values):.1f}-{max(values):.1f})")
     speeds = [row["images_per_s"] for run in runs for row in train_log.read(run.log)]
-    speed = statistics.median(float(speed) for speed in speeds if speed)
-    return f"  {runs[0].experiment:12}" + "  ".join(cells) + f"  {speed:.3g} images/s"
+    return [*cells, f"{statistics.median(float(speed) for speed in speeds if speed):.3g}"]

@@ -21,13 +21,13 @@ from fcn_repro.evaluation import class_subsets, metrics
 from fcn_repro.evaluation.evaluate import score_net
 from fcn_repro.evaluation.score_report import headline, read_report
 from fcn_repro.model import surgery
+from fcn_repro.model.find_weights import find_weights
 from fcn_repro.model.loss_heads import read_heads
 from fcn_repro.model.run_folder import RunFolder
 from nets import build
 from solvers.emit import vary_data_set, write_message
 from solvers.experiments import EXPERIMENTS
 from solvers.grid_studies import bound_by_grid, compare_dense_grids
-from solvers.recipe import final_weights
 from solvers.studies import STUDIES, Line, Study
 
 WITHOUT_BACKGROUND, PIXELS_LEFT_OUT = "mean_iu_without_background", "background_pixels_left_out"
@@ -85,7 +85,7 @@ COMPUTED = {"upper-bounds": bound_by_grid, "shift-and-stitch": compare_dense_gri
 
 def _read_score(data: str, run: str) -> dict:
     folder = RunFolder(f"{data}-{run}")
-    final_weights(folder)
+    find_weights(folder)
     return read_report(folder.score)
 
 

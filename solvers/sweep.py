@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Iterator, Sequence
+from typing import Sequence
 
 from fcn_repro.evaluation.score_report import headline, read_report
 from fcn_repro.model.run_folder import RunFolder
@@ -18,21 +18,21 @@ from solvers.recipe import make_recipe
 SWEEP = BUILD / "sweep"
 
 
-def sweep_rates(row: Experiment, rates: Sequence[float], iterations: int, device: str) -> Iterator[str]:
-    """Train a row at every rate, then report one line for each."""
-    outcomes = [try_rate(replace(row, base_lr=rate), iterations, device) for rate in rates]
-    yield f"{row.name}, {iterations} iterations each"
-    yield f"{'base_lr':>10}  {'loss per pixel':>14}  {'mean IU':>8}"
-    yield from outcomes
+COLUMNS = ("base_lr", "loss per pixel", "mean IU")
 
 
-def try_rate(row: Experiment, iterations: int, device: str) -> str:
-    """Train at a row's rate; report the final loss and mean IU, or that the run diverged."""
+def sweep_rates(row: Experiment, rates: Sequence[float], iterations: int, device: str) -> list[list[str]]:
+    """Train a row at every rate; the rows of a table."""
+    return [try_rate(replace(row, base_lr=rate), iterations, device) for rate in rates]
+
+
+def try_rate(row: Experiment, iterations: int, device: str) -> list[str]:
+    """Train at a row's rate; the rate, the final loss and mean IU, or the word diverged."""
     folder = RunFolder(row.name, SWEEP / f"{row.base_lr:g}")
     emit_experiment(row, folder.build)
     try:
         solve(folder, make_recipe(row), iterations, device)
     except Diverged:
-        return f"{row.base_lr:10g}  {'diverged':>14}"
+        return [f"{row.base_lr:g}", "diverged", ""]
     losses = [entry["loss_per_pixel"] for entry in train_log.read(folder.log)]
-    return f"{row.base_lr:10g}  {losses[-1]:>14}  {100 * headline(read_report(folder.score))['mean_iu']:8.2f}"
+    return [f"{row.base_lr:g}", losses[-1], f"{100 * headline(read_report(folder.score))['mean_iu']:.2f}"]

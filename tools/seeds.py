@@ -15,17 +15,20 @@ import argparse
 import sys
 
 from fcn_repro import device
-from solvers.seeds import train_seeds
+from fcn_repro.system.text_table import format_table
+from solvers.seeds import COLUMNS, train_seeds
 from tools import program
 
 
 def main(options: argparse.Namespace) -> None:
-    for line in train_seeds(options.seeds, device.choose(options.gpu)):
-        print(line)
+    rows = train_seeds(options.seeds, device.choose(options.gpu))
+    print(f"mean and range over {len(options.seeds)} seeds, in percent; median speed")
+    print(format_table(rows, COLUMNS, options.format))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("seeds", nargs="+", type=program.positive, metavar="seed")
+    program.add_format(parser)
     program.add_gpu(parser)
     sys.exit(program.run(main, parser.parse_args()))

@@ -16,15 +16,17 @@ import argparse
 import sys
 
 from fcn_repro import device
+from fcn_repro.system.text_table import format_table
 from solvers.experiments import EXPERIMENTS
-from solvers.sweep import sweep_rates
+from solvers.sweep import COLUMNS, sweep_rates
 from tools import program
 
 
 def main(options: argparse.Namespace) -> None:
     row = EXPERIMENTS[options.experiment]
-    for line in sweep_rates(row, options.rates, options.iterations, device.choose(options.gpu)):
-        print(line)
+    rows = sweep_rates(row, options.rates, options.iterations, device.choose(options.gpu))
+    print(f"{row.name}, {options.iterations} iterations each")
+    print(format_table(rows, COLUMNS, options.format))
 
 
 if __name__ == "__main__":
@@ -32,5 +34,6 @@ if __name__ == "__main__":
     parser.add_argument("experiment", choices=EXPERIMENTS)
     parser.add_argument("--rates", nargs="+", type=float, required=True, metavar="RATE", help="values for base_lr")
     parser.add_argument("--iterations", type=program.positive, default=500, metavar="N", help="at each rate; 500")
+    program.add_format(parser)
     program.add_gpu(parser)
     sys.exit(program.run(main, parser.parse_args()))

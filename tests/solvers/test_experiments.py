@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from fcn_repro.datasets import DATASETS, PREPARE
-from fcn_repro.datasets.user.registry import Adoption
+from fcn_repro.datasets.user.registry import UserDataset
 from nets import FCNS, NETS, build
 from solvers.experiments import (
     ACCUM,
@@ -15,10 +15,10 @@ from solvers.experiments import (
     ONLINE,
     TABLE,
     Experiment,
-    adopted,
     classifier_of,
     rules,
     table,
+    user_rows,
 )
 
 # The reference's solver.prototxt and solve.py: net, start, base_lr, rounds, iterations per round, max_iter, snapshot.
@@ -139,14 +139,14 @@ def test_accepts_a_chain_that_begins_with_fillers():
 def note(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    def note(like: str) -> Adoption:
-        return Adoption("cells", "images", "labels", ("a", "b"), {"train": 4, "val": 1}, like)
+    def note(like: str) -> UserDataset:
+        return UserDataset("cells", "images", "labels", ("a", "b"), {"train": 4, "val": 1}, like)
 
     return note
 
 
 def test_an_adopted_data_set_has_the_stages_of_the_run_it_is_modelled_on(note):
-    rows = adopted(note("voc-fcn8s"))
+    rows = user_rows(note("voc-fcn8s"))
     assert [(row.name, row.init) for row in rows] == [
         ("cells-fcn32s", "vgg16-fcn"),
         ("cells-fcn16s", "cells-fcn32s"),
@@ -165,21 +165,21 @@ def test_an_adopted_data_set_has_the_stages_of_the_run_it_is_modelled_on(note):
     ],
 )
 def test_a_run_without_stages_has_one_row(note, like: str, row: tuple):
-    assert [(each.name, each.init) for each in adopted(note(like))] == [row]
+    assert [(each.name, each.init) for each in user_rows(note(like))] == [row]
 
 
 def test_weights_that_were_chosen_start_the_first_stage(note):
     chosen = note("voc-fcn16s")
     chosen.folder.mkdir(parents=True)
     chosen.init.touch()
-    first, second = adopted(chosen)
+    first, second = user_rows(chosen)
     assert (first.init, second.init) == ("build/adopted/cells/init.caffemodel", "cells-fcn32s")
     assert list(table(first, second)) == ["cells-fcn32s", "cells-fcn16s"]
 
 
 def test_refuses_an_unknown_model(note):
     with pytest.raises(ValueError, match="cells is modelled on 'voc-fcn4s'; expected one of voc-fcn32s, "):
-        adopted(note("voc-fcn4s"))
+        user_rows(note("voc-fcn4s"))
 
 
 # ---- the command line

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from fcn_repro.analysis.paper_tables import tables
+from fcn_repro.analysis.paper_tables import read_tables
 from solvers.experiments import EXPERIMENTS, HALF, HEAVY, QUARTER
 from solvers.studies import DATA, STUDIES, rules, runs
 
-PAPER = {table.table: table for table in tables()}
+PAPER = {table.table: table for table in read_tables()}
 
 
 @pytest.mark.parametrize("study", STUDIES)
