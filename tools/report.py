@@ -1,9 +1,9 @@
-"""Write one HTML page of all under build/: the papers' tables with what was measured, curves, classes, pictures.
+"""Write one HTML page of the results under build/: the papers' tables beside measured scores, curves, images.
 
     python -m tools.report
     python -m tools.report --out /tmp/page.html
 
-The page needs nothing else: no network, no scripts, no other file. Open it in any browser, on a phone as well.
+The page is one file without scripts, which needs no network. Open it in any browser, also on a phone.
 
 Reads    data/paper/*.csv; build/*/score.json and *.score.json, and log.csv, pictures/examples.png and sheet*.png
          beside them; build/studies/**/*.json
@@ -17,23 +17,24 @@ import argparse
 import sys
 from pathlib import Path
 
-from fcn_repro.analysis.html_report.page import page
-from fcn_repro.analysis.paper_tables import tables
+from fcn_repro.analysis.html_report.page import render_page
+from fcn_repro.analysis.paper_tables import read_tables
 from fcn_repro.paths import BUILD
 from fcn_repro.system.atomic_write import atomic_write
+from fcn_repro.system.memory import format_bytes
 from tools import program
 
 
 def main(options: argparse.Namespace) -> None:
-    text = page(options.build, tables())
+    text = render_page(options.build, read_tables())
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(options.out) as file:
         file.write(text)
-    print(f"{options.out}: {len(text.encode()) / 1e6:.1f} MB")
+    print(f"{options.out}: {format_bytes(len(text.encode()))}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, default=BUILD, metavar="FOLDER", help="what to report on; build")
+    parser.add_argument("--build", type=Path, default=BUILD, metavar="FOLDER", help="where the results are; build")
     parser.add_argument("--out", type=Path, default=BUILD / "report.html", metavar="FILE", help="build/report.html")
     sys.exit(program.run(main, parser.parse_args()))

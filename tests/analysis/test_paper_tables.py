@@ -3,14 +3,25 @@ import csv
 import numpy as np
 import pytest
 
-from fcn_repro.analysis.paper_tables import FOLDER, countings, measured, tables
+from fcn_repro.analysis.paper_tables import (
+    FOLDER,
+    PaperCell,
+    PaperTable,
+    compare_rows,
+    format_comparison,
+    list_answers,
+    list_variants,
+    read_reports,
+    read_tables,
+)
 from fcn_repro.evaluation.class_subsets import WAYS, Subset
 from fcn_repro.evaluation.evaluate import Score
 from fcn_repro.evaluation.metrics import METRICS
 from fcn_repro.evaluation.score_report import build_report, write_report
+from tests.fixtures.result_folders import make_report
 
 SURE = {"CVPR", "v2", "README", "WK", "ABS", "SPK", "PWC", "ISS", "THEIRS", "MEM"}
-TABLES = {table.table: table for table in tables()}
+TABLES = {table.table: table for table in read_tables()}
 
 
 def cells(table):
@@ -33,27 +44,14 @@ def test_every_line_has_as_many_cells_as_the_header(path):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_every_number_says_where_it_was_read(table):
-    for cell in TABLES[table].cells:
-        assert cell.sure.split() and set(cell.sure.split()) <= SURE, cell
-
-
-@pytest.mark.parametrize("table", TABLES)
-def test_no_cell_is_given_twice(table):
-    keys = [(cell.row, cell.metric) for cell in TABLES[table].cells if cell.metric]
+def test_every_cell_is_unique_and_names_its_source_and_a_percentage_or_a_claim(table):
+    cells = TABLES[table].cells
+    keys = [(cell.row, cell.metric) for cell in cells if cell.metric]
     assert len(keys) == len(set(keys))
-
-
-@pytest.mark.parametrize("table", TABLES)
-def test_scores_are_percentages(table):
-    for cell in TABLES[table].cells:
-        if cell.metric in METRICS:
-            assert 0 < float(cell.value) < 100
-
-
-@pytest.mark.parametrize("table", TABLES)
-def test_a_claim_without_a_number_says_what_it_claims(table):
-    assert all(cell.value or cell.note for cell in TABLES[table].cells)
+    for cell in cells:
+        assert cell.sure.split() and set(cell.sure.split()) <= SURE, cell
+        assert cell.value or cell.note, cell
+        assert cell.metric not in METRICS or 0 < float(cell.value) < 100, cell
 
 
 def test_tables_of_heavy_learning_round_the_released_weights_scores():
@@ -75,7 +73,7 @@ def test_spot_checks_against_the_printed_tables():
     assert cells("cues")["Shape", "mean_iu_without_background"].value == "29.1"
 
 
-def test_numbers_that_were_only_recalled_are_told_from_those_that_were_read():
+def test_recalled_numbers_are_marked():
     assert cells("skips-pami")["FCN-pool3", "mean_iu"].is_recalled
     assert not cells("skips-pami")["FCN-pool4", "mean_iu"].is_recalled
 
@@ -87,24 +85,24 @@ def test_values_are_in_percent_and_geometry_is_the_second_heads(tmp_path):
     }
     (tmp_path / "siftflow").mkdir()
     write_report(tmp_path / "siftflow" / "score.json", build_report({"experiment": "siftflow"}, scores, []))
-    (report,) = measured(tmp_path)
-    (counting,) = countings(report)
-    assert counting["pixel_accuracy"] == pytest.approx(75)
-    assert counting["geometric_accuracy"] == pytest.approx(90)
-    assert counting["forward_ms"] is None
+    (report,) = read_reports(tmp_path)
+    (variant,) = list_variants(report)
+    assert variant["pixel_accuracy"] == pytest.approx(75)
+    assert variant["geometric_accuracy"] == pytest.approx(90)
+    assert variant["forward_ms"] is None
 
 
-def test_the_references_way_of_counting_is_told_where_it_differs():
+def test_the_references_way_of_counting_is_listed_where_it_differs():
     hist = np.array([[6, 0, 2], [0, 4, 0], [0, 0, 0]])  # the third class is predicted, and nowhere
-    papers, references = countings(build_report({}, {"score": Score(hist, 0.0)}, []))
+    papers, references = list_variants(build_report({}, {"score": Score(hist, 0.0)}, []))
     assert papers["mean_iu"] == pytest.approx(100 * (6 / 8 + 1) / 2)
     assert references["mean_iu"] == pytest.approx(100 * (6 / 8 + 1 + 0) / 3)
     assert references["pixel_accuracy"] is None
 
 
-def test_a_subset_is_told_in_every_way_of_counting():
+def test_a_subset_is_listed_in_every_way_of_counting():
     score = Score(np.array([[5, 5], [0, 10]]), 0.0, subsets={"one class": Subset((1,), np.array([[0, 0], [0, 10]]))})
-    whole, *ways = countings(build_report({}, {"score": score}, []))
+    whole, *ways = list_variants(build_report({}, {"score": score}, []))
     assert [way.label for way in ways] == [f"one class, {words}" for words in WAYS.values()]
     assert [way["mean_iu"] for way in ways] == pytest.approx([100 * 10 / 15, 100, 100])
 
@@ -113,4 +111,64 @@ def test_scores_of_other_weights_are_found_beside_those_of_the_run(tmp_path):
     (tmp_path / "voc-fcn8s").mkdir()
     for name in ("score.json", "fcn8s-heavy-pascal.score.json"):
         write_report(tmp_path / "voc-fcn8s" / name, build_report({"weights": name}, {}, []))
-    assert [report["weights"] for report in measured(tmp_path)] == ["fcn8s-heavy-pascal.score.json", "score.json"]
+    assert [report["weights"] for report in read_reports(tmp_path)] == ["fcn8s-heavy-pascal.score.json", "score.json"]
+
+
+def make_cell(value="85.3", metric="pixel_accuracy", **facts):
+    return PaperCell(**{"row": "FCN-8s", "sure": "CVPR", "experiment": "voc-fcn8s", "note": "", **facts}, metric=metric,
+                     value=value)  # fmt: skip
+
+
+def join(cells, *reports):
+    """The rows of a table joined with reports, and the table."""
+    table, answers = PaperTable("t", "Table 1", "CVPR", "val", tuple(cells)), {}
+    for report in reports:
+        answers.setdefault(report["experiment"], []).extend(list_answers(report, "val"))
+    return compare_rows(table, answers), table
+
+
+@pytest.mark.parametrize(
+    "facts, is_comparable", [({}, True), ({"shortened": True}, False), ({"split": "other"}, False)]
+)  # fmt: skip
+def test_only_whole_runs_on_the_same_images_are_comparable(facts, is_comparable):
+    answer, *_ = list_answers(make_report(**{"split": "val", **facts}), "val")
+    assert answer.is_comparable == is_comparable and bool(answer.note) != is_comparable
+
+
+def test_rows_join_answers_by_experiment_and_name_missing_runs():
+    cells = [make_cell(), make_cell("73.0", "mean_iu"), make_cell(row="other", experiment="my-run", note="so it is")]
+    (row, other), _ = join(cells, make_report(split="val"))
+    assert [answer.label for answer in row.answers] == ["voc-fcn8s"] and row.missing == [] and row.note == ""
+    assert (other.answers, other.missing, other.note) == ([], ["my-run"], "so it is")
+
+
+def test_further_ways_of_counting_answer_where_they_have_a_value_for_the_rows_task():
+    absent = np.array([[6, 0, 2], [0, 4, 0], [0, 0, 0]])  # the reference's script counts a zero for the third class
+    ((row,), _) = join([make_cell("80", "mean_iu")], make_report(absent, split="val"))
+    assert [answer.label for answer in row.answers] == ["voc-fcn8s", "as the reference's script counts"]
+    subsets = {"59 classes": Subset((1,), np.diag([0, 10])), "33 classes": Subset((1,), np.diag([0, 10]))}
+    ((row,), _) = join([make_cell("80", "mean_iu", task="59 classes")], make_report(subsets=subsets))
+    assert [answer.label.split(",")[0] for answer in row.answers[1:]] == ["59 classes"] * 3
+
+
+def test_tables_of_many_metrics_have_a_row_for_each_number_in_every_format():
+    cells = [make_cell(str(i), f"metric_{i}", note="so it is") for i in range(5)] + [make_cell("85", sure="MEM")]
+    rows, table = join(cells, make_report(split="val"))
+    assert len(rows) == 6 and rows[0].missing == ["voc-fcn8s"] and [a.label for a in rows[-1].answers] == ["voc-fcn8s"]
+    lines = format_comparison(table, rows, "csv").splitlines()
+    assert lines[:3] == ["row,metric,value,note", "FCN-8s,metric 0,0,so it is", "voc-fcn8s,metric 0,.,"]
+    assert lines[-2:] == ["FCN-8s,pixel acc.,85?,", "voc-fcn8s,pixel acc.,85.00,"]
+
+
+def test_wide_tables_have_notes_in_a_column_or_in_text_on_a_line():
+    rows, table = join([make_cell()], make_report(split="other", images=4))
+    note = "scored on 4 images of other"
+    assert format_comparison(table, rows).splitlines()[3:] == ["  voc-fcn8s" + " " * 21 + "85.00", "      " + note]
+    assert format_comparison(table, rows, "github").splitlines()[-1].count(note) == 1
+    assert f"85.00,{note}" in format_comparison(table, rows, "csv")
+
+
+def test_every_table_fits_a_terminal():
+    for table in TABLES.values():
+        text = format_comparison(table, compare_rows(table, {}))
+        assert max(map(len, text.splitlines())) <= 120

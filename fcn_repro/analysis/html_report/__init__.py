@@ -1,10 +1,8 @@
-"""One HTML page of everything that was measured: no scripts, nothing to fetch, every text escaped.
+"""One HTML page of all results: no scripts, no network, every text escaped.
 
-markup        elements
-style         what they look like, in light and dark, on a phone and a desk
-paper_tables  the papers' tables with measured, paper and difference columns
-runs          a run: where it comes from, its curves, its classes, its confusions, examples
-studies       results of side experiments
-json_value    what is built in no known way
-page          all of it
+page        collects what the page shows, and renders templates/page.html.j2
+runs        a run: scores, classes, confusions, learning curves, example images, provenance
+studies     results of side experiments
+json_value  any other JSON: how templates/macros.html.j2 shows it
+templates/  the markup (Jinja2, which escapes every text) and the style sheet
 """

@@ -1,186 +1,111 @@
-"""A run on the page: where its score comes from, how it learnt, which classes it knows and which it confuses."""
+"""A run on the page: scores, classes, confusions, learning curves, example images and provenance."""
 
 from __future__ import annotations
 
 import base64
 import io
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Iterator, Mapping
 
 from PIL import Image
 
-from fcn_repro.analysis.curves import learning_charts
-from fcn_repro.analysis.html_report.markup import Markup, table, tag
-from fcn_repro.analysis.paper_tables import countings, metric_name, standing
-from fcn_repro.datasets.file_readers import DAMAGED_IMAGE
-from fcn_repro.drawing.net_diagram.chart import Look, charts
-from fcn_repro.drawing.net_diagram.svg import svg
-from fcn_repro.evaluation.metrics import METRICS
+from fcn_repro.analysis.learning_curves import chart_runs
+from fcn_repro.analysis.paper_tables import describe_caveats, list_variants
+from fcn_repro.drawing.chart import Theme, draw_line_charts, to_inline_svg
+from fcn_repro.evaluation.score_report import headline
+from fcn_repro.system.untrusted_files import IMAGE_ERRORS, open_image
 
-CHART = 384.0, 220.0  # pixels, wide and high
-LOOK = Look("var(--ink)", "var(--faint)", "var(--line)", "none")
-WRITTEN = 25  # classes: of more, the confusions are shown as colours alone, and the bars folded away
-WIDEST_PICTURE, LARGEST_PICTURE = 1400, 40_000_000  # pixels: to a side of what is shown, and in all of what is read
-LARGE = 500_000  # bytes: of a larger picture 256 colours are shown
-
-
-def run(report: Mapping[str, Any], path: Path) -> Markup:
-    """A run's part of the page, from its score report, read from a file, and what else lies in that file's folder."""
-    note, folder = standing(report), path.parent
-    name = [report["experiment"], tag("span", note, class_="badge") if note else None]
-    heads = [head(title, score, len(report["scores"]) > 1) for title, score in report["scores"].items()]
-    parts = [tag("h3", name), heads, _countings(report), curves(folder / "log.csv"), examples(folder), facts(report)]
-    return tag("article", parts, class_="run", id=anchor(path))
+CHART = 4.8, 2.75  # inches, wide and high
+# Colours that no other part of a chart has, and the variables of the style sheet that replace them.
+COLOURS = {"#010203": "var(--ink)", "#020304": "var(--faint)", "#030405": "var(--line)"}
+LINES = {"#040506": "var(--loss)", "#050607": "var(--score)"}
+MAX_NAMED = 25  # classes whose confusions are printed; of more, the colours stand alone and the bars are folded away
+MAX_SIDE, MAX_PIXELS = 1400, 40_000_000  # of an image: side as shown, and pixels as read
+MAX_PNG_BYTES = 500_000  # a larger image is shown in 256 colours
 
 
-def anchor(path: Path) -> str:
-    """What links to a run by its report's file; like any attribute, it is escaped."""
-    return f"run-{path.parent.name}-{path.name}".replace(" ", "-")
+def describe_run(report: Mapping[str, Any], path: Path, number: int) -> Mapping[str, Any]:
+    """Collect what the page shows of a run, from its score report at `path` and the files beside it.
+
+    number   of the run on the page: it makes ids unique
+    """
+    heads = [describe_head(name, score) for name, score in report["scores"].items()]
+    return {
+        "report": report,
+        "anchor": f"run-{path.parent.name}-{path.name}".replace(" ", "-"),
+        "caveats": describe_caveats(report),
+        "headline": headline(report),
+        "heads": heads,
+        "variants": list(list_variants(report))[1:],
+        "charts": draw_curves(path.parent / "log.csv", number),
+        "images": [embed_image(image) for image in find_images(path.parent)],
+        "facts": list(list_facts(report)),
+    }
 
 
-def curves(log: Path) -> Markup | None:
-    """Loss and mean IU by iteration."""
+def describe_head(name: str, score: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Collect the scores of an output of the net, and its confusions: a row for each true class, in percent."""
+    totals = [sum(counts) or 1 for counts in score["histogram"]]
+    confusions = [[100 * n / total for n in counts] for counts, total in zip(score["histogram"], totals)]
+    names = [entry["name"] for entry in score["classes"]]
+    return {"name": name, "score": score, "names": names, "confusions": confusions, "is_small": len(names) <= MAX_NAMED}
+
+
+def draw_curves(log: Path, number: int) -> list[str]:
+    """Draw loss and mean IU by iteration as inline SVG; none without a log."""
     if not log.is_file():
-        return None
-    drawn = learning_charts([("", log)], "var(--loss)", "var(--score)")
-    figures = [tag("figure", Markup(svg(charts([chart], *CHART, LOOK)))) for chart in drawn]
-    return tag("div", figures, class_="charts")
+        return []
+    charts = []
+    for i, (chart, (colour, variable)) in enumerate(zip(chart_runs([("", log)]), LINES.items())):
+        figure = draw_line_charts([chart], *CHART, Theme(*COLOURS, lines=[colour]))
+        charts.append(to_inline_svg(figure, f"run{number}-{i}", {**COLOURS, colour: variable}))
+    return charts
 
 
-def examples(folder: Path) -> list[Markup]:
-    """The sheets of pictures that lie in a run's folder."""
-    paths = [*folder.glob("pictures/examples.png"), *folder.glob("pictures/sheet*.png")]
-    return [picture(path) for path in sorted(paths)]
+def find_images(folder: Path) -> list[Path]:
+    """Find the sheets of example images in a run's folder."""
+    return sorted([*folder.glob("pictures/examples.png"), *folder.glob("pictures/sheet*.png")])
 
 
-def picture(path: Path) -> Markup:
-    """A picture, inside the page."""
+def embed_image(path: Path) -> Mapping[str, Any]:
+    """Read an image into a data URL, or why it cannot be shown."""
     try:
-        with Image.open(str(path)) as image:
-            if image.width * image.height > LARGEST_PICTURE:
-                return tag("p", f"{path}: {image.width} x {image.height} pixels, too many to show", class_="fault")
+        with open_image(path, MAX_PIXELS) as image:
             shown = image.convert("RGB")
-    except DAMAGED_IMAGE as error:
-        return tag("p", f"{path}: {error}", class_="fault")
-    shown.thumbnail((WIDEST_PICTURE, 4 * WIDEST_PICTURE))
-    png = _png(shown)
-    if len(png) > LARGE:
-        png = _png(shown.quantize(256))
+    except IMAGE_ERRORS as error:
+        return {"path": path.as_posix(), "error": str(error)}
+    shown.thumbnail((MAX_SIDE, 4 * MAX_SIDE))
+    png = _encode_png(shown)
+    if len(png) > MAX_PNG_BYTES:
+        png = _encode_png(shown.quantize(256))
     source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    sizes = {"width": shown.width, "height": shown.height}
-    return tag("figure", tag("img", src=source, alt=path.stem, **sizes), tag("figcaption", path.as_posix()))
+    size = {"width": shown.width, "height": shown.height}
+    return {"path": path.as_posix(), "name": path.stem, "source": source, "error": "", **size}
 
 
-def _png(image: Image.Image) -> bytes:
+def _encode_png(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
-def head(title: str, score: Mapping[str, Any], several: bool) -> Markup:
-    """The metrics of one of a net's heads, its classes, and what they are taken for."""
-    metrics = [tag("div", tag("b", percent(score[name])), metric_name(name)) for name in METRICS]
-    names = [entry["name"] for entry in score["classes"]]
-    return tag(
-        "div",
-        tag("h4", title) if several else None,
-        tag("div", metrics, class_="metrics"),
-        tag(
-            "details",
-            tag("summary", "IU of every class"),
-            bars(score["classes"]),
-            open="" if len(names) <= WRITTEN else None,
-        ),
-        tag("details", tag("summary", "Confusions"), confusions(score["histogram"], names)),
-    )
-
-
-def bars(classes: Sequence[Mapping[str, Any]]) -> Markup:
-    """A bar per class, as long as its IU."""
-    rows = [
-        tag(
-            "tr",
-            tag("th", entry["name"], scope="row"),
-            tag("td", tag("div", class_="bar", style=f"--share:{100 * (entry['iu'] or 0):.1f}")),
-            tag("td", percent(entry["iu"]), class_="number"),
-        )
-        for entry in classes
-    ]
-    return table(tag("tr", tag("th", "class"), tag("th", "IU"), tag("th", "%", class_="number")), rows, "bars")
-
-
-def confusions(histogram: Sequence[Sequence[int]], names: Sequence[str]) -> Markup:
-    """A row per class of the truth: what share of its pixels was taken for each class."""
-    written = len(names) <= WRITTEN
-    columns = tag("tr", tag("th", "truth \u2193 taken for \u2192"), [tag("th", name, scope="col") for name in names])
-    rows = []
-    for i, (name, counts) in enumerate(zip(names, histogram)):
-        total = sum(counts)
-        shares = [100 * count / total if total else 0.0 for count in counts]
-        cells = [
-            tag(
-                "td",
-                f"{share:.0f}" if written and share >= 0.5 else "",
-                style=f"--share:{share:.1f}",
-                class_="self" if i == j else None,
-                title=f"{name} taken for {names[j]}: {share:.1f} %",
-            )
-            for j, share in enumerate(shares)
-        ]
-        rows.append(tag("tr", tag("th", name, scope="row"), cells))
-    hint = tag("p", "Percent of what is of a class; rows add up to 100.", class_="small")
-    return Markup(table(columns, rows, "confusion") + hint)
-
-
-def facts(report: Mapping[str, Any]) -> Markup:
-    """Where a score comes from."""
-    pairs = [(tag("dt", name), tag("dd", value)) for name, value in _facts(report) if value]
-    return tag("details", tag("summary", "Provenance"), tag("dl", pairs), open="")
-
-
-def _facts(report: Mapping[str, Any]) -> Iterator[tuple[str, str | Markup | list]]:
-    trained, recipe = report["trained"], report["recipe"]
-    yield "scored on", f"{report['images']} images of {report['split']}"
-    yield (
-        "trained",
-        "elsewhere"
-        if trained is None
-        else f"{trained:,} of {recipe:,} iterations" + (", SHORTENED" if report["shortened"] else ""),
-    )
-    yield "weights of", "" if report.get("iteration") is None else f"iteration {report['iteration']:,}"
-    yield "chosen as", report.get("chosen", "")
-    for name, source in [("weights", report.get("weights")), *(("started from", each) for each in _inits(report))]:
-        if source:
-            yield name, [source["file"], tag("br"), tag("code", f"sha256 {source['sha256']}")]
-    yield "engine", f"{report['engine']} on {report['device']}"
-    yield "commit", tag("code", report["commit"] or "none: not a repository")
-    first = next(iter(report["scores"].values()))
-    if "void_pixels" in first:
-        yield "pixels", f"{first['pixels']:,} scored, {first['void_pixels']:,} void"
-
-
-def _inits(report: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
+def list_facts(report: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, str] | None]]:
+    """List the provenance of a score: name, text, and for files of weights their name and digest."""
+    trained, iteration = report["trained"], report.get("iteration")
+    shortened = ", SHORTENED" if report["shortened"] else ""
+    yield "scored on", f"{report['images']} images of {report['split']}", None
+    if trained is None:
+        yield "trained", "elsewhere", None
+    else:
+        yield "trained", f"{trained:,} of {report['recipe']:,} iterations{shortened}", None
+    yield "weights of", "" if iteration is None else f"iteration {iteration:,}", None
+    yield "chosen as", report.get("chosen") or "", None
+    yield "weights", "", report.get("weights")
     init = report.get("init") or []
-    return init if isinstance(init, list) else [init]
-
-
-def _countings(report: Mapping[str, Any]) -> Markup | None:
-    """The other ways of counting, where there are any."""
-    others = list(countings(report))[1:]
-    if not others:
-        return None
-    rows = [
-        tag(
-            "tr",
-            tag("th", way.label, scope="row"),
-            [tag("td", percent(way.scores.get(m)), class_="number") for m in METRICS],
-        )
-        for way in others
-    ]
-    titles = [tag("th", metric_name(m), scope="col", class_="number") for m in METRICS]
-    return Markup(tag("h4", "Counted otherwise") + table(tag("tr", tag("th", ""), titles), rows))
-
-
-def percent(fraction: float | None) -> str:
-    """A fraction in percent, a dash where it is undefined."""
-    return "\u2013" if fraction is None else f"{100 * fraction:.2f}"
+    for source in init if isinstance(init, list) else [init]:
+        yield "started from", "", source
+    yield "engine", f"{report['engine']} on {report['device']}", None
+    yield "commit", report["commit"] or "none: not a repository", None
+    score = headline(report)
+    if "void_pixels" in score:
+        yield "pixels", f"{score['pixels']:,} scored, {score['void_pixels']:,} void", None
