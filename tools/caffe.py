@@ -30,7 +30,7 @@ from fcn_repro import device
 from fcn_repro.analysis.cost import timing
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
-from fcn_repro.training.data_parallel import solver_of
+from fcn_repro.training.data_parallel import make_solver
 from tools import program
 
 EFFECTS = ("stop", "snapshot", "none")
@@ -47,7 +47,7 @@ def train(options: argparse.Namespace) -> None:
     """Solve, from a snapshot or from weights if given; a stop asked for ends it as max_iter would."""
     param = _read(options.solver)
     _adapt(param, options)
-    solver = solver_of(param)
+    solver = make_solver(param)
     for net in (solver.net, *solver.test_nets):
         for path in options.weights:
             net.copy_from(str(_present(path)))
@@ -138,7 +138,7 @@ def time(options: argparse.Namespace) -> None:
     count = len(net.layers)
     print(f"Initial loss: {net._forward(0, count - 1):g}")
     net._backward(count - 1, 0)
-    spent = 1000 * sum(timing.by_layer(net) for _ in range(options.iterations)) / options.iterations
+    spent = 1000 * sum(timing.measure_layers(net) for _ in range(options.iterations)) / options.iterations
     rows = [*zip(net._layer_names, (layer.type for layer in net.layers)), ("total", "")]
     width = max(len(name) for name, _ in rows)
     print(f"{'layer':{width}}  {'type':20}  forward ms  backward ms")

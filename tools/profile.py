@@ -1,151 +1,97 @@
-"""What a net costs: arithmetic, memory and time, layer by layer and in all, and how they grow with image and batch.
+"""Measure the cost of a net: arithmetic, memory and time, by layer and in all, and by image size and batch.
 
-    python -m tools.profile voc-fcn8s --cost                            by arithmetic alone, at once
-    python -m tools.profile voc-fcn8s                                   measured, too
+    python -m tools.profile voc-fcn8s --cost                            counted only, at once
+    python -m tools.profile voc-fcn8s                                   measured as well
     python -m tools.profile voc-fcn8s --phase train --size 375x500 --batch 2
-    python -m tools.profile voc-fcn8s --sizes 100 500 1000 375x500      against the size of the image
-    python -m tools.profile voc-fcn8s --batches 1 2 4                   against the batch
+    python -m tools.profile voc-fcn8s --sizes 100 500 1000 375x500      by image size
+    python -m tools.profile voc-fcn8s --batches 1 2 4                   by batch
 
-Needs neither data nor weights: images are noise, weights are random. Each size is measured in a process of its own, and
-may take the memory that is available then; what does not fit is said, and the others go on. Of several sizes, those
-that were measured before on this machine with the same settings are not measured again, unless --again asks for it.
+Needs neither data nor weights: images are noise, weights are random. Each size is measured in a separate process, which
+may use the memory that is available then. Sizes that do not fit are reported and skipped. Of several sizes, those
+measured before under the same conditions are taken from the files, unless --again is given.
 
 Phases   deploy  the net that labels images     test  with its loss, as it is scored     train  with gradients
 Columns  top     of the layer: channels x height x width
-         every   pixels from one cell to the next      sees   pixels to a side that a cell is computed from
-         MB      of the tops, unless the layer works in place; in training their gradients included
-         GFLOP   of filters: 2 for each weight at each place, padding and zero weights included; nothing else is
-                 counted. In training those of the gradients are added
-         ms      medians of passes run layer by layer, in which every layer computes all of its map
-         pass    of whole passes, in which the engine may run layers as one and keep what all pictures of a size have in
-                 common (fcn_repro/caffe/kernels); PLAIN=1 in the environment forbids it. Updates are no part of a pass
-Writes   build/profile/<experiment>/<phase>-<height>x<width>-<batch>.{prototxt,json,csv}: what was measured of a size;
-         build/profile/<experiment>/<phase>.{csv,svg}: what was measured of several
-Exit     0 told · 1 the net cannot take that size, or none fitted into memory · 2 bad arguments
+         stride  pixels between neighbouring cells          field  receptive field, pixels of a side
+         MB      of tops, except in-place ones; in training including their gradients
+         GFLOP   of filters: 2 for each weight at each position, including padding and zero weights; nothing else
+                 counts. In training including those of gradients
+         ms      median of passes that run layer by layer, in which every layer computes its whole top
+         pass    whole passes, in which the engine may fuse layers and cache padding for an input size; PLAIN=1 in the
+                 environment disables both. Updates are not part of a pass
+Writes   build/profile/<experiment>/<phase>-<height>x<width>-<batch>.{prototxt,json,csv}: measurements of a size;
+         build/profile/<experiment>/<phase>.{csv,svg,png,pdf}: of several sizes, a line for each batch
+Exit     0 printed · 1 the net cannot take that size, or none fitted into memory · 2 bad arguments
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import statistics
+import logging
 import sys
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Mapping, Sequence
 
 from fcn_repro import device
-from fcn_repro.analysis import hardware
-from fcn_repro.analysis.cost import layer_table, ledger
-from fcn_repro.analysis.cost.curves import cost_charts
-from fcn_repro.analysis.cost.ledger import Record
-from fcn_repro.analysis.cost.measurement import DidNotFit, Job, all_passes, measured
-from fcn_repro.drawing.net_diagram.chart import charts
-from fcn_repro.drawing.net_diagram.svg import svg
-from fcn_repro.system.atomic_write import atomic_write
-from fcn_repro.system.memory import GB
+from fcn_repro.analysis.conditions import collect_conditions, format_conditions
+from fcn_repro.analysis.cost.charts import chart_costs
+from fcn_repro.analysis.cost.ledger import write_csv
+from fcn_repro.analysis.cost.profiler import format_net, format_rows, measure_nets, summarise_record
+from fcn_repro.drawing.chart import draw_line_charts, save_figure
 from solvers.experiments import EXPERIMENTS
+from solvers.sized_net import FCN_SIZE, PHASES, PROFILE, Point, SizedNet, own_size
 from tools import program
-from tools.explain import table
-from solvers.sized_net import FCN_SIZE, GIGA, PHASES, PROFILE, Point, SizedNet, own_size
 
-WIDTH, HEIGHT = 860.0, 260.0  # of a chart
-COLUMNS = {
-    **{"height": 6, "width": 6, "batch": 5, "gflop": 9, "layer_by_layer_s": 16, "forward_s": 10},
-    **{"backward_s": 10, "peak_gb": 8},
-}
+WIDTH, HEIGHT = 8.6, 2.8  # inches of a chart
 
 
 def main(options: argparse.Namespace) -> None:
     sizes = options.sizes or [options.size or own_size(options.experiment)]
     points = itertools.product(sizes, options.batches or [options.batch])
     nets = [SizedNet(Point(options.experiment, options.phase, *point)) for point in points]
+    point = nets[0].point
+    at_paper_size = (point.phase, point.size, point.batch) == ("deploy", FCN_SIZE, 1)
     if options.cost:
-        print_costs(nets[0], None)
+        print("\n".join(format_net(nets[0], None, at_paper_size, options.format)))
         return
     device.choose(options.gpu)
-    facts = hardware.facts()
+    conditions = collect_conditions()
     if options.sizes or options.batches:
-        sweep(nets, facts, options)
-    else:
-        (record,) = records(nets, facts, options)
-        if "trouble" in record:
-            raise RuntimeError(f"{nets[0].point}: {record['trouble']}")
-        print_costs(nets[0], record)
-        print(f"{'measured on':19}{hardware.told(facts)}")
+        measure_several(nets, conditions, options)
+        return
+    ((record, error),) = measure_nets(nets, conditions, options.passes, options.gpu, reuse=False)
+    if record is None:
+        raise RuntimeError(f"{point}: {error}")
+    print("\n".join(format_net(nets[0], record, at_paper_size, options.format)))
+    print(f"{'measured on':19}{format_conditions(conditions)}")
 
 
-def records(nets: Sequence[SizedNet], facts: Mapping[str, object], options: argparse.Namespace) -> Iterator[Record]:
-    """What was measured of each net, now or before; of one that did not fit, `trouble` tells."""
-    anew = options.again or not (options.sizes or options.batches)
-    kept = [None if anew else ledger.known(net.point.path, facts, options.passes) for net in nets]
-    passes = all_passes(options.phase == "train", options.passes)
-    work = [0 if record else passes * net.giga for net, record in zip(nets, kept)]
-    for i, (net, record) in enumerate(zip(nets, kept)):
+def measure_several(nets: Sequence[SizedNet], conditions: Mapping[str, object], options: argparse.Namespace) -> None:
+    """Measure nets, print a row for each, and write the table and the charts."""
+    rows, errors = [], []
+    measurements = measure_nets(nets, conditions, options.passes, options.gpu, reuse=not options.again)
+    for net, (record, error) in zip(nets, measurements):
         if record is None:
-            job = Job(
-                *(net.prototxt, net.point.learning, options.passes, options.gpu),
-                *(str(net.point), net.giga, sum(work[:i]), sum(work)),
-            )
-            try:
-                record = {"passes": options.passes, "machine": dict(facts), **vars(measured(job))}
-            except DidNotFit as trouble:
-                record = {"trouble": f"did not fit into memory: {trouble}"}
-            else:
-                ledger.write(net.point.path, net.costs, record)
-        yield record
-
-
-def print_costs(net: SizedNet, record: Record | None) -> None:
-    """The table of a net's layers, their sums, and the net beside the paper's."""
-    point = net.point
-    print(f"{point}\n")
-    print("\n".join(table(layer_table.rows(net.costs, record))), end="\n\n")
-    print("\n".join(layer_table.sums(net.costs, net.summary, record)))
-    at_papers_size = record and (point.phase, point.size, point.batch) == ("deploy", FCN_SIZE, 1)
-    forward_s = statistics.median(record["forward_s"]) if record and at_papers_size else None
-    beside = list(layer_table.beside_the_paper(point.experiment, net.summary, forward_s))
-    if beside:
-        print("", *table(beside), "", sep="\n")
-
-
-def sweep(nets: Sequence[SizedNet], facts: Mapping[str, object], options: argparse.Namespace) -> None:
-    """A row for each size and batch as it is measured; then the files and the chart of all of them."""
-    rows = []
-    print(f"{options.experiment}, {options.phase}\n{' '.join(f'{name:>{width}}' for name, width in COLUMNS.items())}")
-    for net, record in zip(nets, records(nets, facts, options)):
-        place = f"{net.point.size[0]:>6} {net.point.size[1]:>6} {net.point.batch:>5}"
-        if "trouble" in record:
-            print(f"{place} {record['trouble']}", flush=True)
+            errors.append(f"{net.point}: {error}")
             continue
-        rows.append(row(net, record))
-        print(" ".join(f"{value:>{width}.{2 if isinstance(value, float) else 0}f}"
-                       for value, width in zip(rows[-1].values(), COLUMNS.values())), flush=True)  # fmt: skip
-    print(f"measured on {hardware.told(dict(facts))}")
+        rows.append(summarise_record(net, record))
+        logging.info("%s: forward %.2f s, peak %.2f GB", net.point, rows[-1]["forward_s"], rows[-1]["peak_gb"])
+    print("\n".join([f"{options.experiment}, {options.phase}", format_rows(rows, options.format), *errors]))
+    print(f"measured on {format_conditions(conditions)}")
     if not rows:
         raise RuntimeError("nothing fitted into memory")
-    stem = PROFILE / options.experiment / options.phase
-    ledger.write_csv(stem.with_suffix(".csv"), rows)
-    with atomic_write(stem.with_suffix(".svg")) as file:
-        file.write(svg(charts(cost_charts(rows), WIDTH, HEIGHT)))
-    print(f"{stem}.csv {stem}.svg")
-
-
-def row(net: SizedNet, record: Record) -> dict[str, Any]:
-    """What was measured at a size, in one row: whole passes by their median, and the same layer by layer."""
-    layers = [sum(record[f"layers_{way}_s"]) for way in ("forward", "backward")]
-    values = (
-        *(*net.point.size, net.point.batch, net.work / GIGA, sum(layers), statistics.median(record["forward_s"])),
-        *(statistics.median(record["backward_s"] or [0.0]), record["peak_bytes"] / GB),
-    )
-    return dict(zip(COLUMNS, values))
+    table = PROFILE / options.experiment / f"{options.phase}.csv"
+    write_csv(table, rows)
+    print(table, *save_figure(draw_line_charts(chart_costs(rows), WIDTH, HEIGHT), table))
 
 
 def square_or_size(text: str) -> tuple[int, int]:
-    """The height and width of an image, or the side of a square one, given on the command line."""
+    """Parse HEIGHTxWIDTH, or the side of a square."""
     return (program.positive(text), int(text)) if text.isdecimal() else program.size(text)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", choices=EXPERIMENTS, metavar="EXPERIMENT", help=", ".join(EXPERIMENTS))
     parser.add_argument("--phase", choices=PHASES, default="deploy")
@@ -153,15 +99,16 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--size", type=square_or_size, metavar="SIZE", help="HEIGHTxWIDTH, or the side of a square; 500"
     )
     parser.add_argument("--batch", type=program.positive, default=1, metavar="N", help="images in a pass; 1")
-    parser.add_argument("--cost", action="store_true", help="by arithmetic alone: nothing is measured")
-    parser.add_argument("--sizes", nargs="+", type=square_or_size, metavar="SIZE", help="measure at each of these")
-    parser.add_argument("--batches", nargs="+", type=program.positive, metavar="N", help="and of each of these")
+    parser.add_argument("--cost", action="store_true", help="count the cost, measure nothing")
+    parser.add_argument("--sizes", nargs="+", type=square_or_size, metavar="SIZE", help="measure each of these")
+    parser.add_argument("--batches", nargs="+", type=program.positive, metavar="N", help="measure each of these")
     parser.add_argument("--passes", type=program.positive, default=5, metavar="N", help="of each kind that count; 5")
     parser.add_argument("--again", action="store_true", help="measure again what was measured before")
     program.add_gpu(parser)
+    program.add_format(parser)
     options = parser.parse_args(arguments)
     if options.cost and (options.sizes or options.batches):
-        parser.error("--cost is about one --size and one --batch; leave --sizes and --batches out")
+        parser.error("--cost takes one --size and one --batch, not --sizes or --batches")
     return options
 
 

@@ -1,109 +1,27 @@
-"""Find a real Caffe on this machine, or install one: what the engine is compared with.
+"""Print a Python interpreter that can `import caffe`: CAFFE_PYTHON, or one that is installed into build/oracle.
 
     python -m tools.real_caffe
 
-Prints the Python interpreter that can `import caffe`. In this order:
-    CAFFE_PYTHON            an interpreter of your own (conda-forge's caffe, or a source build)
-    build/oracle            made once: a Python 3.7 to 3.9 found here, with the wheel kendryte-caffe from PyPI, which is
-                            BVLC Caffe's last commit plus one feature, CPU only, x86-64 Linux
-Exit     0 found or installed · 3 there is none, and what is missing is said
+Exit     0 found or installed · 3 not available; the message names what is missing
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
+import argparse
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-VENV = ROOT / "build" / "oracle"
-READY = VENV / ".ready"  # it was seen to import caffe
-VERSIONS = ("3.8", "3.9", "3.7")  # 3.8 first: it is the oldest that everything above the engine supports
-PACKAGES = ("kendryte-caffe==1.0.0.20210829", "numpy<1.24", "protobuf==3.20.3", "six", "scikit-image", "scipy", "h5py",
-            "pillow")  # fmt: skip
-ENVIRONMENT = {
-    "GLOG_minloglevel": "2",  # errors only
-    "OPENBLAS_NUM_THREADS": "1",  # sums in the same order every time
-    "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python",
-    "PYTHONPATH": str(ROOT),
-}
+from fcn_repro.analysis.benchmark.real_caffe import NoCaffe, interpreter
+from fcn_repro.errors import DataError
+from tools import program
 
 
-class NoCaffe(Exception):
-    """There is no real Caffe here; the message says what is missing."""
-
-
-def interpreter() -> str:
-    """A Python that can `import caffe`, installing the wheel if need be.
-
-    Raises   NoCaffe
-    """
-    chosen = os.environ.get("CAFFE_PYTHON")
-    if chosen:
-        fault = _import_fault(chosen)
-        if fault:
-            raise NoCaffe(f"CAFFE_PYTHON={chosen} cannot import caffe: {fault}")
-        return chosen
-    own = str(VENV / "bin" / "python")
-    if not READY.exists():
-        _install(own)
-        READY.touch()
-    return own
-
-
-def _install(own: str) -> None:
-    base = _old_python()
-    if base is None:
-        raise NoCaffe(
-            f"no real Caffe: CAFFE_PYTHON is not set, and no Python {', '.join(sorted(VERSIONS))} was found to install "
-            "the wheel kendryte-caffe with; install one of them (pyenv install 3.8), or conda-forge's caffe"
-        )
-    commands = ([base, "-m", "venv", "--clear", str(VENV)], [own, "-m", "pip", "install", "--quiet", *PACKAGES])
-    for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise NoCaffe(f"no real Caffe: `{' '.join(command)}` failed: {done.stderr.strip()[-300:]}")
-    fault = _import_fault(own)
-    if fault:
-        raise NoCaffe(f"the wheel is installed in {VENV}, but caffe does not import: {fault}")
-
-
-def _old_python() -> str | None:
-    """The first Python of a fitting version on PATH or under pyenv."""
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for version in VERSIONS:
-        candidates = [str(path) for path in sorted(pyenv.glob(f"{version}.*/bin/python"))]
-        on_path = shutil.which(f"python{version}")
-        for candidate in [*candidates, *([on_path] if on_path else [])]:
-            done = subprocess.run([candidate, "-c", "import venv, ensurepip"], capture_output=True, check=False)
-            if not done.returncode:
-                return candidate
-    return None
-
-
-def _import_fault(python: str) -> str | None:
-    """Why `python` cannot import caffe, or None if it can."""
+def main(options: argparse.Namespace) -> None:
     try:
-        done = subprocess.run(
-            [python, "-c", "import caffe; caffe.SGDSolver"],
-            capture_output=True, text=True, check=False, env={**os.environ, **ENVIRONMENT},
-        )  # fmt: skip
-    except OSError as error:
-        return str(error)
-    return (done.stderr.strip().splitlines() or ["it failed silently"])[-1] if done.returncode else None
-
-
-def main() -> int:
-    """Print the interpreter."""
-    try:
-        sys.stdout.write(interpreter() + "\n")
-    except NoCaffe as reason:
-        sys.stderr.write(f"{reason}\n")
-        return 3
-    return 0
+        print(interpreter())
+    except NoCaffe as error:
+        raise DataError(str(error)) from error
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    sys.exit(program.run(main, parser.parse_args()))

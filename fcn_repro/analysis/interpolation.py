@@ -1,12 +1,12 @@
-"""Bilinear interpolation between the cells of a blob."""
+"""Bilinear interpolation between cells of a blob."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def bilinear(cells: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The values of (C, h, w) cells at fractional rows and columns: (C, H, W). Beyond the outermost cells constant."""
+def interpolate_bilinear(cells: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Interpolate (C, h, w) cells at fractional rows and columns: (C, H, W); constant beyond the outermost cells."""
     for axis, where in (1, rows), (2, columns):
         where = np.clip(where, 0, cells.shape[axis] - 1)
         below = np.floor(where).astype(int)

@@ -1,11 +1,11 @@
-"""Coarse label maps against slow counting, and the laws that bounds obey."""
+"""Resampled label maps against slow counting, and the laws of bounds."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from fcn_repro.analysis.grid_upper_bound import FACTORS, READINGS, bounds, coarse, filled
+from fcn_repro.analysis.grid_upper_bound import FACTORS, READINGS, count_confusions, fill_void, resample
 from fcn_repro.evaluation.metrics import mean_iu
 
 
@@ -27,7 +27,7 @@ def cell(label, y, x, factor):
 @pytest.mark.parametrize("factor", [1, 3, 8, 64])
 def test_repeated_readings_agree_with_a_look_at_every_pixel(factor):
     label = blobs()
-    answers = {reading: coarse(label, factor, reading) for reading in READINGS}
+    answers = {reading: resample(label, factor, reading) for reading in READINGS}
     for y, x in np.ndindex(label.shape):
         seen = cell(label, y, x, factor)
         middle = tuple(min(factor // 2, side - 1) for side in seen.shape)
@@ -38,12 +38,12 @@ def test_repeated_readings_agree_with_a_look_at_every_pixel(factor):
 
 @pytest.mark.parametrize("reading", READINGS)
 def test_a_factor_of_one_changes_nothing(reading):
-    np.testing.assert_array_equal(coarse(blobs(), 1, reading), blobs())
+    np.testing.assert_array_equal(resample(blobs(), 1, reading), blobs())
 
 
 def test_bilinear_readings_agree_with_interpolation_written_out():
     label, factor = blobs(33, 40), 8
-    answer = coarse(label, factor, "area, bilinear")
+    answer = resample(label, factor, "area, bilinear")
     rows, columns = -(-33 // factor), -(-40 // factor)
     for y, x in np.ndindex(label.shape):
         scores = np.zeros(4)
@@ -59,27 +59,29 @@ def test_an_edge_that_lies_between_cells_survives_and_one_within_a_cell_moves():
     label = np.zeros((32, 32), np.uint8)
     label[:, 16:] = 1
     for reading in READINGS:
-        assert np.array_equal(coarse(label, 8, reading), label)
+        assert np.array_equal(resample(label, 8, reading), label)
     label[:, 14:] = 1
-    assert np.array_equal(coarse(label, 8, "majority, repeated")[0], np.arange(32) >= 16)
-    assert np.array_equal(coarse(label, 8, "first pixel, repeated")[0], np.arange(32) >= 16)
+    assert np.array_equal(resample(label, 8, "majority, repeated")[0], np.arange(32) >= 16)
+    assert np.array_equal(resample(label, 8, "first pixel, repeated")[0], np.arange(32) >= 16)
 
 
 def test_void_is_neither_voted_for_nor_scored():
     label = np.zeros((16, 16), np.uint8)
     label[:, 8:] = 2
     label[:, 7:9] = 255
-    assert np.array_equal(filled(label, 255)[0], 2 * (np.arange(16) >= 8))
-    for by_factor in bounds([label], 3, 255, [4]).values():
+    assert np.array_equal(fill_void(label, 255)[0], 2 * (np.arange(16) >= 8))
+    for by_factor in count_confusions([label], 3, 255, [4]).values():
         assert by_factor[4].sum() == 16 * 14 and np.trace(by_factor[4]) == 16 * 14
 
 
 def test_a_map_of_nothing_but_void_counts_nothing():
-    assert not any(hist.any() for each in bounds([np.full((9, 9), 255)], 3, 255).values() for hist in each.values())
+    assert not any(
+        hist.any() for each in count_confusions([np.full((9, 9), 255)], 3, 255).values() for hist in each.values()
+    )
 
 
 @pytest.mark.parametrize("reading", READINGS)
 def test_finer_grids_bound_higher(reading):
-    hists = bounds([blobs(160, 160, seed) for seed in range(8)], 4, None)[reading]
+    hists = count_confusions([blobs(160, 160, seed) for seed in range(8)], 4, None)[reading]
     values = [mean_iu(hists[factor]) for factor in FACTORS if factor <= 32]
     assert values == sorted(values) and values[-1] < 1

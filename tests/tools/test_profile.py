@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from fcn_repro.analysis.cost.measurement import DidNotFit, Measurement
+from fcn_repro.analysis.cost import profiler
+from fcn_repro.analysis.cost.measurement import Measurement, NotEnoughMemory
 from solvers.experiments import EXPERIMENTS
+from solvers.sized_net import Point, SizedNet
 from tools import profile, program
-from tools.sized_net import Point, SizedNet
 
 
 @pytest.fixture(autouse=True)
@@ -18,18 +19,18 @@ def _in_a_folder_with_the_papers_tables_alone(tmp_path, monkeypatch):
 
 @pytest.fixture
 def measurements(monkeypatch):
-    """Instead of measuring: jobs are noted, and each takes as many seconds as it has GFLOP."""
+    """Record jobs instead of measuring; each takes as many seconds as it has GFLOP."""
     jobs = []
 
-    def measured(job):
+    def measure_in_process(job):
         jobs.append(job)
         layers = job.net.read_text().count("layer {") + 10  # and some Splits
         if "500x500" in job.net.name:
-            raise DidNotFit("can't allocate memory")
+            raise NotEnoughMemory("can't allocate memory")
         passes = [float(job.work)] * job.passes
-        return Measurement([0.1] * layers, [0.2] * layers, passes, passes * job.learning, 10**9)
+        return Measurement([0.1] * layers, [0.2] * layers, passes, passes * job.trains, 10**9)
 
-    monkeypatch.setattr(profile, "measured", measured)
+    monkeypatch.setattr(profiler, "measure_in_process", measure_in_process)
     return jobs
 
 
@@ -51,7 +52,7 @@ def test_cost_needs_no_measurement_and_no_memory(measurements, capsys):
 
 def check(name: str, phase: str) -> None:
     net = SizedNet(Point(name, phase, profile.own_size(name), 1))
-    assert net.work > 0 and net.summary.learnt > 0, name
+    assert net.work > 0 and net.summary.trainable > 0, name
     assert any(cost.backward for cost in net.costs) == (phase == "train"), name
 
 
@@ -66,7 +67,7 @@ def test_every_phase_has_a_cost(phase):
         check(name, phase)
 
 
-def test_one_size_is_measured_told_and_kept(measurements, capsys):
+def test_one_size_is_measured_printed_and_kept(measurements, capsys):
     assert run("mini-fcn8s", "--phase", "train", "--size", "64x80", "--batch", "2", "--passes", "3") == 0
     out = capsys.readouterr().out
     assert out.startswith("mini-fcn8s train, 2 x 64 x 80\n")
@@ -77,14 +78,14 @@ def test_one_size_is_measured_told_and_kept(measurements, capsys):
 
 
 def test_several_sizes_make_a_table_and_a_chart(measurements, capsys):
-    assert run("mini-fcn8s", "--sizes", "100", "60x80", "--batches", "1", "2") == 0
-    assert len(measurements) == 4
+    assert run("mini-fcn8s", "--sizes", "100", "60x80", "--batches", "1", "2", "--format", "csv") == 0
+    assert len(measurements) == 4 and "\n60,80,2," in capsys.readouterr().out
     with open("build/profile/mini-fcn8s/deploy.csv", newline="") as file:
         found = list(csv.DictReader(file))
     assert [(row["height"], row["width"], row["batch"]) for row in found] == [
         ("100", "100", "1"), ("100", "100", "2"), ("60", "80", "1"), ("60", "80", "2")
     ]  # fmt: skip
-    assert "forward pass (s) by side of the image (px)" in Path("build/profile/mini-fcn8s/deploy.svg").read_text()
+    assert all(text in Path("build/profile/mini-fcn8s/deploy.svg").read_text() for text in (">batch 1<", ">batch 2<"))
     work = [job.work * job.all_passes for job in measurements]
     assert [job.before for job in measurements] == [sum(work[:i]) for i in range(4)]
 
@@ -98,48 +99,50 @@ def test_what_was_measured_is_not_measured_again_unless_asked(measurements):
     assert len(measurements) == 5
 
 
-def test_what_does_not_fit_is_said_and_the_others_go_on(measurements, capsys):
+def test_a_size_that_does_not_fit_is_reported_and_skipped(measurements, capsys):
     assert run("mini-fcn8s", "--sizes", "500", "40") == 0
-    assert "   500    500     1 did not fit into memory: can't allocate memory\n" in capsys.readouterr().out
+    assert (
+        "mini-fcn8s deploy, 1 x 500 x 500: did not fit into memory: can't allocate memory\n" in capsys.readouterr().out
+    )
     assert len(Path("build/profile/mini-fcn8s/deploy.csv").read_text().splitlines()) == 2
 
 
 def test_if_nothing_fits_that_is_an_error(measurements, capsys):
     assert run("mini-fcn8s", "--sizes", "500") == 1
     assert run("mini-fcn8s", "--size", "500") == 1
-    told = capsys.readouterr().err
-    assert "nothing fitted into memory" in told
-    assert "mini-fcn8s deploy, 1 x 500 x 500: did not fit into memory: can't allocate memory" in told
+    message = capsys.readouterr().err
+    assert "nothing fitted into memory" in message
+    assert "mini-fcn8s deploy, 1 x 500 x 500: did not fit into memory: can't allocate memory" in message
 
 
 @pytest.mark.parametrize(
-    ("experiment", "size", "told"),
+    ("experiment", "size", "message"),
     [
-        ("mini-vgg16", "40", "mini-vgg16 sees 96 x 96 pixels, no more and no fewer; got 40 x 40"),
+        ("mini-vgg16", "40", "mini-vgg16: got 40 x 40 pixels, expected exactly 96 x 96"),
         ("voc-fcn-googlenet", "20", "deploy-20x20-1.prototxt"),
     ],
 )
 def test_a_size_that_the_net_cannot_take_is_an_error_before_anything_is_measured(
-    measurements, capsys, experiment, size, told
+    measurements, capsys, experiment, size, message
 ):
     assert run(experiment, "--sizes", "96", size) == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not measurements
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("voc-fcn9s",), "invalid choice: 'voc-fcn9s'"),
-        (("voc-fcn8s", "--size", "0"), "'0' is no count"),
-        (("voc-fcn8s", "--sizes", "100", "axb"), "'axb' is no size"),
+        (("voc-fcn8s", "--size", "0"), "expected a positive integer, got '0'"),
+        (("voc-fcn8s", "--sizes", "100", "axb"), "got 'axb', expected HEIGHTxWIDTH"),
         (("voc-fcn8s", "--batch", "-1"), "argument --batch"),
         (("voc-fcn8s", "--phase", "val"), "invalid choice: 'val'"),
-        (("voc-fcn8s", "--cost", "--sizes", "100"), "--cost is about one --size"),
+        (("voc-fcn8s", "--cost", "--sizes", "100"), "--cost takes one --size"),
     ],
 )
-def test_refuses_other_arguments(arguments, told, capsys):
+def test_refuses_other_arguments(arguments, message, capsys):
     with pytest.raises(SystemExit) as refused:
         profile.parse(arguments)
     assert refused.value.code == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err

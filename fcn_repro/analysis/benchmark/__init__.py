@@ -1,7 +1,10 @@
-"""How fast the engine is beside others that run the same nets: each contender in a process of its own.
+"""Speed and memory of the engine beside other libraries that run the same nets, each in a separate process.
 
-place        the files that all contenders work from, and where they lie
-contenders   one class for each kind: pycaffe (ours or real Caffe), ONNX Runtime, OpenVINO, a PyTorch module
-contender    the child process: runs a job of a contender whenever it is told to, and says what it took
-race         the parent: starts the children, lets them take turns, and gathers their times
+comparison       which backends run which jobs; compares their scores, and reports
+rounds           the parent process: starts the backends, lets them take turns, and collects their times
+backend_process  the child process: runs a job once for every line on stdin and answers with its time
+backends         a class for each kind of backend: pycaffe (ours or real Caffe), ONNX Runtime, OpenVINO, PyTorch
+files            the files that all backends read
+preparation      writes them: a net with random weights in every format, and random images
+real_caffe       finds or installs a real Caffe
 """

@@ -1,12 +1,12 @@
-"""A contender's process.
+"""The process of a backend.
 
-    python -m fcn_repro.analysis.benchmark.backend_process CONTENDER JOB FOLDER
+    python -m fcn_repro.analysis.benchmark.backend_process BACKEND JOB FOLDER
 
-It makes ready, does the job once, and answers with a line of JSON; then once for every line on stdin, until that ends.
+Prepares the job, runs it once and answers with a line of JSON; then runs it again for every line on stdin.
 
-Answers   seconds of the job; `value`, the seconds that a job tells of by itself; `bytes`, the most memory that it ever
-          had, on a GPU the GPU's; and `bytes_before`, what the process had when Python and its libraries were up
-Writes    the scores of the job `forward`, to FOLDER/CONTENDER.npy
+Answers   `seconds` of the job; `value`, seconds that the job measures itself; `bytes`, peak memory of the process, on a
+          GPU of the GPU; `bytes_before`, memory of the process after its imports
+Writes    the scores of the job `forward` to FOLDER/BACKEND.npy
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from typing import Any, Callable
 
 import numpy as np
 
-from fcn_repro.analysis.benchmark.backends import CONTENDERS, Contender
-from fcn_repro.analysis.benchmark.place import Place
+from fcn_repro.analysis.benchmark.backends import BACKENDS, Backend
+from fcn_repro.analysis.benchmark.files import BenchmarkFiles
 from fcn_repro.system import memory
 
 
 def main(name: str, job: str, folder: str) -> None:
     """Answer until stdin ends."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints must not get between the answers
-    place = Place(Path(folder))
-    contender = CONTENDERS[name](place)
-    before = int(memory.resident_bytes())
-    run = getattr(contender, job)()
-    computed = _answer(answers, contender, run, before)
+    os.dup2(2, 1)  # libraries print to stdout too; answers must stay apart
+    files = BenchmarkFiles(Path(folder))
+    backend = BACKENDS[name](files)
+    bytes_before = int(memory.resident_bytes())
+    run = getattr(backend, job)()
+    result = _answer(answers, backend, run, bytes_before)
     if job == "forward":
-        np.save(str(place.scores(name)), computed)
+        np.save(str(files.scores(name)), result)
     for _ in sys.stdin:
-        _answer(answers, contender, run, before)
+        _answer(answers, backend, run, bytes_before)
 
 
-def _answer(answers: Any, contender: Contender, run: Callable[[], Any], before: int) -> Any:
-    began = time.perf_counter()
+def _answer(answers: Any, backend: Backend, run: Callable[[], Any], bytes_before: int) -> Any:
+    start = time.perf_counter()
     value = run()
-    contender.wait()
-    facts = {"seconds": time.perf_counter() - began, "bytes": contender.peak(), "bytes_before": before}
+    backend.wait()
+    answer = {"seconds": time.perf_counter() - start, "bytes": backend.peak_bytes(), "bytes_before": bytes_before}
     if isinstance(value, float):
-        facts["value"] = value
-    answers.write(json.dumps(facts) + "\n")
+        answer["value"] = value
+    answers.write(json.dumps(answer) + "\n")
     answers.flush()
     return value
 

@@ -1,8 +1,9 @@
-"""What a net costs: counted from its prototxt, and measured.
+"""The cost of a net: counted from its prototxt, and measured.
 
-costs         arithmetic, numbers and memory of each layer, by arithmetic alone; Table 1's columns
-measurement   time and peak memory of passes, in a process of their own; timing runs the passes
-ledger        what was measured, in files, to be found again
-layer_table   a row for each layer, and the net beside the paper's
-curves        how cost grows with image and batch, as charts
+costs         arithmetic, parameters and memory of each layer; the columns of the paper's Table 1
+measurement   time and peak memory of passes, in a separate process; timing runs the passes
+ledger        measurements in files, which later runs reuse
+profiler      measures nets or takes their measurements from the ledger; a row for each
+layer_table   a row for each layer, sums, and the net beside the paper's
+charts        time and memory by image size and batch
 """

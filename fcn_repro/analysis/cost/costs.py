@@ -1,8 +1,8 @@
-"""What a net costs, layer by layer: arithmetic, numbers and memory, from its prototxt alone; nothing is computed.
+"""Cost of each layer, counted from its prototxt: arithmetic, parameters and memory; no pass is run.
 
-Counted as arithmetic are the filters of Convolution, Deconvolution and InnerProduct, as the prototxt has them: two
-FLOP, a multiplication and an addition, for each weight at each place, padding and zero weights included. Biases and
-all other layers are left out: at 500x500 they are less than 1 % of FCN's arithmetic, and wait for memory instead.
+Arithmetic is that of the filters of Convolution, Deconvolution and InnerProduct: two FLOP, a multiplication and an
+addition, for each weight at each position, including padding and zero weights. Biases and other layers are left out: at
+500x500 they are less than 1 % of the FLOP of an FCN.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, Sequence
 
 from fcn_repro.engine import caffe
-from fcn_repro.model.parameter_count import learns
-from fcn_repro.model.receptive_field import Grid, grids
+from fcn_repro.model.parameter_count import is_trainable
+from fcn_repro.model.receptive_field import Grid, find_grids
 from fcn_repro.system.memory import VALUE_BYTES
 
 FILTERS = ("Convolution", "Deconvolution", "InnerProduct")
@@ -20,15 +20,16 @@ PER_WEIGHT = 2  # FLOP
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a layer costs.
+class LayerCost:
+    """Cost of a layer.
 
     shape         of its first top
-    forward       FLOP of a forward pass; backward: of the gradients that training wants, 0 in a net that does not learn
-    parameters    numbers that it holds, `learnt` of which have an lr_mult other than 0
-    activations   bytes of what it makes: tops, unless they are its bottoms or, as a Split's, share their memory;
-                  gradients: bytes of the tops' gradients, in a net that learns
-    grid          where its cells lie on the image; None for what has no place there
+    forward       FLOP of a forward pass
+    backward      FLOP of the gradients of a training step; 0 in a net that is not trained
+    parameters    their number, of which `trainable` have an lr_mult other than 0
+    activations   bytes of its tops, except tops that are bottoms or share their memory, as those of Split
+    gradients     bytes of the gradients of its tops, in training
+    grid          positions of the cells on the image; None for blobs without positions
     """
 
     layer: str
@@ -37,29 +38,29 @@ class Cost:
     forward: int
     backward: int
     parameters: int
-    learnt: int
+    trainable: int
     activations: int
     gradients: int
     grid: Grid | None
 
 
 @dataclass(frozen=True)
-class Summary:
-    """A net as Table 1 of the CVPR paper sums it up.
+class NetSummary:
+    """A net in the columns of Table 1 of the CVPR paper.
 
-    parameter_layers   layers that learn, on the longest path from the image to the end
-    receptive_field    pixels to a side that a cell is computed from, before any upsampling
-    max_stride         pixels between two cells of the coarsest map
+    parameter_layers   trainable layers on the longest path from the image to the end
+    receptive_field    pixels of a side, before any upsampling
+    max_stride         pixels between two cells of the coarsest feature map
     """
 
     parameter_layers: int
-    learnt: int
+    trainable: int
     receptive_field: int
     max_stride: int
 
 
-def fed(net: Any, shapes: Mapping[str, Sequence[int]]) -> Any:
-    """A copy of a NetParameter that reads no data: its tops without bottoms become inputs of the given shapes."""
+def replace_data_layers(net: Any, shapes: Mapping[str, Sequence[int]]) -> Any:
+    """Return a copy of a NetParameter with Input layers of given shapes in place of layers without bottoms."""
     sources = [layer for layer in net.layer if not layer.bottom]
     copy = type(net)()
     copy.CopyFrom(net)
@@ -70,59 +71,62 @@ def fed(net: Any, shapes: Mapping[str, Sequence[int]]) -> Any:
     return copy
 
 
-def costs(message: Any, net: caffe.Net, learning: bool) -> list[Cost]:
-    """The cost of every layer of a net, in its order; those that Caffe inserted, Split, are there too.
+def count_costs(message: Any, net: caffe.Net, trains: bool) -> list[LayerCost]:
+    """Count the cost of every layer of a net in its order, including the Split layers that Caffe inserts.
 
-    `message` is the NetParameter that `net` was made from; `learning` asks for what its backward pass costs.
+    message   the NetParameter that `net` was made from
+    trains    whether to count the backward pass of a training step
     """
     layers = {layer.name: layer for layer in message.layer}
-    at = grids(message)
+    grids = find_grids(message)
     names = list(net._blob_names)
-    wanted: set[str] = set()  # blobs that training wants the gradient of
+    need_gradients: set[str] = set()  # blobs whose gradient a training step computes
     found = []
     for i, name in enumerate(net._layer_names):
         bottoms, tops = ([names[j] for j in ids(i)] for ids in (net._bottom_ids, net._top_ids))
         blobs = list(net.params[name]) if name in net.params else []
-        learns_of = [blob.count for j, blob in enumerate(blobs) if learns(layers[name], j)]
-        gradients = learning * (bool(wanted.intersection(bottoms)) + bool(learns_of))  # of bottom, of weights
-        wanted.update(tops if gradients else ())
-        forward = _filtering(net.layers[i].type, blobs, net.blobs[bottoms[0]], net.blobs[tops[0]]) if blobs else 0
-        made = VALUE_BYTES * sum(net.blobs[top].count for top in tops if top not in bottoms)
+        trainable = [blob.count for j, blob in enumerate(blobs) if is_trainable(layers[name], j)]
+        gradients = trains * (bool(need_gradients.intersection(bottoms)) + bool(trainable))  # of bottoms, of weights
+        need_gradients.update(tops if gradients else ())
+        forward = (
+            _count_filter_flop(net.layers[i].type, blobs, net.blobs[bottoms[0]], net.blobs[tops[0]]) if blobs else 0
+        )
+        top_bytes = VALUE_BYTES * sum(net.blobs[top].count for top in tops if top not in bottoms)
         found.append(
-            Cost(
+            LayerCost(
                 *(name, net.layers[i].type, tuple(net.blobs[tops[0]].shape) if tops else ()),
-                *(forward, gradients * forward, sum(blob.count for blob in blobs), sum(learns_of)),
-                activations=0 if net.layers[i].type == "Split" else made,
-                gradients=made if gradients else 0,
-                grid=at.get(tops[0]) if tops else None,
+                *(forward, gradients * forward, sum(blob.count for blob in blobs), sum(trainable)),
+                activations=0 if net.layers[i].type == "Split" else top_bytes,
+                gradients=top_bytes if gradients else 0,
+                grid=grids.get(tops[0]) if tops else None,
             )
         )
     return found
 
 
-def summary(message: Any, found: Sequence[Cost]) -> Summary:
-    """A net in the terms of the paper's table; `found` are the costs of its layers."""
-    grids_found = [cost.grid for cost in found if cost.grid and cost.type in ("Convolution", "Pooling")]
-    return Summary(
-        parameter_layers=max(_depths(message, {cost.layer for cost in found if cost.learnt})),
-        learnt=sum(cost.learnt for cost in found),
-        receptive_field=max(grid.sees for grid in grids_found),
-        max_stride=int(max(grid.spacing for grid in grids_found)),
+def summarise(message: Any, costs: Sequence[LayerCost]) -> NetSummary:
+    """Summarise a net from the costs of its layers."""
+    grids = [cost.grid for cost in costs if cost.grid and cost.type in ("Convolution", "Pooling")]
+    return NetSummary(
+        parameter_layers=max(_list_depths(message, {cost.layer for cost in costs if cost.trainable})),
+        trainable=sum(cost.trainable for cost in costs),
+        receptive_field=max(grid.receptive_field for grid in grids),
+        max_stride=int(max(grid.stride for grid in grids)),
     )
 
 
-def _filtering(kind: str, blobs: Sequence[Any], bottom: Any, top: Any) -> int:
-    """FLOP of a layer's filters: every weight is used once at each place where they are put."""
+def _count_filter_flop(kind: str, blobs: Sequence[Any], bottom: Any, top: Any) -> int:
+    """Count FLOP of a layer's filters: every weight is used once at each position."""
     if kind not in FILTERS:
         return 0
-    placed = bottom if kind == "Deconvolution" else top
-    return PER_WEIGHT * blobs[0].count * (placed.count // blobs[0].shape[0])
+    positions = bottom if kind == "Deconvolution" else top
+    return PER_WEIGHT * blobs[0].count * (positions.count // blobs[0].shape[0])
 
 
-def _depths(message: Any, learning: set[str]) -> Iterator[int]:
-    """For each layer, how many layers that learn lie on the longest path from the image to its top."""
+def _list_depths(message: Any, trainable: set[str]) -> Iterator[int]:
+    """List for each layer the number of trainable layers on the longest path from the image to its top."""
     depths: dict[str, int] = {}
     for layer in message.layer:
-        depth = max([depths[bottom] for bottom in layer.bottom], default=0) + (layer.name in learning)
+        depth = max([depths[bottom] for bottom in layer.bottom], default=0) + (layer.name in trainable)
         depths.update(dict.fromkeys(layer.top, depth))
         yield depth

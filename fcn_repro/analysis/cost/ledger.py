@@ -1,4 +1,4 @@
-"""What was measured of a net at a size, in files: as JSON with the facts of the machine, and its layers as CSV."""
+"""Measurements of a net at a size, in files: JSON with the conditions, and the layers as CSV."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import json
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from fcn_repro.analysis.cost.costs import Cost
+from fcn_repro.analysis.cost.costs import LayerCost
 from fcn_repro.system.atomic_write import atomic_write
 
 MS = 1e3
 
-Record = Mapping[str, Any]  # passes, machine, and what `fcn_repro.analysis.cost.measurement.Measurement` has
+Record = Mapping[str, Any]  # passes, machine, and the fields of fcn_repro.analysis.cost.measurement.Measurement
 
 
-def write(stem: Path, costs: Sequence[Cost], record: Record) -> None:
+def write_record(stem: Path, costs: Sequence[LayerCost], record: Record) -> None:
     """Write STEM.json and STEM.csv."""
-    layers = [fields(cost) for cost in costs]
+    layers = [_list_fields(cost) for cost in costs]
     for layer, forward, backward in zip(layers, record["layers_forward_s"], record["layers_backward_s"]):
         layer.update(forward_ms=MS * forward, backward_ms=MS * backward)
     write_csv(stem.with_suffix(".csv"), layers)
@@ -25,15 +25,15 @@ def write(stem: Path, costs: Sequence[Cost], record: Record) -> None:
         json.dump(record, file, indent=1)
 
 
-def known(stem: Path, facts: Mapping[str, object], passes: int) -> Record | None:
-    """What was measured before, if on a machine of these facts and by as many passes."""
+def find_record(stem: Path, conditions: Mapping[str, object], passes: int) -> Record | None:
+    """Return an earlier measurement under the same conditions, of at least `passes` passes; None if there is none."""
     path = stem.with_suffix(".json")
     if not path.is_file():
         return None
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        return record if record["machine"] == facts and record["passes"] >= passes else None
-    except (ValueError, KeyError, TypeError):  # not one of ours: measure anew
+        return record if record["machine"] == conditions and record["passes"] >= passes else None
+    except (ValueError, KeyError, TypeError):  # not a record: measure again
         return None
 
 
@@ -45,16 +45,15 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
         writer.writerows(rows)
 
 
-def fields(cost: Cost) -> dict[str, object]:
-    """A layer's cost as a row of the CSV."""
+def _list_fields(cost: LayerCost) -> dict[str, object]:
     return {
         "layer": cost.layer,
         "type": cost.type,
         "top": "x".join(map(str, cost.shape)),
-        "every_px": cost.grid.spacing if cost.grid else "",
-        "sees_px": cost.grid.sees if cost.grid else "",
+        "every_px": cost.grid.stride if cost.grid else "",
+        "sees_px": cost.grid.receptive_field if cost.grid else "",
         "parameters": cost.parameters,
-        "learnt": cost.learnt,
+        "learnt": cost.trainable,
         "activation_bytes": cost.activations,
         "gradient_bytes": cost.gradients,
         "forward_flop": cost.forward,

@@ -1,4 +1,4 @@
-"""Time and memory of a net, measured in a process of its own: memory peaks once in a process, and may not suffice."""
+"""Time and peak memory of a net, measured in a separate process, which may run out of memory."""
 
 from __future__ import annotations
 
@@ -17,28 +17,27 @@ from fcn_repro.model import surgery
 from fcn_repro.system import memory
 from fcn_repro.system.progress import Progress
 
-WARM_UP = 1  # passes: memory is fetched, weights are met for the first time
-KEEPING = 3  # whole passes until the engine has kept, of a size, what all pictures have in common
+WARM_UP = 1  # passes: the first allocates memory and reads the weights
+CACHING = 3  # whole TEST passes after which the engine has cached padding for an input size
 
 
-class DidNotFit(Exception):
-    """There was not enough memory; the message says how it showed."""
+class NotEnoughMemory(Exception):
+    """The net did not fit into memory; the message is that of the allocator."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be measured.
+    """A measurement to make.
 
-    net        a prototxt whose inputs are Input layers: `fcn_repro.analysis.cost.costs.fed`
-    learning   in TRAIN phase, with backward passes; else in TEST phase
-    passes     of each kind that count
+    net        a prototxt with Input layers: `fcn_repro.analysis.cost.costs.replace_data_layers`
+    trains     in TRAIN phase with backward passes; else in TEST phase
+    passes     that count, of each kind
     gpu        as `fcn_repro.device.choose` takes it
-    label, work, before, total   for the line that tells of progress: what it says, GFLOP of a pass, of what was
-               measured before, and of all that is to be measured
+    label, work, before, total   of the progress bar: GFLOP of a pass, of earlier jobs and of all jobs
     """
 
     net: Path
-    learning: bool
+    trains: bool
     passes: int
     gpu: int | None
     label: str
@@ -48,17 +47,17 @@ class Job:
 
     @property
     def all_passes(self) -> int:
-        """Those that warm up included."""
-        return all_passes(self.learning, self.passes)
+        """Passes including those that warm up."""
+        return count_passes(self.trains, self.passes)
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured, in seconds and bytes.
+    """A measurement in seconds and bytes.
 
-    layers_forward_s, layers_backward_s   of each layer, run by itself: medians over the passes
-    forward_s, backward_s                 of each whole pass; of a size that the net has met before
-    peak_bytes                            of the process
+    layers_forward_s, layers_backward_s   of each layer, run alone: medians over the passes
+    forward_s, backward_s                 of each whole pass, with a warm cache
+    peak_bytes                            peak memory of the process
     """
 
     layers_forward_s: list[float]
@@ -68,15 +67,15 @@ class Measurement:
     peak_bytes: int
 
 
-def all_passes(learning: bool, passes: int) -> int:
-    """How many passes it takes to measure some of each kind."""
-    return WARM_UP + 2 * passes + (0 if learning else KEEPING)
+def count_passes(trains: bool, passes: int) -> int:
+    """Count the passes that it takes to measure `passes` of each kind."""
+    return WARM_UP + 2 * passes + (0 if trains else CACHING)
 
 
-def measured(job: Job) -> Measurement:
-    """Do a job in a new process that may take what memory is available now; it ends with this call, however that ends.
+def measure_in_process(job: Job) -> Measurement:
+    """Run a job in a new process, which may use the memory available now and ends with this call.
 
-    Raises   DidNotFit; RuntimeError with what the engine says of the net
+    Raises   NotEnoughMemory; RuntimeError with the engine's message about the net
     """
     spawning = get_context("spawn")
     result, sends = spawning.Pipe(duplex=False)
@@ -87,7 +86,7 @@ def measured(job: Job) -> Measurement:
         found = result.recv()
     except EOFError:
         process.join()
-        raise DidNotFit(f"its process ended with {process.exitcode}") from None
+        raise NotEnoughMemory(f"its process ended with {process.exitcode}") from None
     finally:
         process.terminate()
         process.join()
@@ -99,46 +98,46 @@ def measured(job: Job) -> Measurement:
 def _send(to: Connection, job: Job) -> None:
     try:
         to.send(measure(job))
-    except (DidNotFit, RuntimeError, ValueError) as trouble:
-        to.send(trouble if isinstance(trouble, DidNotFit) else RuntimeError(str(trouble)))
+    except (NotEnoughMemory, RuntimeError, ValueError) as error:
+        to.send(error if isinstance(error, NotEnoughMemory) else RuntimeError(str(error)))
 
 
 def measure(job: Job) -> Measurement:
-    """Do a job in this process, which is limited to the memory available now."""
-    room = memory.available_bytes()
-    if math.isfinite(room):
-        memory.limit_bytes(int(room))
+    """Run a job in this process, limited to the memory available now."""
+    available = memory.available_bytes()
+    if math.isfinite(available):
+        memory.limit_bytes(int(available))
     device.choose(job.gpu)
     try:
         with Progress(job.total, job.label, "GFLOP", job.before) as progress:
             return _measure(job, progress)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "alloc" in str(error) or "memory" in str(error):
-            raise DidNotFit(str(error).splitlines()[0] if str(error) else "out of memory") from None
+            raise NotEnoughMemory(str(error).splitlines()[0] if str(error) else "out of memory") from None
         raise
 
 
 def _measure(job: Job, progress: Progress) -> Measurement:
-    net = caffe.Net(str(job.net), caffe.TRAIN if job.learning else caffe.TEST)
+    net = caffe.Net(str(job.net), caffe.TRAIN if job.trains else caffe.TEST)
     fill(net)
     layers, forward, backward = [], [], []
     for i in range(WARM_UP + job.passes):
         net.clear_param_diffs()
-        layers += [timing.by_layer(net, job.learning)] * (i >= WARM_UP)
+        layers += [timing.measure_layers(net, job.trains)] * (i >= WARM_UP)
         progress.advance(job.work)
     for i in range(job.all_passes - WARM_UP - job.passes):
-        counts = job.learning or i >= KEEPING
-        forward += [timing.forward(net)] * counts
-        backward += [timing.backward(net)] * job.learning
+        counts = job.trains or i >= CACHING
+        forward += [timing.measure_forward(net)] * counts
+        backward += [timing.measure_backward(net)] * job.trains
         progress.advance(job.work)
     layers_forward, layers_backward = np.median(layers, axis=0).T.tolist()
     return Measurement(layers_forward, layers_backward, forward, backward, memory.peak_bytes())
 
 
 def fill(net: caffe.Net) -> None:
-    """Give a net pictures of noise, and random weights that keep their spread; its upsampling interpolates.
+    """Fill a net with images of noise and with random weights that preserve variance; upsampling interpolates.
 
-    Zeros are no weights to measure with: they could be spared. Filled piece by piece: no copy of the weights is made.
+    Zero weights would not do: the engine may skip them. Filters are filled one by one, to make no copy of the weights.
     """
     random = np.random.default_rng(0)
     for name, blobs in net.params.items():
@@ -146,7 +145,7 @@ def fill(net: caffe.Net) -> None:
             widest = math.sqrt(6 / (blobs[0].count / blobs[0].shape[0]))  # He's variance, 2 / fan-in
             for filters in blobs[0].data:
                 filters[...] = widest * (2 * random.random(filters.shape, dtype=np.float32) - 1)
-    surgery.interp(net, surgery.upsampling_layers(net))
+    surgery.interp(net, surgery.find_upsampling_layers(net))
     for name in net.inputs:
         blob = net.blobs[name]
         if len(blob.shape) == 4 and blob.shape[1] > 1:  # labels stay 0, the first class

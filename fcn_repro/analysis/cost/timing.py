@@ -1,4 +1,4 @@
-"""How long a net takes: layer by layer, and in whole passes; on either engine, on a CPU or a GPU."""
+"""Time of a net, layer by layer and in whole passes, on either engine, on a CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ import numpy as np
 from fcn_repro.engine import caffe
 
 
-def timed(run: Callable[..., object], *arguments: object) -> float:
-    """Seconds that a call takes, to the last thing that it has a GPU do."""
+def measure_call(run: Callable[..., object], *arguments: object) -> float:
+    """Measure the seconds of a call, including the work that it gives to a GPU."""
     timer = caffe.Timer()  # waits for the GPU; on a CPU, real pycaffe's counts whole milliseconds
     timer.start()
-    began = time.perf_counter()
+    start = time.perf_counter()
     run(*arguments)
     _ = timer.ms
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
-def by_layer(net: caffe.Net, learning: bool = True) -> np.ndarray:
-    """Seconds of one pass run layer by layer: (layers, 2), forward and backward; 0 backward without learning.
+def measure_layers(net: caffe.Net, trains: bool = True) -> np.ndarray:
+    """Measure the seconds of one pass, layer by layer: (layers, 2), forward and backward; 0 backward unless it trains.
 
-    A layer run by itself computes all of its map: the engine takes several layers as one only in whole passes.
+    Each layer computes its whole top. In whole passes the engine may fuse layers.
     """
     count = len(net.layers)
-    spent = np.zeros((count, 2))
+    seconds = np.zeros((count, 2))
     for index in range(count):
-        spent[index, 0] = timed(net._forward, index, index)
-    for index in reversed(range(count if learning else 0)):
-        spent[index, 1] = timed(net._backward, index, index)
-    return spent
+        seconds[index, 0] = measure_call(net._forward, index, index)
+    for index in reversed(range(count if trains else 0)):
+        seconds[index, 1] = measure_call(net._backward, index, index)
+    return seconds
 
 
-def forward(net: Any) -> float:
-    """Seconds of a whole forward pass."""
-    return timed(net._forward, 0, len(net.layers) - 1)
+def measure_forward(net: Any) -> float:
+    """Measure the seconds of a whole forward pass."""
+    return measure_call(net._forward, 0, len(net.layers) - 1)
 
 
-def backward(net: Any) -> float:
-    """Seconds of a whole backward pass, whose parameter gradients replace those before, as between two updates."""
+def measure_backward(net: Any) -> float:
+    """Measure the seconds of a whole backward pass, which overwrites parameter gradients, as between two updates."""
     net.clear_param_diffs()
-    return timed(net._backward, len(net.layers) - 1, 0)
+    return measure_call(net._backward, len(net.layers) - 1, 0)

@@ -6,32 +6,29 @@ import numpy as np
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
-from fcn_repro.analysis.cost.costs import Cost, costs, fed, summary
-from fcn_repro.analysis.paper_tables import tables
+from fcn_repro.analysis.cost.costs import LayerCost, count_costs, replace_data_layers, summarise
+from fcn_repro.analysis.paper_tables import read_tables
 from fcn_repro.engine import caffe
 from fcn_repro.model.receptive_field import Grid
 from nets import CLASSIFIERS, build
+from tests.fixtures.layer_costs import DATA
 
-LAYER = SimpleNamespace(module="none", layer="None", params={})
-DATA = SimpleNamespace(
-    inputs={"data": 3}, heads={"label": range(21)}, class_names=range(21), void=255, train=LAYER, val=LAYER
-)
-(TABLE_1,) = [table.rows() for table in tables() if table.table == "classifiers"]
+(TABLE_1,) = [table.rows() for table in read_tables() if table.table == "classifiers"]
 
 
 def made(folder, net: str, phase: str = "deploy", size=(500, 500), batch: int = 1):
     label = (batch,) if net in CLASSIFIERS else (batch, 1, *size)
-    message = fed(build(net, phase, DATA), {"data": (batch, 3, *size), "label": label})
+    message = replace_data_layers(build(net, phase, DATA), {"data": (batch, 3, *size), "label": label})
     (folder / "net.prototxt").write_text(str(message))
     return message, caffe.Net(str(folder / "net.prototxt"), caffe.TRAIN if phase == "train" else caffe.TEST)
 
 
-def costs_of(folder, net: str, phase: str = "deploy", size=(500, 500), batch: int = 1) -> list[Cost]:
+def costs_of(folder, net: str, phase: str = "deploy", size=(500, 500), batch: int = 1) -> list[LayerCost]:
     message, built = made(folder, net, phase, size, batch)
-    return costs(message, built, phase == "train")
+    return count_costs(message, built, phase == "train")
 
 
-def total(found: list[Cost], what: str) -> int:
+def total(found: list[LayerCost], what: str) -> int:
     return sum(getattr(cost, what) for cost in found)
 
 
@@ -42,10 +39,10 @@ def total(found: list[Cost], what: str) -> int:
 )
 def test_nets_are_those_of_the_papers_table_1(tmp_path, row, net):
     message, built = made(tmp_path, net)
-    ours = summary(message, costs(message, built, learning=False))
+    ours = summarise(message, count_costs(message, built, trains=False))
     paper = {metric: float(cell.value) for metric, cell in TABLE_1[row].items()}
     assert ours.parameter_layers == paper["parameter_layers"]
-    assert round(ours.learnt / 1e6) == paper["parameters_millions"]
+    assert round(ours.trainable / 1e6) == paper["parameters_millions"]
     assert ours.receptive_field == paper["receptive_field_px"]
     assert ours.max_stride == paper["max_stride_px"]
 
@@ -54,10 +51,10 @@ def test_googlenet_without_its_average_pooling_differs_in_the_receptive_field_al
     found = []
     for net in ("googlenet-32s", "googlenet-32s-pooled"):
         message, built = made(tmp_path, net)
-        found.append(summary(message, costs(message, built, learning=False)))
+        found.append(summarise(message, count_costs(message, built, trains=False)))
     without, pooled = found
     assert (without.receptive_field, pooled.receptive_field) == (715, 715 + 6 * 32)
-    assert (without.learnt, without.parameter_layers) == (pooled.learnt, pooled.parameter_layers)
+    assert (without.trainable, without.parameter_layers) == (pooled.trainable, pooled.parameter_layers)
 
 
 def test_fcn8s_takes_362_gflop_and_its_interpolation_one_more(tmp_path):
@@ -89,7 +86,7 @@ def test_torch_counts_the_same(tmp_path, net, phase):
     with FlopCounterMode(display=False) as backward:
         if phase == "train":
             built._backward(len(built.layers) - 1, 0)
-    found = costs(message, built, phase == "train")
+    found = count_costs(message, built, phase == "train")
     assert total(found, "forward") == forward.get_total_flops()
     assert total(found, "backward") == backward.get_total_flops()
 
@@ -106,7 +103,7 @@ def test_memory_is_what_a_pass_leaves_in_blobs_that_are_no_part_of_others(tmp_pa
     message, built = made(tmp_path, "vgg16-mini-8s", "train", (50, 60))
     built._forward(0, len(built.layers) - 1)
     built._backward(len(built.layers) - 1, 0)
-    found = costs(message, built, learning=True)
+    found = count_costs(message, built, trains=True)
     own = [blob.count for name, blob in built.blobs.items() if "_split_" not in name]
     assert total(found, "activations") == 4 * sum(own)
     assert total(found, "gradients") == 4 * sum(b.count for b in built.blobs.values() if not b.gradient_is_blank)
@@ -115,8 +112,8 @@ def test_memory_is_what_a_pass_leaves_in_blobs_that_are_no_part_of_others(tmp_pa
 def test_a_net_with_two_trunks_has_receptive_fields_in_both(tmp_path):
     data = SimpleNamespace(inputs={"color": 3, "hha": 3}, heads={"label": range(40)}, class_names=range(40), void=None)
     shapes = dict.fromkeys(("color", "hha"), (1, 3, 100, 120))
-    message = fed(build("vgg16-32s-late", "deploy", data), shapes)
+    message = replace_data_layers(build("vgg16-32s-late", "deploy", data), shapes)
     (tmp_path / "net.prototxt").write_text(str(message))
-    found = {c.layer: c for c in costs(message, caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST), False)}
+    found = {c.layer: c for c in count_costs(message, caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST), False)}
     assert found["fc7color"].grid == found["fc7hha"].grid == Grid(12.5, 32, 404)
     assert found["fc7color"].forward == found["fc7hha"].forward > 0

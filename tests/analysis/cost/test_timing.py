@@ -14,7 +14,7 @@ def net(tmp_path):
 
 
 def test_a_call_is_timed_to_less_than_a_millisecond():
-    short, long = (timing.timed(time.sleep, seconds) for seconds in (0.0002, 0.02))
+    short, long = (timing.measure_call(time.sleep, seconds) for seconds in (0.0002, 0.02))
     assert 0.0002 <= short < long
     assert 0.02 <= long < 0.2
 
@@ -23,20 +23,20 @@ def test_each_layer_is_run_once_each_way_in_a_pass(net):
     run = {way: [] for way in ("forward", "backward")}
     net.before_forward(run["forward"].append)
     net.before_backward(run["backward"].append)
-    spent = timing.by_layer(net)
+    spent = timing.measure_layers(net)
     assert spent.shape == (len(net.layers), 2) and (spent >= 0).all()
     assert run == {"forward": [0, 1, 2, 3], "backward": [3, 2, 1, 0]}
 
 
-def test_without_learning_nothing_runs_backward(net):
+def test_without_training_nothing_runs_backward(net):
     net.before_backward(lambda layer: pytest.fail("ran backward"))
-    assert not timing.by_layer(net, learning=False)[:, 1].any()
+    assert not timing.measure_layers(net, trains=False)[:, 1].any()
 
 
 def test_the_gradients_of_a_pass_replace_those_before(net):
-    timing.forward(net)
-    timing.backward(net)
+    timing.measure_forward(net)
+    timing.measure_backward(net)
     once = np.array(net.params["ip"][0].diff)
-    timing.backward(net)
+    timing.measure_backward(net)
     np.testing.assert_array_equal(net.params["ip"][0].diff, once)
     assert once.any()
