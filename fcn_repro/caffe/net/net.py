@@ -6,6 +6,7 @@ Source   caffe 9b89154 net.cpp and _caffe.cpp
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,13 @@ PYTHON = "Python"
 log = logging.getLogger("caffe")
 
 Callback = Callable[[int], None]
+
+
+def _register(when: str) -> Callable[[Net, Callback], None]:
+    def register(self: Net, callback: Callback) -> None:
+        self._callbacks[when].append(callback)
+
+    return register
 
 
 class Net(PycaffeNet):
@@ -92,7 +100,7 @@ class Net(PycaffeNet):
         self._tops: list[list[Blob]] = []
         self._loss_weights: list[list[float]] = []
         self._plan: list[BackwardStep] = []
-        self._callbacks: dict[str, list[Callback]] = {when: [] for when in _CALLBACKS}
+        self._callbacks: dict[str, list[Callback]] = defaultdict(list)
         self._params = Parameters()
         self._memory_required = MemoryRequired()
         available: dict[str, Blob] = {}
@@ -193,10 +201,8 @@ class Net(PycaffeNet):
         weights = list(param.loss_weight) or [0.0] * len(top)
         for index, (blob, weight) in enumerate(zip(top, weights, strict=True)):
             if weight:
-                subject = (
-                    f"{describe_layer(param)} makes loss weights of {describe_top(param, index)}, {list(blob.dims)}, which"
-                )
-                self._memory_required.add(subject, blob.count)
+                whose = f"{describe_top(param, index)}, {list(blob.dims)}"
+                self._memory_required.add(f"{describe_layer(param)} makes loss weights of {whose}, which", blob.count)
                 blob.store_gradient(torch.full(blob.dims, weight))
         return weights
 
@@ -231,7 +237,7 @@ class Net(PycaffeNet):
         loss = 0.0
         done = start - 1
         for index in range(start, end + 1):
-            if index in self._segments and not self._has_callbacks("before_forward", "after_forward"):
+            if index in self._segments and not (self._callbacks["before_forward"] or self._callbacks["after_forward"]):
                 done = max(done, self._segments[index].forward(end) or done)
             if index <= done:
                 continue
@@ -289,21 +295,12 @@ class Net(PycaffeNet):
         for layer, bottom, top in zip(self.layers, self._bottoms, self._tops, strict=True):
             layer.reshape(bottom, top)
 
-    def before_forward(self, callback: Callback) -> None:
-        """Call `callback(layer_index)` before each layer's forward."""
-        self._callbacks["before_forward"].append(callback)
-
-    def after_forward(self, callback: Callback) -> None:
-        """Call `callback(layer_index)` after each layer's forward."""
-        self._callbacks["after_forward"].append(callback)
-
-    def before_backward(self, callback: Callback) -> None:
-        """Call `callback(layer_index)` before each layer's place in the backward pass, even if it does not run."""
-        self._callbacks["before_backward"].append(callback)
-
-    def after_backward(self, callback: Callback) -> None:
-        """Call `callback(layer_index)` after each layer's place in the backward pass."""
-        self._callbacks["after_backward"].append(callback)
+    # Each registers callback(layer_index), which runs before or after a layer's forward, or before or after its place
+    # in the backward pass, even if it does not run backward.
+    before_forward = _register("before_forward")
+    after_forward = _register("after_forward")
+    before_backward = _register("before_backward")
+    after_backward = _register("after_backward")
 
     # -- parameters ----------------------------------------------------------------------------------------------
 
@@ -364,17 +361,9 @@ class Net(PycaffeNet):
         """Load weights by layer name from an HDF5 file."""
         hdf5_weights.load(path, self.layer_dict, self.is_shared)
 
-    # -- callbacks -----------------------------------------------------------------------------------------------
-
-    def _has_callbacks(self, *whens: str) -> bool:
-        return any(self._callbacks[when] for when in whens)
-
     def _call_back(self, when: str, index: int) -> None:
         for callback in self._callbacks[when]:
             callback(index)
-
-
-_CALLBACKS = ("before_forward", "after_forward", "before_backward", "after_backward")
 
 
 def _require_equal_blobs(mine: Layer, theirs: Layer) -> None:

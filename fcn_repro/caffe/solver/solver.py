@@ -168,9 +168,8 @@ class Solver:
         if on_gradients_ready is None:
             if not hasattr(on_start, "on_gradients_ready"):
                 raise TypeError("add_callback: got one function, expected on_start and on_gradients_ready, or an NCCL")
-            self._callbacks.append((on_start.on_start, on_start.on_gradients_ready))
-        else:
-            self._callbacks.append((on_start, on_gradients_ready))
+            on_start, on_gradients_ready = on_start.on_start, on_start.on_gradients_ready
+        self._callbacks.append((on_start, on_gradients_ready))
 
     def test_all(self) -> None:
         """Run every test net for its test_iter passes and log the means of its outputs."""
@@ -230,17 +229,14 @@ class Solver:
     def _forward_backward(self, number: int) -> float:
         last = len(self.net.layers) - 1
         loss = self.net._forward(0, last)
-        self._updates_by_layer = (
-            self._saves_memory and number == self.param.iter_size - 1 and not self._needs_all_gradients()
-        )
+        needs_all_gradients = self.param.clip_gradients >= 0 or self.param.snapshot_diff or self._callbacks
+        is_last = number == self.param.iter_size - 1
+        self._updates_by_layer = self._saves_memory and is_last and not needs_all_gradients
         try:
             self.net._backward(last, 0)
         finally:
             self._updates_by_layer = False  # also after an error: a later backward pass by hand must not update
         return loss
-
-    def _needs_all_gradients(self) -> bool:
-        return self.param.clip_gradients >= 0 or self.param.snapshot_diff or bool(self._callbacks)
 
     def _allocate_history(self) -> None:
         """Allocate the permanent history before temporary memory, which would leave it between holes."""
