@@ -1,12 +1,12 @@
-"""Draw a net, coloured by layer type, with the numbers of every layer.
+"""Draw a net, coloured by layer type, with the parameters of every layer.
 
-    python -m tools.draw voc-fcn8s                  the net that learns
-    python -m tools.draw voc-fcn8s --phase deploy   another one of its nets
+    python -m tools.draw voc-fcn8s                  the net that is trained
+    python -m tools.draw voc-fcn8s --phase deploy   another of its nets
     python -m tools.draw path/to/net.prototxt       any net
 
-Reads    build/<experiment>/<phase>.prototxt, made if it is not there
+Reads    build/<experiment>/<phase>.prototxt, written first if it is missing
 Writes   an .svg and a .png beside the prototxt
-Exit     0 drawn · 1 no net in that file · 2 bad arguments · 3 no such file
+Exit     0 drawn · 1 the file holds no net · 2 bad arguments · 3 no such file
 """
 
 from __future__ import annotations
@@ -15,50 +15,45 @@ import argparse
 import sys
 from pathlib import Path
 
-from google.protobuf import text_format
-
-from fcn_repro.drawing.net_diagram.graph import graph
-from fcn_repro.drawing.net_diagram.layout import layout
-from fcn_repro.drawing.net_diagram.png import png
-from fcn_repro.drawing.net_diagram.shapes import sheet, size
-from fcn_repro.drawing.net_diagram.svg import svg
+from fcn_repro.drawing.net_diagram.graph import build_graph
+from fcn_repro.drawing.net_diagram.layout import place_graph
+from fcn_repro.drawing.net_diagram.png import render_png
+from fcn_repro.drawing.net_diagram.shapes import make_sheet, measure_box
+from fcn_repro.drawing.net_diagram.svg import render_svg
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
+from fcn_repro.model.prototxt import read_net
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.system.atomic_write import atomic_write
 from nets import PHASES
+from solvers.emit import emit_experiment
 from solvers.experiments import EXPERIMENTS
 from tools import program
-from solvers.emit import emit_experiment
 
 
 def main(options: argparse.Namespace) -> None:
-    path = prototxt(options.net, options.phase)
-    net = caffe.proto.caffe_pb2.NetParameter()
-    try:
-        text_format.Merge(path.read_text(encoding="utf-8"), net)
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: no net: {error}") from error
+    path = find_prototxt(options.net, options.phase)
+    net = read_net(path)
     if not net.layer:
-        raise ValueError(f"{path}: no net: there is no `layer` in it")
+        raise ValueError(f"{path}: got no `layer`, expected a prototxt of a NetParameter")
     phase = caffe.TRAIN if options.phase == "train" else caffe.TEST
-    picture = sheet(layout(graph(net, phase), size), str(path.with_suffix("")))
+    diagram = make_sheet(place_graph(build_graph(net, phase), measure_box), str(path.with_suffix("")))
     with atomic_write(path.with_suffix(".svg")) as file:
-        file.write(svg(picture))
+        file.write(render_svg(diagram))
     with atomic_write(path.with_suffix(".png"), "wb") as file:
-        png(picture).save(file, "PNG")
+        render_png(diagram).save(file, "PNG")
     print(path.with_suffix(".svg"), path.with_suffix(".png"))
 
 
-def prototxt(net: str, phase: str) -> Path:
-    """The file of an experiment's net, or a file by name."""
+def find_prototxt(net: str, phase: str) -> Path:
+    """Return the prototxt of an experiment, or a file by name."""
     if net in EXPERIMENTS:
         path = RunFolder(net).path / f"{phase}.prototxt"
         if not path.is_file():
             emit_experiment(EXPERIMENTS[net])
         return path
     if not Path(net).is_file():
-        raise DataError(f"{net}: neither a prototxt nor an experiment; expected one of: {', '.join(EXPERIMENTS)}")
+        raise DataError(f"{net}: no such file; expected a prototxt, or one of: {', '.join(EXPERIMENTS)}")
     return Path(net)
 
 

@@ -23,8 +23,8 @@ def test_an_experiment_is_drawn_beside_its_prototxt_which_is_made_if_need_be(cap
         capsys.readouterr().out.splitlines()[-1] == "build/voc-fcn-alexnet/deploy.svg build/voc-fcn-alexnet/deploy.png"
     )
     assert "norm1" in Path("build/voc-fcn-alexnet/deploy.svg").read_text()
-    with Image.open("build/voc-fcn-alexnet/deploy.png") as picture:
-        assert picture.height > picture.width > 300
+    with Image.open("build/voc-fcn-alexnet/deploy.png") as image:
+        assert image.height > image.width > 300
 
 
 def test_what_the_prototxt_says_is_drawn_not_what_would_be_emitted():
@@ -43,16 +43,16 @@ def test_any_prototxt_will_do():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("train_net: 'x'", r'bad.prototxt: no net: 1:1 .*"train_net"'),
-        ("layers { type: RELU }", "bad.prototxt: no net: there is no `layer` in it"),
+        ("train_net: 'x'", r'bad.prototxt:1:1 .*"train_net"'),
+        ("layers { type: RELU }", "bad.prototxt: got no `layer`, expected a prototxt"),
     ],
 )
-def test_refuses_what_is_no_net(text: str, complaint: str):
+def test_files_without_a_net_are_refused(text: str, complaint: str):
     Path("bad.prototxt").write_text(text)
     with pytest.raises(ValueError, match=complaint):
         run("bad.prototxt")
 
 
-def test_refuses_what_is_not_there():
-    with pytest.raises(DataError, match="voc-fcn4s: neither a prototxt nor an experiment; expected one of: voc-fcn32s"):
+def test_missing_files_are_refused():
+    with pytest.raises(DataError, match="voc-fcn4s: no such file; expected a prototxt, or one of: voc-fcn32s"):
         run("voc-fcn4s")

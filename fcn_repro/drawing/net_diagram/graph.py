@@ -1,13 +1,15 @@
-"""A net as boxes and arrows: a box per layer, with the layers that work in place on its top written into it."""
+"""A net as boxes and arrows: a box for each layer, which also names the in-place layers on its top."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
+from fcn_repro.conv_window import read_window
 from fcn_repro.engine import caffe
+from fcn_repro.loss_normalization import is_summed, read_normalization
 
-# Layer type -> the family whose colour it has. What is missing here is of the family "other".
+# Layer type -> the family whose colour it has; other types are of the family "other".
 FAMILIES = {
     **dict.fromkeys(("Data", "DummyData", "HDF5Data", "ImageData", "Input", "MemoryData", "Python"), "data"),
     **dict.fromkeys(("Convolution",), "convolution"),
@@ -22,7 +24,7 @@ FAMILIES = {
 
 @dataclass
 class Box:
-    """A layer: its name, what is to be known of it, and the in-place layers after it, as lines of text."""
+    """A layer: its name, its facts, and the in-place layers after it."""
 
     name: str
     family: str
@@ -31,13 +33,13 @@ class Box:
 
     @property
     def lines(self) -> list[str]:
-        """The text under the name, a line each."""
+        """The lines of text below the name."""
         return [line for line in (self.facts, " · ".join(self.in_place)) if line]
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """From one box to another, by their places in the list; `blob` is named where a layer has several tops."""
+    """An arrow between boxes, by their indices; `blob` is named where a layer has several tops."""
 
     tail: int
     head: int
@@ -46,14 +48,14 @@ class Arrow:
 
 @dataclass
 class Graph:
-    """Boxes in the order of the net's layers, so that every arrow points onwards."""
+    """Boxes in the order of the layers; every arrow points to a later box."""
 
     boxes: list[Box]
     arrows: list[Arrow]
 
 
-def graph(net: Any, phase: int) -> Graph:
-    """The graph of the layers of a NetParameter (format `layer`) that a phase has, caffe.TRAIN or caffe.TEST."""
+def build_graph(net: Any, phase: int) -> Graph:
+    """Build the graph of a NetParameter (format `layer`) in a phase, caffe.TRAIN or caffe.TEST."""
     drawn = Graph([], [])
     maker: dict[str, tuple[int, str]] = {}  # blob -> the box that makes it, and the name to write on arrows from it
     for layer in _included(net, phase):
@@ -76,7 +78,7 @@ def _included(net: Any, phase: int) -> Iterator[Any]:
             yield layer
 
 
-# ---- what is to be known of a layer --------------------------------------------------------------------------------
+# ---- facts of a layer ----------------------------------------------------------------------------------------------
 
 
 def _facts(layer: Any) -> str:
@@ -90,11 +92,9 @@ def _in_place(layer: Any) -> str:
 
 def _convolution(layer: Any) -> Sequence[str]:
     param = layer.convolution_param
-    kernel, stride, pad = (list(getattr(param, name)) for name in ("kernel_size", "stride", "pad"))
+    kernel, *rest = _window(layer)
     return (
-        *(_window(kernel), f"{param.num_output} out"),
-        f"pad {_spell(pad)}" if any(pad) else "",
-        f"stride {_spell(stride)}" if any(s != 1 for s in stride) else "",
+        *(kernel, f"{param.num_output} out", *rest),
         f"group {param.group}" if param.group != 1 else "",
         _frozen(layer),
     )
@@ -105,19 +105,14 @@ def _pooling(layer: Any) -> Sequence[str]:
     method = caffe.proto.caffe_pb2.PoolingParameter.PoolMethod.Name(param.pool).lower()
     if param.global_pooling:
         return (method, "the whole image")
-    return (
-        *(method, _window([param.kernel_size] if param.kernel_size else [param.kernel_h, param.kernel_w])),
-        f"pad {param.pad}" if param.pad else "",
-        f"stride {param.stride}" if param.stride != 1 else "",
-    )
+    return (method, *_window(layer))
 
 
 def _loss(layer: Any) -> Sequence[str]:
     param = layer.loss_param
-    mean = not param.HasField("normalize") or param.normalize
     weights = [f"weight {weight:g}" for weight in layer.loss_weight if weight != 1]
     return (
-        "mean" if mean else "sum",
+        "sum" if is_summed(read_normalization(param)) else "mean",
         f"ignores {param.ignore_label}" if param.HasField("ignore_label") else "",
         *weights,
     )
@@ -127,12 +122,18 @@ def _frozen(layer: Any) -> str:
     return "frozen" if layer.param and all(spec.lr_mult == 0 for spec in layer.param) else ""
 
 
-def _window(kernel: Sequence[int]) -> str:
-    return "x".join(str(side) for side in (kernel if len(kernel) > 1 else [*kernel, *kernel]))
+def _window(layer: Any) -> Sequence[str]:
+    """The kernel; pad, stride and dilation where they are not the default."""
+    window = read_window(layer)
+    options = (("pad", window.pad, 0), ("stride", window.stride, 1), ("dilation", window.dilation, 1))
+    return (
+        "x".join(map(str, window.kernel)),
+        *(f"{name} {_spell(values)}" for name, values, default in options if {*values} != {default}),
+    )
 
 
 def _spell(values: Sequence[int]) -> str:
-    return "x".join(str(value) for value in dict.fromkeys(values))
+    return "x".join(map(str, values if len({*values}) > 1 else values[:1]))
 
 
 def _shapes(layer: Any) -> Sequence[str]:

@@ -1,9 +1,8 @@
-"""Where boxes and arrows go: rows from top to bottom, few crossings, straight columns.
+"""Positions of boxes and arrows: rows from top to bottom, few crossings, straight columns.
 
-Every box goes to the first row after all boxes that it depends on, and an arrow across several rows gets a place of its
-own in each. Sweeps down and up the rows bring each place nearer to the mean of its neighbours, so that few arrows
-cross. Then boxes that follow from their first bottoms share a column, as do the places of an arrow, and columns are
-moved towards what they are connected with, as far as their neighbours let them.
+Each box is in the first row below all boxes that it depends on. An arrow across several rows has a place in each.
+Sweeps down and up sort each row by the mean of the places' neighbours, which reduces crossings. Then boxes share a
+column with their first bottom, as do the places of an arrow. Columns move towards the mean of their neighbours.
 
 Source   Sugiyama, Tagawa and Toda 1981 (rows and sweeps); Brandes and Koepf 2001 (columns)
 """
@@ -43,7 +42,7 @@ class Routed:
 
 @dataclass(frozen=True)
 class Layout:
-    """A picture's contents and its size in pixels."""
+    """The contents of a diagram, and its size in pixels."""
 
     boxes: Sequence[Placed]
     arrows: Sequence[Routed]
@@ -51,9 +50,9 @@ class Layout:
     height: float
 
 
-def layout(graph: Graph, size: Callable[[Box], Point]) -> Layout:
-    """Place a graph; `size` says how wide and high a box is in pixels."""
-    sizes = [size(box) for box in graph.boxes]
+def place_graph(graph: Graph, measure: Callable[[Box], Point]) -> Layout:
+    """Place a graph; `measure` returns the width and height of a box in pixels."""
+    sizes = [measure(box) for box in graph.boxes]
     places = _Places(graph)
     _uncross(places)
     x = _abscissae(places, [width for width, _ in sizes])
@@ -67,10 +66,7 @@ def layout(graph: Graph, size: Callable[[Box], Point]) -> Layout:
 
 
 class _Places:
-    """The boxes, and a place in every row that an arrow passes, in rows.
-
-    Places are numbered: first the boxes, as in the graph, then those of arrows.
-    """
+    """Places in rows: the boxes, numbered as in the graph, then a place of an arrow in every row that it passes."""
 
     def __init__(self, graph: Graph) -> None:
         self.boxes = len(graph.boxes)
@@ -84,7 +80,7 @@ class _Places:
             self.rows[self.row[place]].append(place)
 
     def _path(self, arrow: Arrow) -> list[int]:
-        """Make the places of the rows that an arrow passes; its ends and these in order."""
+        """Add a place in every row that an arrow passes; returns them with its ends, in order."""
         passed = range(self.row[arrow.tail] + 1, self.row[arrow.head])
         path = [arrow.tail, *range(len(self.row), len(self.row) + len(passed)), arrow.head]
         self.row += passed
@@ -96,7 +92,7 @@ class _Places:
         return path
 
     def _by_branch(self) -> list[int]:
-        """All places, one branch after the other: an order in which few arrows cross."""
+        """Return all places branch by branch: an order in which few arrows cross."""
         seen: dict[int, None] = {}
         waiting = [place for place in reversed(range(self.boxes)) if not self.above[place]]
         while waiting:
@@ -115,7 +111,7 @@ def _rows(graph: Graph) -> list[int]:
 
 
 def _main(graph: Graph) -> list[Arrow]:
-    """At most one arrow out of every box and one into it: the first, where that has a box's first bottom."""
+    """Return at most one arrow out of and one into every box: the one from its first bottom."""
     tails: set[int] = set()
     heads: set[int] = set()
     main = []
@@ -131,7 +127,7 @@ def _main(graph: Graph) -> list[Arrow]:
 
 
 def _uncross(places: _Places) -> None:
-    """Reorder the rows so that few arrows cross."""
+    """Sort the rows so that few arrows cross."""
     best, fewest = [list(row) for row in places.rows], _crossings(places)
     for sweep in range(SWEEPS):
         downwards = sweep % 2 == 0
@@ -144,14 +140,14 @@ def _uncross(places: _Places) -> None:
 
 
 def _sort(places: _Places, row: list[int], neighbours: Sequence[Sequence[int]]) -> None:
-    """Order a row by the mean rank of its places' neighbours."""
+    """Sort a row by the mean rank of its places' neighbours."""
     rank = {place: i for other in places.rows for i, place in enumerate(other)}
     wanted = {p: sum(rank[q] for q in neighbours[p]) / len(neighbours[p]) if neighbours[p] else rank[p] for p in row}
     row.sort(key=wanted.__getitem__)
 
 
 def _crossings(places: _Places) -> int:
-    """How many pairs of arrows between neighbouring rows cross."""
+    """Count the pairs of arrows between neighbouring rows that cross."""
     count = 0
     for upper, lower in zip(places.rows, places.rows[1:]):
         at = {place: i for i, place in enumerate(lower)}
@@ -164,7 +160,7 @@ def _crossings(places: _Places) -> int:
 
 
 def _abscissae(places: _Places, widths: Sequence[float]) -> list[float]:
-    """The centre of every place, in pixels from the left edge of the picture."""
+    """Return the centre of every place, in pixels from the left edge."""
     columns = _Columns(places, widths)
     columns.settle()
     x = [columns.x[column] for column in columns.of]
@@ -173,10 +169,10 @@ def _abscissae(places: _Places, widths: Sequence[float]) -> list[float]:
 
 
 class _Columns:
-    """Places that share an abscissa, and how far apart columns must be where they are neighbours in a row."""
+    """Columns of places with one x each, and the distances of columns that are neighbours in a row."""
 
     def __init__(self, places: _Places, widths: Sequence[float]) -> None:
-        self.of = list(range(len(places.row)))  # the column of every place, called by its first place
+        self.of = list(range(len(places.row)))  # the column of every place, numbered by its first place
         for arrow, path in places.path.items():
             straight = path if arrow in places.main else path[1:-1]
             for upper, lower in zip(straight, straight[1:]):
@@ -198,7 +194,7 @@ class _Columns:
                     self.pulls[self.of[lower]].append(self.of[upper])
 
     def settle(self) -> None:
-        """Move every column towards the mean of what it is connected with, as far as its neighbours allow."""
+        """Move every column towards the mean of the columns it is connected with, as far as its neighbours allow."""
         for sweep in range(SWEEPS):
             for column in sorted(self.x, key=self.x.__getitem__, reverse=sweep % 2 == 0):
                 pulls = self.pulls[column]
@@ -208,7 +204,7 @@ class _Columns:
                 self.x[column] = max(least, min(wanted, most))
 
     def _keep_apart(self, places: _Places, p: int, q: int, halves: float) -> None:
-        """Note that q is right of p; where it was left of it further up, its column ends and a new one begins."""
+        """Record that q is right of p. If it is left of it further up, its column ends and a new one begins."""
         if self._is_right(self.of[p], of=self.of[q]):
             old = self.of[q]
             for place, column in enumerate(self.of):
@@ -218,7 +214,7 @@ class _Columns:
         distances[self.of[q]] = max(distances.get(self.of[q], 0.0), halves + PLACE_GAP)
 
     def _is_right(self, column: int, of: int) -> bool:
-        """Whether a column must be right of another, directly or through columns between them."""
+        """Return whether a column must be right of another, directly or through columns between them."""
         waiting = [of]
         reached = {of}
         while waiting and column not in reached:
@@ -229,7 +225,7 @@ class _Columns:
         return column in reached
 
     def _packed(self) -> dict[int, float]:
-        """Every column as far left as it can be."""
+        """Place every column as far left as possible."""
         x: dict[int, float] = {}
 
         def place(column: int) -> float:
@@ -243,7 +239,7 @@ class _Columns:
 
 
 def _ordinates(places: _Places, heights: Sequence[float]) -> tuple[list[float], list[float]]:
-    """The upper and lower edge of every row."""
+    """Return the upper and lower edge of every row."""
     tops, bottoms = [], []
     y = MARGIN
     for row in places.rows:

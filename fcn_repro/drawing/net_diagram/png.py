@@ -1,4 +1,4 @@
-"""A sheet as pixels, painted large and shrunk, so that its edges are smooth."""
+"""A diagram as pixels, painted large and reduced for smooth edges."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fcn_repro.drawing.net_diagram.shapes import Line, Polygon, Rectangle, Shape, Sheet, Text
 
-SCALE = 2  # pixels of the picture per pixel of the sheet
-SMOOTH = 2  # painted so many times larger
+SCALE = 2  # pixels of the image per pixel of the diagram
+SMOOTH = 2  # factor by which it is painted larger
 
 
-def png(sheet: Sheet) -> Image.Image:
-    """The picture, RGB."""
+def render_png(sheet: Sheet) -> Image.Image:
+    """Render a diagram as an RGB image."""
     size = round(sheet.width * SCALE), round(sheet.height * SCALE)
     page = Image.new("RGB", (size[0] * SMOOTH, size[1] * SMOOTH), sheet.paper)
     draw = ImageDraw.Draw(page)

@@ -1,4 +1,4 @@
-"""A layout as what both renderers draw: rectangles, lines, polygons and text, in pixels from the top left."""
+"""A layout as shapes for both renderers: rectangles, lines, polygons and text, in pixels from the top left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAME, FACTS, TITLE = 13.0, 10.0, 18.0  # sizes of text
 LEADING = 1.45  # distance of lines of text, in their size
 PADDING = 8.0  # inside a box
 HEAD = 6.0  # length of an arrow's head
-CURVE = 12  # straight pieces of which a bend is made
+CURVE = 12  # straight pieces of a bend
 INK, FAINT, PAPER = "#1f2933", "#52606d", "#ffffff"
 ARROW = "#7b8794"
 
@@ -35,7 +35,7 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Rectangle:
-    """With round corners."""
+    """A rectangle with round corners."""
 
     x: float
     y: float
@@ -47,7 +47,7 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Line:
-    """Through points."""
+    """A line through points."""
 
     points: Sequence[Point]
     colour: str
@@ -56,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Polygon:
-    """Filled."""
+    """A filled polygon."""
 
     points: Sequence[Point]
     colour: str
@@ -64,7 +64,7 @@ class Polygon:
 
 @dataclass(frozen=True)
 class Text:
-    """One line, `y` its baseline; `x` is its middle, its start or its end, as SVG's text-anchor has it."""
+    """A line of text. `y` is its baseline; `x` its middle, start or end, as SVG's text-anchor."""
 
     x: float
     y: float
@@ -80,7 +80,7 @@ Shape = Union[Rectangle, Line, Polygon, Text]
 
 @dataclass(frozen=True)
 class Sheet:
-    """Shapes in the order they are painted, and the paper: its size and colour."""
+    """Shapes in the order of painting, and the size and colour of the paper."""
 
     shapes: Sequence[Shape]
     width: float
@@ -88,19 +88,19 @@ class Sheet:
     paper: str = PAPER
 
 
-def size(box: Box) -> Point:
-    """How wide and high a box is, by its text."""
-    widths = [text_width(box.name, NAME), *(text_width(line, FACTS) for line in box.lines)]
+def measure_box(box: Box) -> Point:
+    """Return the width and height of a box for its text."""
+    widths = [measure_text(box.name, NAME), *(measure_text(line, FACTS) for line in box.lines)]
     return max(widths) + 2 * PADDING, LEADING * (NAME + FACTS * len(box.lines)) + PADDING
 
 
-def text_width(text: str, size: float) -> float:
-    """In pixels; a little more than Pillow's font takes, for a viewer of SVG has fonts of its own."""
+def measure_text(text: str, size: float) -> float:
+    """Return the width of a text in pixels: 8 % more than in Pillow's font, as SVG viewers use other fonts."""
     return 1.08 * ImageFont.load_default(100).getlength(text) * size / 100
 
 
-def sheet(layout: Layout, title: str) -> Sheet:
-    """Everything to be painted: title and legend, arrows, boxes."""
+def make_sheet(layout: Layout, title: str) -> Sheet:
+    """Make the shapes of a diagram: title, legend, arrows, boxes."""
     families = {placed.box.family for placed in layout.boxes}
     legend = list(_legend([family for family in COLOURS if family in families], TITLE * LEADING + MARGIN))
     top = TITLE * LEADING + FACTS * LEADING + MARGIN
@@ -109,7 +109,7 @@ def sheet(layout: Layout, title: str) -> Sheet:
         shapes += _arrow(arrow, top)
     for placed in layout.boxes:
         shapes += _box(placed, top)
-    right = max(shape.x + text_width(shape.text, shape.size) for shape in shapes if isinstance(shape, Text))
+    right = max(shape.x + measure_text(shape.text, shape.size) for shape in shapes if isinstance(shape, Text))
     return Sheet(shapes, max(layout.width, right + MARGIN), layout.height + top)
 
 
@@ -118,7 +118,7 @@ def _legend(families: Sequence[str], y: float) -> Iterator[Shape]:
     for family in families:
         yield Rectangle(x, y, FACTS, FACTS, *COLOURS[family])
         yield Text(x + 1.5 * FACTS, y + FACTS * 0.85, family, FACTS, FAINT, anchor="start")
-        x += 3.5 * FACTS + text_width(family, FACTS)
+        x += 3.5 * FACTS + measure_text(family, FACTS)
 
 
 def _box(placed: Placed, top: float) -> Iterator[Shape]:
@@ -137,12 +137,12 @@ def _arrow(routed: Routed, top: float) -> Iterator[Shape]:
     yield Line([*_bent(points[:-1]), (x, y - HEAD / 2)], ARROW)
     yield Polygon([(x, y), (x - HEAD / 2, y - HEAD), (x + HEAD / 2, y - HEAD)], ARROW)
     if routed.arrow.blob:
-        (x, y) = points[2]  # where the arrow has left the others of its layer
+        (x, y) = points[2]  # where it has parted from the other arrows of its layer
         yield Text(x + HEAD, y - HEAD, routed.arrow.blob, FACTS, FAINT, anchor="start")
 
 
 def _bent(points: Sequence[Point]) -> Iterator[Point]:
-    """The points, with a bend that begins and ends upright wherever the line moves sideways."""
+    """Return the points, with a bend that begins and ends upright wherever the line moves sideways."""
     yield points[0]
     for (x0, y0), (x1, y1) in zip(points, points[1:]):
         for i in range(1, CURVE if abs(x1 - x0) > 0.5 else 1):

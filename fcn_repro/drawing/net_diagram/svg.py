@@ -1,4 +1,4 @@
-"""A sheet as the text of an SVG file."""
+"""A diagram as SVG."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fcn_repro.drawing.net_diagram.shapes import Line, Polygon, Rectangle, Shape
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
 
-def svg(sheet: Sheet) -> str:
-    """The file's text."""
+def render_svg(sheet: Sheet) -> str:
+    """Render a diagram as the text of an SVG file."""
     size = f'width="{sheet.width:.0f}" height="{sheet.height:.0f}"'
     box = f"0 0 {sheet.width:.0f} {sheet.height:.0f}"
     return "\n".join(

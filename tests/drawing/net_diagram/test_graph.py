@@ -1,12 +1,12 @@
 import pytest
 from google.protobuf import text_format
 
-from fcn_repro.drawing.net_diagram.graph import Arrow, graph
+from fcn_repro.drawing.net_diagram.graph import Arrow, build_graph
 from fcn_repro.engine import caffe
 
 
 def drawn(text: str, phase: int = 0):
-    return graph(text_format.Parse(text, caffe.proto.caffe_pb2.NetParameter()), phase)
+    return build_graph(text_format.Parse(text, caffe.proto.caffe_pb2.NetParameter()), phase)
 
 
 CHAIN = """
@@ -58,10 +58,11 @@ def test_layers_of_another_phase_are_left_out():
         ('type: "SoftmaxWithLoss" loss_param { normalize: false ignore_label: 255 }',
          "SoftmaxWithLoss · sum · ignores 255"),
         ('type: "SoftmaxWithLoss" loss_weight: 0.3', "SoftmaxWithLoss · mean · weight 0.3"),
+        ('type: "SoftmaxWithLoss" loss_param { normalization: NONE }', "SoftmaxWithLoss · sum"),
         ('type: "Softmax"', "Softmax"),
     ],
 )  # fmt: skip
-def test_a_box_tells_what_is_to_be_known(layer: str, facts: str):
+def test_a_box_names_the_facts_of_its_layer(layer: str, facts: str):
     (box,) = drawn(f'layer {{ name: "x" top: "x" {layer} }}').boxes
     assert box.facts == facts
 

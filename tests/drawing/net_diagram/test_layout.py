@@ -1,4 +1,4 @@
-"""Laws that every picture of a net must keep, tried on all nets there are."""
+"""Laws of every diagram, for all nets."""
 
 from itertools import combinations, pairwise
 
@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcn_repro.drawing.net_diagram.graph import Arrow, Box, Graph, graph
-from fcn_repro.drawing.net_diagram.layout import layout
-from fcn_repro.drawing.net_diagram.shapes import size
+from fcn_repro.drawing.net_diagram.graph import Arrow, Box, Graph, build_graph
+from fcn_repro.drawing.net_diagram.layout import place_graph
+from fcn_repro.drawing.net_diagram.shapes import measure_box
 from nets import CLASSIFIERS, FCNS, build
 from nets.fcn import Inputs
 from tests.fixtures.window_arithmetic import data_for
 
 
 def placed(net: str):
-    return layout(graph(build(net, "train", data_for(net)), 0), size)
+    return place_graph(build_graph(build(net, "train", data_for(net)), 0), measure_box)
 
 
 def overlap(a, b) -> bool:
@@ -34,19 +34,19 @@ def pierced(arrow, box) -> bool:
     return any(inside)
 
 
-def check(picture) -> None:
-    for a, b in combinations(picture.boxes, 2):
+def check(diagram) -> None:
+    for a, b in combinations(diagram.boxes, 2):
         assert not overlap(a, b), (a.box.name, b.box.name)
-    for routed in picture.arrows:
-        tail, head = picture.boxes[routed.arrow.tail], picture.boxes[routed.arrow.head]
+    for routed in diagram.arrows:
+        tail, head = diagram.boxes[routed.arrow.tail], diagram.boxes[routed.arrow.head]
         assert routed.points[0] == (tail.x, tail.y + tail.height)
         assert routed.points[-1] == (head.x, head.y)
         assert all(lower >= upper - 1e-6 for (_, upper), (_, lower) in pairwise(routed.points))
-        for box in picture.boxes:
+        for box in diagram.boxes:
             assert not pierced(routed, box), (tail.box.name, head.box.name, box.box.name)
-    assert min(box.x - box.width / 2 for box in picture.boxes) > 0
-    assert max(box.x + box.width / 2 for box in picture.boxes) < picture.width
-    assert max(box.y + box.height for box in picture.boxes) < picture.height
+    assert min(box.x - box.width / 2 for box in diagram.boxes) > 0
+    assert max(box.x + box.width / 2 for box in diagram.boxes) < diagram.width
+    assert max(box.y + box.height for box in diagram.boxes) < diagram.height
 
 
 @pytest.mark.parametrize("net", [*FCNS, *CLASSIFIERS])
@@ -75,12 +75,12 @@ def graphs(draw):
 @settings(max_examples=150, deadline=None)
 @given(graphs(), st.integers(0, 3))
 def test_laws_hold_for_any_graph(drawn: Graph, width: int):
-    check(layout(drawn, lambda box: (40.0 + 30 * (hash((box.name, width)) % 4), 30.0)))
+    check(place_graph(drawn, lambda box: (40.0 + 30 * (hash((box.name, width)) % 4), 30.0)))
 
 
 def test_skips_do_not_cross_the_trunk():
     """A skip leaves the trunk to one side and comes back from the same side."""
-    picture = placed("vgg16-8s")
-    x = {box.box.name: box.x for box in picture.boxes}
+    diagram = placed("vgg16-8s")
+    x = {box.box.name: box.x for box in diagram.boxes}
     assert x["score_pool4"] > x["pool4"] and x["score_pool4c"] > x["upscore2"]
     assert x["score_pool3"] > x["score_pool4"]

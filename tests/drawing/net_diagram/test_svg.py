@@ -3,11 +3,11 @@ from xml.etree import ElementTree
 import pytest
 from google.protobuf import text_format
 
-from fcn_repro.drawing.net_diagram.graph import graph
-from fcn_repro.drawing.net_diagram.layout import layout
-from fcn_repro.drawing.net_diagram.png import SCALE, png
-from fcn_repro.drawing.net_diagram.shapes import COLOURS, Rectangle, Text, sheet, size, text_width
-from fcn_repro.drawing.net_diagram.svg import svg
+from fcn_repro.drawing.net_diagram.graph import build_graph
+from fcn_repro.drawing.net_diagram.layout import place_graph
+from fcn_repro.drawing.net_diagram.png import SCALE, render_png
+from fcn_repro.drawing.net_diagram.shapes import COLOURS, Rectangle, Text, make_sheet, measure_box, measure_text
+from fcn_repro.drawing.net_diagram.svg import render_svg
 from fcn_repro.engine import caffe
 
 NET = """
@@ -22,15 +22,15 @@ NET = """
 @pytest.fixture(scope="module")
 def page():
     net = text_format.Parse(NET, caffe.proto.caffe_pb2.NetParameter())
-    return sheet(layout(graph(net, 0), size), "a title")
+    return make_sheet(place_graph(build_graph(net, 0), measure_box), "a title")
 
 
-def test_svg_is_well_formed_and_says_everything(page):
-    root = ElementTree.fromstring(svg(page))
+def test_svg_is_well_formed_and_has_every_text(page):
+    root = ElementTree.fromstring(render_svg(page))
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert texts[0] == "a title"
-    for said in ("data", "a<b>&c", "Convolution · 3x3 · 2 out", "Crop · offset 0", "score"):
-        assert said in texts
+    for text in ("data", "a<b>&c", "Convolution · 3x3 · 2 out", "Crop · offset 0", "score"):
+        assert text in texts
     assert (root.get("width"), root.get("height")) == (f"{page.width:.0f}", f"{page.height:.0f}")
 
 
@@ -47,24 +47,24 @@ def test_text_fits_its_box(page):
         (box,) = [
             box for box in boxes if abs(box.x + box.width / 2 - text.x) < 1 and box.y < text.y < box.y + box.height
         ]
-        assert text_width(text.text, text.size) < box.width
+        assert measure_text(text.text, text.size) < box.width
 
 
-def test_the_legend_names_the_families_in_the_picture_only(page):
+def test_the_legend_names_the_families_of_the_diagram_only(page):
     legend = {shape.text for shape in page.shapes if isinstance(shape, Text) and shape.anchor == "start"}
     assert legend == {"a title", "data", "convolution", "upsampling", "crop"}
 
 
 def test_png_has_the_pages_boxes_in_their_colours(page):
-    picture = png(page)
-    assert picture.size == (round(page.width * SCALE), round(page.height * SCALE))
+    image = render_png(page)
+    assert image.size == (round(page.width * SCALE), round(page.height * SCALE))
     boxes = [shape for shape in page.shapes if isinstance(shape, Rectangle)]
     for box in boxes[-4:]:
-        corner = picture.getpixel((round((box.x + 4) * SCALE), round((box.y + 6) * SCALE)))
+        corner = image.getpixel((round((box.x + 4) * SCALE), round((box.y + 6) * SCALE)))
         assert "#{:02x}{:02x}{:02x}".format(*corner) == box.fill
-    assert picture.getpixel((0, 0)) == (255, 255, 255)
+    assert image.getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_every_family_has_a_colour_of_its_own():
+def test_no_two_families_share_a_colour():
     fills = [fill for fill, _ in COLOURS.values()]
     assert len(set(fills)) == len(fills)
