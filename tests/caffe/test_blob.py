@@ -1,8 +1,13 @@
+import gc
+
+import numpy as np
 import pytest
 import torch
 
+from fcn_repro import caffe
 from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.errors import CaffeError
+from tests.fixtures.small_net import DEPLOY, TRAINABLE, small_net
 
 
 def numbers(*shape: int) -> torch.Tensor:
@@ -17,7 +22,7 @@ def numbers(*shape: int) -> torch.Tensor:
     [(2, -1), (1,) * 33, (2**16, 2**15), (2**40,)],
     ids=["negative", "33 axes", "2^31 elements", "2^40 elements"],
 )
-def test_refuses_a_shape_and_keeps_the_one_it_has(dims):
+def test_a_refused_shape_leaves_the_old_one(dims):
     blob = Blob((2, 3))
     with pytest.raises(CaffeError, match="a blob cannot have the shape .*at most 32 axes, none negative"):
         blob.reshape(*dims)
@@ -25,24 +30,84 @@ def test_refuses_a_shape_and_keeps_the_one_it_has(dims):
 
 
 @pytest.mark.parametrize("dims", [(), (0,), (2, 0, 3), (1,) * 32])
-def test_any_other_shape_will_do(dims):
+def test_other_shapes_are_accepted_and_start_at_zero(dims):
     blob = Blob(dims)
-    assert blob.dims == dims
-    assert blob.data.shape == blob.diff.shape == dims
-
-
-def test_a_fresh_blob_is_zero():
-    blob = Blob((2, 3))
     assert blob.is_blank and blob.gradient_is_blank
+    assert blob.dims == blob.data.shape == blob.diff.shape == dims
     assert not blob.data.any() and not blob.diff.any()
 
 
-def test_both_buffers_may_be_read_as_they_lie_and_are_in_c_order_for_all_others():
+def test_a_blob_without_axes_has_one_number():
+    blob = Blob((2, 3))
+    blob.reshape()
+    assert (blob.count, blob.data.shape) == (1, ())
+    assert float(blob.data) == blob.data.flat[0] == 0
+
+
+def test_legacy_axes_are_one_where_they_do_not_exist_and_refused_beyond_four():
+    bias = Blob((5,))
+    assert (bias.num, bias.channels, bias.height, bias.width, bias.count) == (5, 1, 1, 1, 5)
+    with pytest.raises(CaffeError, match="5 axes"):
+        _ = Blob((1, 1, 1, 1, 1)).num
+
+
+def test_pycaffes_shape_is_a_list():
+    assert Blob((4, 3)).shape == [4, 3] and not isinstance(Blob((4, 3)).shape, tuple)
+
+
+@pytest.mark.parametrize("dim", [2.0, "2", (2, 3)])
+def test_refuses_a_dim_that_is_not_an_integer(dim):
+    with pytest.raises(TypeError):
+        Blob((1,)).reshape(dim)
+
+
+def test_refuses_dims_by_name():
+    with pytest.raises(RuntimeError, match="Blob.reshape takes no kwargs"):
+        Blob((1,)).reshape(num=1)
+    with pytest.raises(RuntimeError, match="BlobVec.add_blob takes no kwargs"):
+        BlobVec().add_blob(num=1)
+
+
+@pytest.mark.parametrize("name", ["data", "diff", "shape", "num", "count"])
+def test_attributes_are_read_only(name):
+    with pytest.raises(AttributeError):
+        setattr(Blob((1,)), name, 1)
+
+
+def test_a_larger_blob_starts_from_zeros_in_both_buffers_and_old_views_keep_the_old_one():
+    blob = Blob((2,))
+    blob.data[...] = blob.diff[...] = 5
+    old = blob.data
+    blob.reshape(3)
+    assert blob.data.tolist() == blob.diff.tolist() == [0, 0, 0]
+    blob.data[...] = 2
+    assert old.tolist() == [5, 5]
+
+
+def test_within_the_capacity_content_stays_in_flat_order():
+    blob = Blob((2, 3))
+    blob.store(numbers(2, 3))
+    blob.store_gradient(-numbers(2, 3))
+    memory = blob.data
+    blob.reshape(2, 2)
+    assert blob.data.tolist() == [[1, 2], [3, 4]]
+    blob.reshape(3, 2)
+    assert blob.data.tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert blob.diff.tolist() == [[-1, -2], [-3, -4], [-5, -6]]
+    memory[1, 2] = 9
+    assert blob.data[2, 1] == 9
+
+
+# ---- values and gradients of layers
+
+
+def test_both_buffers_have_the_stored_order_or_c_order():
     blob = Blob((3, 2))
     blob.store(numbers(2, 3).t())
     blob.store_gradient(-numbers(2, 3).t())
-    for lying, tensor in ((blob.tensor_as_it_lies, blob.tensor), (blob.gradient_as_it_lies, blob.gradient)):
-        assert not lying.is_contiguous() and tensor.is_contiguous() and torch.equal(lying, tensor)
+    for stored, tensor in ((blob.tensor_any_order, blob.tensor), (blob.gradient_any_order, blob.gradient)):
+        assert not stored.is_contiguous() and tensor.is_contiguous() and torch.equal(stored, tensor)
+    assert blob.data.tolist() == [[1, 4], [2, 5], [3, 6]] and blob.diff.tolist() == [[-1, -4], [-2, -5], [-3, -6]]
 
 
 def test_gradients_of_two_orders_add_up():
@@ -52,76 +117,34 @@ def test_gradients_of_two_orders_add_up():
     assert blob.diff.tolist() == [[2, 6], [5, 9], [8, 12]]
 
 
-def test_growing_begins_with_zeros_in_both_buffers():
-    blob = Blob((2,))
-    blob.data[...] = blob.diff[...] = 5
-    blob.reshape(3)
-    assert blob.data.tolist() == blob.diff.tolist() == [0, 0, 0]
-
-
-def test_within_its_room_content_stays_in_flat_order():
-    blob = Blob((2, 3))
-    blob.store(numbers(2, 3))
-    blob.store_gradient(-numbers(2, 3))
-    blob.reshape(2, 2)
-    assert blob.data.tolist() == [[1, 2], [3, 4]]
-    blob.reshape(3, 2)
-    assert blob.data.tolist() == [[1, 2], [3, 4], [5, 6]]
-    assert blob.diff.tolist() == [[-1, -2], [-3, -4], [-5, -6]]
-
-
-def test_room_that_was_had_once_is_kept():
-    blob = Blob((6,))
-    memory = blob.data
-    blob.reshape(2)
-    blob.reshape(6)
-    memory[5] = 1
-    assert blob.data[5] == 1
-
-
-# ---- what layers hand over
-
-
-def test_takes_values_and_gradient():
-    blob = Blob((2,))
-    blob.store(numbers(2))
-    blob.store_gradient(2 * numbers(2))
-    assert (blob.data.tolist(), blob.diff.tolist()) == ([1, 2], [2, 4])
-    assert (blob.tensor.tolist(), blob.gradient.tolist()) == ([1, 2], [2, 4])
-
-
 @pytest.mark.parametrize("store", [Blob.store, Blob.store_gradient])
 @pytest.mark.parametrize(
     ("tensor", "found"),
     [(torch.zeros(3), "float32 tensor of shape .3."), (torch.zeros(2, dtype=torch.int64), "int64 tensor of shape .2.")],
 )
 def test_refuses_a_tensor_of_another_shape_or_type(store, tensor, found):
-    with pytest.raises(CaffeError, match=f"{found} was stored in a torch.float32 blob of shape .2."):
+    with pytest.raises(CaffeError, match=f"a torch.float32 blob of shape .2. got a torch.{found}"):
         store(Blob((2,)), tensor)
 
 
-def test_gradients_add_up_until_they_are_cleared():
+@pytest.mark.parametrize("has_view", [False, True])
+def test_gradients_add_up_until_cleared(has_view):
     blob = Blob((2,))
+    view = blob.diff if has_view else None
     blob.accumulate_gradient(numbers(2))
     blob.accumulate_gradient(numbers(2))
     assert blob.diff.tolist() == [2, 4]
     blob.clear_gradient()
-    assert blob.gradient_is_blank
+    assert has_view or blob.gradient_is_blank
     blob.accumulate_gradient(numbers(2))
-    assert blob.diff.tolist() == [1, 2]
+    assert blob.diff.tolist() == [1, 2] and (view is None or view.tolist() == [1, 2])
 
 
-def test_a_gradient_that_is_watched_adds_up_all_the_same():
-    blob = Blob((2,))
-    watched = blob.diff
-    blob.accumulate_gradient(numbers(2))
-    blob.clear_gradient()
-    blob.accumulate_gradient(numbers(2))
-    assert watched.tolist() == [1, 2]
+# ---- lazy gradients
 
 
-class Made:
-    """A gradient of [1, 2], and how often it was made."""
+class Lazy:
+    """The gradient [1, 2], and how often it was computed."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -134,64 +157,59 @@ class Made:
         yield slice(0, 2), self.whole()
 
 
-def test_a_promised_gradient_is_made_once_when_somebody_looks():
-    blob, made = Blob((2,)), Made()
-    blob.promise_gradient(made)
-    assert not blob.gradient_is_blank and blob.promised_gradient is made and made.times == 0
+def test_a_lazy_gradient_is_computed_once_at_the_first_read():
+    blob, lazy = Blob((2,)), Lazy()
+    blob.accumulate_lazy_gradient(lazy)
+    assert not blob.gradient_is_blank and blob.lazy_gradient is lazy and lazy.times == 0
     assert blob.diff.tolist() == [1, 2] and blob.gradient.tolist() == [1, 2]
-    assert made.times == 1 and blob.promised_gradient is None
+    assert lazy.times == 1 and blob.lazy_gradient is None
 
 
-def test_a_promised_gradient_adds_up_with_others():
-    blob, made = Blob((2,)), Made()
-    blob.promise_gradient(made)
+def test_lazy_and_other_gradients_add_up():
+    blob, lazy = Blob((2,)), Lazy()
+    blob.accumulate_lazy_gradient(lazy)
     blob.accumulate_gradient(numbers(2))
-    assert blob.promised_gradient is None
-    blob.promise_gradient(made)
-    assert blob.promised_gradient is None and made.times == 2
+    assert blob.lazy_gradient is None
+    blob.accumulate_lazy_gradient(lazy)
+    assert blob.lazy_gradient is None and lazy.times == 2
     assert blob.diff.tolist() == [3, 6]
 
 
-def test_a_promised_gradient_is_made_at_once_for_whoever_holds_a_view():
-    blob, made = Blob((2,)), Made()
-    watched = blob.diff
+def test_a_view_makes_a_lazy_gradient_immediate():
+    blob = Blob((2,))
+    view = blob.diff
     blob.clear_gradient()
-    blob.promise_gradient(made)
-    assert watched.tolist() == [1, 2]
+    blob.accumulate_lazy_gradient(Lazy())
+    assert view.tolist() == [1, 2]
 
 
-def test_a_promised_gradient_can_be_forgotten_or_replaced():
-    blob, made = Blob((2,)), Made()
-    blob.promise_gradient(made)
+def test_a_lazy_gradient_can_be_cleared_or_replaced():
+    blob, lazy = Blob((2,)), Lazy()
+    blob.accumulate_lazy_gradient(lazy)
     blob.clear_gradient()
-    assert blob.promised_gradient is None and blob.gradient_is_blank
-    blob.promise_gradient(made)
+    assert blob.lazy_gradient is None and blob.gradient_is_blank
+    blob.accumulate_lazy_gradient(lazy)
     blob.store_gradient(numbers(2) * 5)
-    assert blob.promised_gradient is None and blob.diff.tolist() == [5, 10] and made.times == 0
+    assert blob.lazy_gradient is None and blob.diff.tolist() == [5, 10] and lazy.times == 0
 
 
 # ---- sharing
 
 
-def test_data_and_diff_are_shared_each_by_itself():
-    owner, sharer = Blob((2, 3)), Blob((3, 2))  # equal counts will do
+def test_data_and_diff_are_shared_separately():
+    owner, sharer = Blob((2, 3)), Blob((3, 2))  # equal counts suffice
     sharer.share_data(owner)
     owner.data[0] = [1, 2, 3]
     owner.diff[...] = 5
     assert sharer.data.tolist() == [[1, 2], [3, 0], [0, 0]]
     assert not sharer.diff.any()
     sharer.share_diff(owner)
-    assert (sharer.diff == 5).all()
+    assert (sharer.diff == 5).all() and sharer.shares_gradient(owner)
+    sharer.store(numbers(3, 2))
+    assert owner.data.tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
-def test_what_one_sharer_stores_the_other_sees():
-    owner, sharer = Blob((2,)), Blob((2,))
-    sharer.share_data(owner)
-    sharer.store(numbers(2))
-    assert owner.data.tolist() == [1, 2]
-
-
-def test_shrinking_keeps_sharing_and_growing_ends_it():
+def test_a_smaller_blob_still_shares_and_a_larger_one_does_not():
     owner, sharer = Blob((4,)), Blob((4,))
     sharer.share_data(owner)
     sharer.reshape(2)
@@ -214,3 +232,46 @@ def test_added_blobs_are_zero():
     blobs.add_blob()
     assert [list(blob.shape) for blob in blobs] == [[2, 3], []]
     assert not blobs[0].data.any()
+
+
+# ---- in a net
+
+
+def test_a_view_writes_to_the_net_and_shows_every_later_result(tmp_path):
+    net = small_net(tmp_path, DEPLOY, caffe.TEST)
+    net.params["score"][0].data[...] = 0
+    net.params["score"][0].data[2] = 1
+    net.params["score"][1].data.flat = range(5)
+    net.blobs["data"].data[1, :, 0, 1] = [1, 2, 3]
+    assert net.forward()["score"][1].tolist() == [0, 1, 2 + 6, 3, 4]
+    first, second = net.blobs["score"].data, net.blobs["score"].data
+    row, flat = second[3], net.blobs["score"].data.flat
+    del second
+    gc.collect()
+    net.blobs["data"].data[...] = 7
+    score = net.forward()["score"]
+    np.testing.assert_array_equal(first, score)
+    np.testing.assert_array_equal(row, score[3])
+    np.testing.assert_array_equal(list(flat), score.ravel())
+
+
+def test_arrays_outlive_the_net(tmp_path):
+    net = small_net(tmp_path)
+    net.forward()
+    net.backward()
+    params = [blob for blobs in net.params.values() for blob in blobs]
+    expected = [blob.data.sum() + blob.diff.sum() for blob in params]
+    arrays = [(blob.data, blob.diff) for blob in params]
+    activations = list(net.blobs.values())
+    del net, params
+    gc.collect()
+    assert [data.sum() + diff.sum() for data, diff in arrays] == expected
+    assert all(np.isfinite(blob.data.sum()) for blob in activations)
+
+
+def test_params_are_lists_of_blobs(tmp_path):
+    blobs = small_net(tmp_path, TRAINABLE).params["conv"]
+    assert [list(blob.shape) for blob in blobs] == [[11, 2, 2, 2], [11]]
+    assert blobs[-1] is blobs[1]
+    with pytest.raises(IndexError):
+        _ = blobs[2]

@@ -17,6 +17,7 @@ from fcn_repro.caffe.net_spec import layers as L
 coefficients = st.integers(-64, 64).map(lambda eighths: eighths / 8)
 scales = st.sampled_from([0.25, 0.5, 1.0, 2.0, 3.0])
 maps = st.tuples(st.just(1), scales, coefficients)
+data = L.Input()
 
 
 def scale_and_shift(top_from, top_to):
@@ -24,8 +25,12 @@ def scale_and_shift(top_from, top_to):
     return np.ravel(scale).tolist(), np.ravel(shift).tolist()
 
 
-def offset(cropped) -> list:
-    return cropped.fn.params["crop_param"]["offset"]
+def conv(bottom, kernel_size=1, **param):
+    return L.Convolution(bottom, kernel_size=kernel_size, **param)
+
+
+def deconv(bottom, **param):
+    return L.Deconvolution(bottom, convolution_param=param)
 
 
 # ---- laws of the algebra
@@ -48,153 +53,104 @@ def test_composition_applies_the_inner_map_first(outer, inner, x):
     assert a * x + b == pytest.approx(a1 * (a2 * x + b2) + b1)
 
 
-# ---- what layers do to coordinates
+# ---- maps of layers
 
 
-def test_each_output_cell_lies_at_the_centre_of_its_window():
-    data = L.Input()
-    for kernel, stride, pad in [(1, 1, 0), (2, 2, 0), (3, 2, 1), (7, 2, 3), (11, 4, 100)]:
-        conv = L.Convolution(data, kernel_size=kernel, stride=stride, pad=pad)
-        centre_of_cell_0 = np.mean([-pad + i for i in range(kernel)])
-        assert scale_and_shift(conv, data) == ([stride], [centre_of_cell_0])
+@pytest.mark.parametrize("kernel, stride, pad", [(1, 1, 0), (2, 2, 0), (3, 2, 1), (7, 2, 3), (11, 4, 100)])
+def test_each_output_cell_is_at_the_centre_of_its_window(kernel, stride, pad):
+    centre_of_cell_0 = np.mean([-pad + i for i in range(kernel)])
+    assert scale_and_shift(conv(data, kernel, stride=stride, pad=pad), data) == ([stride], [centre_of_cell_0])
 
 
-def test_dilation_spreads_the_window():
-    data = L.Input()
-    dilated = L.Convolution(data, kernel_size=3, dilation=4)
-    assert scale_and_shift(dilated, data) == ([1], [4])
+trunk = conv(data, 3)
+PATHS = {
+    "dilation enlarges the window": (conv(data, 3, dilation=4), data, [1], [4]),
+    "a deconvolution inverts a convolution": (
+        data, deconv(conv(data, 3, stride=2, pad=5), kernel_size=3, stride=2, pad=5), [1], [0]
+    ),
+    "pooling composes with a convolution": (
+        data, L.Pooling(conv(data, 3, pad=1), kernel_size=2, stride=2), [0.5], [-0.25]
+    ),
+    "a crop subtracts its offset": (
+        data, L.Crop(data, L.Input(), crop_param=dict(axis=2, offset=[7])), [1], [-7]
+    ),
+    "a rectangular window has one coefficient per axis": (
+        data, conv(data, [3, 5], stride=[1, 2], pad=[1, 0]), [1, 0.5], [0, -1]
+    ),
+    "two branches meet at their nearest common ancestor": (conv(trunk, 5), conv(trunk, 3), [1], [1]),
+    **{
+        f"{kind} keeps coordinates": (trunk, getattr(L, kind)(trunk), [1], [0])
+        for kind in ("ReLU", "Dropout", "LRN", "Scale", "BatchNorm", "PReLU", "Split")
+    },
+}  # fmt: skip
 
 
-def test_padding_moves_convolution_one_way_and_deconvolution_the_other():
-    data = L.Input()
-    there = L.Convolution(data, kernel_size=3, stride=2, pad=5)
-    back = L.Deconvolution(there, convolution_param=dict(kernel_size=3, stride=2, pad=5))
-    assert scale_and_shift(data, back) == ([1], [0])
-
-
-def test_pooling_after_convolution_composes():
-    data = L.Input()
-    pool = L.Pooling(L.Convolution(data, kernel_size=3, pad=1), kernel_size=2, stride=2)
-    assert scale_and_shift(data, pool) == ([0.5], [-0.25])
-
-
-def test_pointwise_layers_leave_coordinates_alone():
-    data = L.Input()
-    conv = L.Convolution(data, kernel_size=5)
-    for layer in (L.ReLU, L.Dropout, L.LRN, L.Scale, L.BatchNorm, L.PReLU, L.Split):
-        assert scale_and_shift(conv, layer(conv)) == ([1], [0])
-
-
-def test_a_crop_takes_its_offset_away_and_ignores_its_reference():
-    data, reference = L.Input(), L.Input()
-    cropped = L.Crop(data, reference, crop_param=dict(axis=2, offset=[7]))
-    assert scale_and_shift(data, cropped) == ([1], [-7])
-    with pytest.raises(RuntimeError):
-        coord_map_from_to(cropped, reference)
-
-
-def test_rectangular_windows_have_one_coefficient_per_axis():
-    data = L.Input()
-    rect = L.Convolution(data, kernel_size=[3, 5], stride=[1, 2], pad=[1, 0])
-    assert scale_and_shift(rect, data) == ([1, 2], [0, 2])
-
-
-def test_the_nearest_common_ancestor_joins_two_branches():
-    data = L.Input()
-    trunk = L.Convolution(data, kernel_size=3)
-    one, other = L.Convolution(trunk, kernel_size=5), L.Convolution(trunk, kernel_size=3)
-    assert scale_and_shift(one, other) == ([1], [1])
+@pytest.mark.parametrize("top_from, top_to, scale, shift", PATHS.values(), ids=PATHS)
+def test_maps_follow_the_layers_between(top_from, top_to, scale, shift):
+    assert scale_and_shift(top_from, top_to) == (scale, shift)
 
 
 # ---- crop
 
 
-def test_crop_finds_the_offset_that_padding_left():
-    data = L.Input()
-    padded = L.Convolution(data, kernel_size=1, pad=10)
-    assert offset(crop(padded, data)) == [10]
-    assert crop(padded, data).fn.params["crop_param"]["axis"] == 2
+def fcn(kernel: int, stride: int, pools: int, pool_kernel: int, fc_kernel: int, upsampling: int):
+    """The layers of a released net that move coordinates."""
+    top = conv(data, kernel, stride=stride, pad=100)
+    for _ in range(pools):
+        top = L.Pooling(top, kernel_size=pool_kernel, stride=2)
+    return deconv(conv(top, fc_kernel), kernel_size=upsampling, stride=32)
 
 
-def test_crop_of_a_crop_adds_up():
-    data = L.Input()
-    padded = L.Convolution(data, kernel_size=1, pad=10)
-    part = L.Crop(padded, data, crop_param=dict(axis=2, offset=[4]))
-    assert offset(crop(L.Convolution(part, kernel_size=1), data)) == [6]
+padded = conv(data, pad=10)
+CROPS = {
+    "padding": (padded, 2, [10]),
+    "a crop before": (conv(L.Crop(padded, data, crop_param=dict(axis=2, offset=[4]))), 2, [6]),
+    "per axis": (conv(data, [1, 3], pad=[3, 6]), 2, [3, 5]),
+    "behind the convolution's channel axis": (conv(data, pad=2, axis=2), 3, [2]),
+    "FCN-VGG16": (fcn(3, 1, 5, 2, 7, 64), 2, [19]),
+    "FCN-AlexNet": (fcn(11, 4, 3, 3, 6, 63), 2, [18]),
+}
 
 
-def test_crop_per_axis():
-    data = L.Input()
-    assert offset(crop(L.Convolution(data, kernel_size=[1, 3], pad=[3, 6]), data)) == [3, 5]
-
-
-def test_crop_axis_follows_the_convolutions_channel_axis():
-    data = L.Input()
-    nd = L.Convolution(data, kernel_size=1, pad=2, axis=2)
-    assert crop(nd, data).fn.params["crop_param"] == {"axis": 3, "offset": [2]}
-
-
-def test_released_nets_final_offsets():
-    """VGG with pad 100 and kernel 64: 19; AlexNet with kernel 63: 18. Chains cut down to what moves coordinates."""
-    data = L.Input()
-    top = L.Convolution(data, kernel_size=3, pad=100)
-    for _ in range(5):
-        top = L.Pooling(top, kernel_size=2, stride=2)
-    vgg = L.Convolution(top, kernel_size=7)
-    assert offset(crop(L.Deconvolution(vgg, convolution_param=dict(kernel_size=64, stride=32)), data)) == [19]
-    top = L.Convolution(data, kernel_size=11, stride=4, pad=100)
-    for _ in range(3):
-        top = L.Pooling(top, kernel_size=3, stride=2)
-    alexnet = L.Convolution(top, kernel_size=6)
-    assert offset(crop(L.Deconvolution(alexnet, convolution_param=dict(kernel_size=63, stride=32)), data)) == [18]
+@pytest.mark.parametrize("top, axis, offset", CROPS.values(), ids=CROPS)
+def test_crop_finds_axis_and_offset(top, axis, offset):
+    assert crop(top, data).fn.params["crop_param"] == {"axis": axis, "offset": offset}
 
 
 # ---- refusals
 
 
-def test_refuses_unconnected_tops():
+@pytest.mark.parametrize("top", [L.Input(), L.Crop(L.Input(), data, crop_param=dict(axis=2, offset=[7]))])
+def test_refuses_tops_without_a_path(top):
     with pytest.raises(RuntimeError, match="Could not compute map between tops"):
-        coord_map_from_to(L.Input(), L.Input())
+        coord_map_from_to(top, data)
 
 
 @pytest.mark.parametrize("kind", ["InnerProduct", "Concat", "Softmax", "Flatten", "Slice"])
-def test_the_walk_stops_at_layers_without_geometry(kind: str):
-    data = L.Input()
+def test_a_path_ends_at_a_layer_without_geometry(kind: str):
+    top = getattr(L, kind)(data)
     with pytest.raises(UndefinedMapException, match=kind):
-        coord_map(getattr(L, kind)(data).fn)
+        coord_map(top.fn)
     with pytest.raises(RuntimeError):
-        crop(getattr(L, kind)(data), data)
+        crop(top, data)
 
 
-def test_refuses_to_crop_across_scales():
-    data = L.Input()
-    with pytest.raises(AssertionError, match=r"scale mismatch on crop \(a = \[2\.\]\)"):
-        crop(L.Pooling(data, kernel_size=2, stride=2), data)
+@pytest.mark.parametrize(
+    "top, complaint",
+    [
+        (L.Pooling(data, kernel_size=2, stride=2), r"scale mismatch on crop \(a = \[2\.\]\)"),
+        (conv(data, 3), r"cannot crop negative offset \(b = \[1\.\]\)"),
+        (conv(data, 2, pad=2), r"cannot crop noninteger offset \(b = \[-1\.5\]\)"),
+        (conv(data, kernel_h=3, kernel_w=3), "does not support windows given by kernel_h, kernel_w"),
+        (data, "no layer between the tops defines the spatial axes"),
+    ],
+    ids=["scales", "negative", "half a pixel", "kernel_h", "itself"],
+)
+def test_refuses_a_crop_that_cannot_align(top, complaint):
+    with pytest.raises(AssertionError, match=complaint):
+        crop(top, data)
 
 
-def test_refuses_a_negative_offset():
-    data = L.Input()
-    with pytest.raises(AssertionError, match=r"cannot crop negative offset \(b = \[1\.\]\)"):
-        crop(L.Convolution(data, kernel_size=3), data)
-
-
-def test_refuses_half_a_pixel():
-    data = L.Input()
-    with pytest.raises(AssertionError, match=r"cannot crop noninteger offset \(b = \[-1\.5\]\)"):
-        crop(L.Convolution(data, kernel_size=2, pad=2), data)
-
-
-def test_refuses_maps_about_different_axes():
+def test_refuses_maps_of_different_axes():
     with pytest.raises(AxisMismatchException, match="axis 1 after axis 2"):
         compose((1, 1, 0), (2, 1, 0))
-
-
-def test_refuses_windows_given_by_name():
-    with pytest.raises(AssertionError, match="does not support windows given by kernel_h, kernel_w"):
-        coord_map(L.Convolution(L.Input(), kernel_size=1, kernel_h=3, kernel_w=3).fn)
-
-
-def test_refuses_to_crop_a_blob_to_itself():
-    data = L.Input()
-    with pytest.raises(AssertionError, match="no layer between the tops says which axes are spatial"):
-        crop(data, data)

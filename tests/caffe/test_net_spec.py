@@ -7,25 +7,25 @@ from fcn_repro.caffe.net_spec import params as P
 from fcn_repro.caffe.proto import caffe_pb2, prototxt
 
 
-def net(text: str):
-    return prototxt.parse(text, caffe_pb2.NetParameter, "expected")
-
-
 def layer(top):
     return top.to_proto().layer[-1]
+
+
+def names(proto) -> list[str]:
+    return [layer.name for layer in proto.layer]
 
 
 # ---- names and order
 
 
-def test_a_net_reads_as_the_prototxt_it_writes():
+def test_a_net_equals_the_prototxt_it_writes():
     n = NetSpec()
     n.data, n.label = L.Python(module="voc_layers", layer="VOCSegDataLayer", ntop=2, param_str="{}")
     n.conv1 = L.Convolution(n.data, kernel_size=3, num_output=8, pad=1, param=[dict(lr_mult=1), dict(lr_mult=2)])
     n.relu1 = L.ReLU(n.conv1, in_place=True)
     n.pool1 = L.Pooling(n.relu1, pool=P.Pooling.AVE, kernel_size=2, stride=2)
     n.loss = L.SoftmaxWithLoss(n.pool1, n.label, loss_param=dict(normalize=False, ignore_label=255))
-    assert n.to_proto() == net("""
+    text = """
         layer { name: "data" type: "Python" top: "data" top: "label"
                 python_param { module: "voc_layers" layer: "VOCSegDataLayer" param_str: "{}" } }
         layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1" param { lr_mult: 1 } param { lr_mult: 2 }
@@ -34,31 +34,31 @@ def test_a_net_reads_as_the_prototxt_it_writes():
         layer { name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1"
                 pooling_param { pool: AVE kernel_size: 2 stride: 2 } }
         layer { name: "loss" type: "SoftmaxWithLoss" bottom: "pool1" bottom: "label" top: "loss"
-                loss_param { normalize: false ignore_label: 255 } }""")
+                loss_param { normalize: false ignore_label: 255 } }"""
+    assert n.to_proto() == prototxt.parse(text, caffe_pb2.NetParameter, "expected")
 
 
-def test_layers_without_a_name_are_counted_by_type():
+def test_unnamed_layers_are_counted_by_type():
     first = L.ReLU(L.Input())
-    proto = to_proto(L.Eltwise(first, L.ReLU(first)))
-    assert [layer.name for layer in proto.layer] == ["Input1", "ReLU1", "ReLU2", "Eltwise1"]
+    assert names(to_proto(L.Eltwise(first, L.ReLU(first)))) == ["Input1", "ReLU1", "ReLU2", "Eltwise1"]
 
 
-def test_a_layer_stands_after_the_layers_it_needs_and_only_once():
+def test_a_layer_follows_the_layers_it_needs_and_appears_once():
     n = NetSpec()
     data = L.Input()
     n.late = L.ReLU(data)
     n.data = data
     n.sum = L.Eltwise(n.late, n.late)
-    assert [layer.name for layer in n.to_proto().layer] == ["data", "late", "sum"]
+    assert names(n.to_proto()) == ["data", "late", "sum"]
 
 
 def test_the_last_of_two_names_wins():
     n = NetSpec()
     n.first = n.second = L.Input()
-    assert [layer.name for layer in n.to_proto().layer] == ["second"]
+    assert names(n.to_proto()) == ["second"]
 
 
-def test_name_overrides_the_layers_name_and_not_its_tops():
+def test_name_sets_the_layers_name_and_not_its_tops():
     n = NetSpec()
     n.blob = L.Input(name="layer")
     assert (n.to_proto().layer[0].name, *n.to_proto().layer[0].top) == ("layer", "blob")
@@ -76,8 +76,7 @@ def test_in_place_tops_are_the_bottoms():
 
 def test_a_layer_without_tops_is_named_as_a_function():
     n = NetSpec()
-    n.data = L.Input()
-    n.quiet = L.Silence(n.data, ntop=0)
+    n.quiet = L.Silence(L.Input(), ntop=0)
     assert (n.to_proto().layer[1].name, list(n.to_proto().layer[1].top)) == ("quiet", [])
 
 
@@ -86,19 +85,19 @@ def test_items_and_attributes_are_the_same_names():
     n["conv1/7x7_s2"] = L.Input()
     n.other = L.ReLU(n["conv1/7x7_s2"])
     del n["other"]
-    assert [layer.name for layer in n.to_proto().layer] == ["conv1/7x7_s2"]
+    assert names(n.to_proto()) == ["conv1/7x7_s2"]
 
 
-# ---- where keywords go
+# ---- keywords
 
 
-def test_types_that_borrow_parameters_take_them_as_a_message():
+def test_types_that_share_a_message_take_it_as_a_dict():
     proto = layer(L.Deconvolution(L.Input(), convolution_param=dict(kernel_size=4, bias_term=False)))
     assert list(proto.convolution_param.kernel_size) == [4]
     assert not proto.convolution_param.bias_term
 
 
-def test_what_the_types_own_parameters_lack_belongs_to_the_layer():
+def test_other_keywords_are_fields_of_the_layer():
     proto = layer(L.EuclideanLoss(L.Input(), L.Input(), loss_weight=0.5, propagate_down=[True, False], phase=1))
     assert (list(proto.loss_weight), list(proto.propagate_down), proto.phase) == ([0.5], [True, False], 1)
 
@@ -114,40 +113,30 @@ def test_numpy_scalars_are_numbers():
     assert (proto.convolution_param.num_output, proto.convolution_param.weight_filler.std) == (7, 0.25)
 
 
-def test_own_parameter_names_come_from_the_schema():
-    names = param_name_dict()
-    assert (names["InnerProduct"], names["HDF5Data"], names["TanH"]) == ("inner_product", "hdf5_data", "tanh")
-    assert "Deconvolution" not in names
+def test_the_schema_defines_the_types_parameters():
+    found = param_name_dict()
+    assert (found["InnerProduct"], found["HDF5Data"], found["TanH"]) == ("inner_product", "hdf5_data", "tanh")
+    assert "Deconvolution" not in found
 
 
 # ---- refusals
 
 
-def test_refuses_a_bottom_that_is_no_top():
-    with pytest.raises(TypeError, match=r"^Convolution input 1 is not a Top \(type is <class 'str'>\)$"):
-        L.Convolution(L.Input(), "data")
-
-
-def test_refuses_an_unknown_parameter():
-    with pytest.raises(AttributeError, match="Convolution layer 'Convolution1' takes no parameter 'kernel'"):
-        layer(L.Convolution(L.Input(), kernel=3))
-
-
-def test_refuses_a_list_where_one_value_goes():
-    with pytest.raises(AttributeError, match=r"PoolingParameter\.kernel_size takes one value, not the list \[3, 3\]"):
-        layer(L.Pooling(L.Input(), kernel_size=[3, 3]))
-
-
-def test_refuses_an_empty_list():
-    with pytest.raises(IndexError):
-        layer(L.Convolution(L.Input(), kernel_size=[]))
-
-
-def test_refuses_a_name_nothing_was_assigned_to():
-    with pytest.raises(KeyError, match="conv1"):
-        _ = NetSpec().conv1
-
-
-def test_refuses_an_enum_value_the_message_lacks():
-    with pytest.raises(AttributeError):
-        _ = P.Pooling.MEDIAN
+@pytest.mark.parametrize(
+    ("make", "error", "complaint"),
+    [
+        (lambda: L.Convolution(L.Input(), "data"), TypeError,
+         r"^Convolution input 1 is not a Top \(type is <class 'str'>\)$"),
+        (lambda: layer(L.Convolution(L.Input(), kernel=3)), AttributeError,
+         "Convolution layer 'Convolution1' takes no parameter 'kernel'"),
+        (lambda: layer(L.Pooling(L.Input(), kernel_size=[3, 3])), AttributeError,
+         r"PoolingParameter\.kernel_size takes one value, not the list \[3, 3\]"),
+        (lambda: layer(L.Convolution(L.Input(), kernel_size=[])), IndexError, ".*"),
+        (lambda: NetSpec().conv1, KeyError, "conv1"),
+        (lambda: P.Pooling.MEDIAN, AttributeError, ".*"),
+    ],
+    ids=["bottom", "parameter", "list", "empty list", "name", "enum value"],
+)  # fmt: skip
+def test_refuses(make, error, complaint):
+    with pytest.raises(error, match=complaint):
+        make()

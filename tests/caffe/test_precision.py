@@ -1,4 +1,4 @@
-"""PRECISION changes what convolutions multiply with, and nothing else."""
+"""PRECISION changes the type of products in convolutions, and nothing else."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import torch
 
 from fcn_repro import caffe
 from fcn_repro.caffe import kernels
-from fcn_repro.caffe.precision import allow_tf32, factors
+from fcn_repro.caffe.precision import allow_tf32, product_dtype
 from tests.fixtures.small_net import write
 
 NET = """
@@ -31,8 +31,8 @@ def bf16(monkeypatch):
     monkeypatch.setenv("PRECISION", "bf16")
 
 
-def rounded(x: np.ndarray) -> np.ndarray:
-    """To 8 bits of mantissa, the first of which is not stored."""
+def round_to_bf16(x: np.ndarray) -> np.ndarray:
+    """Round to 8 bits of mantissa, the first of which is not stored."""
     mantissa, exponent = np.frexp(x.astype(np.float64))
     return np.ldexp(np.round(mantissa * 256) / 256, exponent)
 
@@ -44,53 +44,51 @@ def make(folder, phase: int) -> caffe.Net:
     return net
 
 
-def test_bf16_products_are_those_of_factors_of_8_bits_and_sums_are_finer(tmp_path, bf16):
+def test_bf16_rounds_factors_to_8_bits_and_sums_more_finely(tmp_path, bf16):
     net = make(tmp_path, caffe.TRAIN)
     net.forward()
     bottom, top = net.blobs["p"].data.astype(np.float64), net.blobs["b"].data
-    windows = np.lib.stride_tricks.sliding_window_view(rounded(bottom)[0], (3, 3), axis=(1, 2))
-    expected = np.einsum("cyxhw,kchw->kyx", windows, rounded(net.params["b"][0].data))
+    windows = np.lib.stride_tricks.sliding_window_view(round_to_bf16(bottom)[0], (3, 3), axis=(1, 2))
+    expected = np.einsum("cyxhw,kchw->kyx", windows, round_to_bf16(net.params["b"][0].data))
     assert 0 < abs(top[0] - expected).max() <= 2**-8 * abs(expected).max()  # of the sum, which is rounded once
     assert top.dtype == net.params["b"][0].data.dtype == np.float32
 
 
 @pytest.mark.parametrize(
-    "filters, factor",
+    "filters, dtype",
     [
         ((64, 8, 3, 3), torch.bfloat16),
-        ((64, 7, 3, 3), torch.float32),  # a picture's
+        ((64, 7, 3, 3), torch.float32),  # of an image
         ((1, 8, 1, 3), torch.bfloat16),
         ((64, 4096, 1, 1), torch.bfloat16),
-        ((63, 4096, 1, 1), torch.float32),  # scores'
+        ((63, 4096, 1, 1), torch.float32),  # of scores
         ((63, 4096), torch.float32),
-        ((21, 1, 16, 16), torch.float32),  # of interpolation, channel by channel
+        ((21, 1, 16, 16), torch.float32),  # of interpolation, per channel
     ],
 )
-def test_bf16_leaves_filters_with_little_to_multiply_to_f32(bf16, filters, factor):
-    assert factors(torch.empty(filters)) == factor
+def test_bf16_leaves_small_filters_in_f32(bf16, filters, dtype):
+    assert product_dtype(torch.empty(filters)) == dtype
 
 
-def test_f32_and_numbers_of_other_types_stay(monkeypatch):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_f32_keeps_every_type(monkeypatch, dtype):
     monkeypatch.setenv("PRECISION", "f32")
-    for type_ in torch.float32, torch.float64:
-        assert factors(torch.empty(64, 64, 3, 3, dtype=type_)) == type_
+    assert product_dtype(torch.empty(64, 64, 3, 3, dtype=dtype)) == dtype
 
 
-def test_gradients_keep_to_those_of_f32_as_far_as_8_bits_reach(tmp_path, monkeypatch):
+def test_gradients_differ_from_f32_only_by_rounding(tmp_path, monkeypatch):
     found = {}
-    picture = random.normal(0, 50, (1, 3, 17, 12))
-    top = random.normal(size=(1, 5, 26, 23))
+    image, top = random.normal(0, 50, (1, 3, 17, 12)), random.normal(size=(1, 5, 26, 23))
     for precision in "f32", "bf16":
         monkeypatch.setenv("PRECISION", precision)
         net = make(tmp_path, caffe.TRAIN)
-        net.blobs["data"].data[...] = picture
+        net.blobs["data"].data[...] = image
         net.forward()
         net.blobs["b"].diff[...] = top
         net.backward()
-        blobs = [net.blobs["data"], *net.params["a"], *net.params["b"]]
-        found[precision] = [blob.diff.copy() for blob in blobs]
-    for exact, near in zip(found["f32"], found["bf16"], strict=True):
-        assert 0 < abs(near - exact).max() < 0.05 * abs(exact).max()
+        found[precision] = [blob.diff.copy() for blob in (net.blobs["data"], *net.params["a"], *net.params["b"])]
+    for exact, rounded in zip(found["f32"], found["bf16"], strict=True):
+        assert 0 < abs(rounded - exact).max() < 0.05 * abs(exact).max()
 
 
 def test_updates_too_small_for_bf16_are_kept(tmp_path, bf16):
@@ -106,35 +104,35 @@ def test_updates_too_small_for_bf16_are_kept(tmp_path, bf16):
     assert change.any()
 
 
-def test_a_kept_border_has_the_precision_of_the_rest(tmp_path, bf16):
+def test_a_cached_border_has_the_precision_of_the_rest(tmp_path, bf16):
     net = make(tmp_path, caffe.TEST)
     for _ in range(4):
-        picture = random.normal(0, 50, net.blobs["data"].data.shape)
-        net.blobs["data"].data[...] = picture
+        image = random.normal(0, 50, net.blobs["data"].data.shape)
+        net.blobs["data"].data[...] = image
         found = net.forward()["b"].copy()
-    with kernels.off():
-        net.blobs["data"].data[...] = picture
+    with kernels.disabled():
+        net.blobs["data"].data[...] = image
         expected = net.forward()["b"]
     np.testing.assert_allclose(found, expected, rtol=0, atol=2**-7 * abs(expected).max())
 
 
 @pytest.mark.parametrize(("precision", "allowed"), [("tf32", True), ("bf16", False), ("f32", False), ("", False)])
-def test_tf32_is_allowed_only_where_it_is_asked_for(monkeypatch, precision, allowed):
+def test_tf32_is_allowed_only_on_request(monkeypatch, precision, allowed):
     monkeypatch.setenv("PRECISION", precision)
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = not allowed
     allow_tf32()
     assert torch.backends.cudnn.allow_tf32 is torch.backends.cuda.matmul.allow_tf32 is allowed
 
 
-def test_an_unknown_precision_is_refused(tmp_path, monkeypatch):
+def test_refuses_an_unknown_precision(tmp_path, monkeypatch):
     monkeypatch.setenv("PRECISION", "fp8")
     with pytest.raises(caffe.CaffeError, match="'fp8'; expected one of f32, tf32, bf16"):
         make(tmp_path, caffe.TEST).forward()
 
 
-def test_real_caffe_is_not_asked_for_another_precision():
+def test_real_caffe_refuses_another_precision():
     done = subprocess.run(
-        [sys.executable, "-c", "import fcn_repro.engine"], env={"PRECISION": "bf16", "ENGINE": "bvlc"},
+        [sys.executable, "-c", "import fcn_repro.engine as e; e.caffe"], env={"PRECISION": "bf16", "ENGINE": "bvlc"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1

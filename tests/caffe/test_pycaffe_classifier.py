@@ -11,7 +11,8 @@ from tests.fixtures.small_net import write
 MEAN = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 3 dim: 3 dim: 4 dim: 4 } } }
 layer { name: "score" type: "Pooling" bottom: "data" top: "score" pooling_param { pool: AVE global_pooling: true } }
-"""  # the classes are the channels: a net whose answers are known
+"""  # the classes are the channels, so the answers are known
+IMAGES = np.random.RandomState(1).rand(4, 8, 8, 3).astype(np.float32)
 
 
 @pytest.fixture
@@ -20,9 +21,6 @@ def files(tmp_path):
     path = write(tmp_path, MEAN)
     caffe.Net(path, caffe.TEST).save(weights)
     return path, weights
-
-
-IMAGES = np.random.RandomState(1).rand(4, 8, 8, 3).astype(np.float32)
 
 
 def test_one_crop_is_the_centre(files):
@@ -53,34 +51,35 @@ def test_images_are_preprocessed(files):
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
+# ---- Detector
+
+
 @pytest.fixture
-def photo(tmp_path):
+def image_file(tmp_path):
     pixels = np.zeros((20, 20, 3), np.uint8)
     pixels[5:10, 5:15] = (255, 0, 0)
-    Image.fromarray(pixels).save(tmp_path / "photo.png")
-    return str(tmp_path / "photo.png")
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    return str(tmp_path / "image.png")
 
 
-def test_windows_are_cropped_and_warped(files, photo):
-    detector = caffe.Detector(*files)
+def test_windows_are_cropped_and_warped(files, image_file):
     windows = [np.array([5, 5, 9, 9]), np.array([12, 0, 20, 20])]  # the first has the input's size
-    found = detector.detect_windows([(photo, windows)])
-    assert [one["filename"] for one in found] == [photo, photo]
+    found = caffe.Detector(*files).detect_windows([(image_file, windows)])
+    assert [one["filename"] for one in found] == [image_file, image_file]
     assert [one["window"].tolist() for one in found] == [window.tolist() for window in windows]
     np.testing.assert_allclose([one["prediction"].ravel() for one in found], [[1, 0, 0], [0, 0, 0]], atol=1e-6)
 
 
 def test_context_surrounds_a_window(files):
-    detector = caffe.Detector(*files, context_pad=1)
     image = np.zeros((20, 20, 3), np.float32)
     image[8:12, 8:12] = 1
-    crop = detector.crop(image, np.array([8, 8, 11, 11]))
+    crop = caffe.Detector(*files, context_pad=1).crop(image, np.array([8, 8, 11, 11]))
     assert crop.shape == (4, 4, 3)
     assert crop[1:3, 1:3].min() > 0.5
     assert crop[0].max() < 0.5
 
 
-def test_beyond_the_image_a_context_is_the_mean(files):
+def test_context_outside_the_image_is_the_mean(files):
     detector = caffe.Detector(
         *files, context_pad=1, mean=np.float32([51, 102, 255]), raw_scale=255, channel_swap=(2, 1, 0)
     )
@@ -89,9 +88,9 @@ def test_beyond_the_image_a_context_is_the_mean(files):
     assert not crop[3, 3].any()
 
 
-def test_proposals_come_from_the_selective_search_package(files, photo, monkeypatch):
+def test_proposals_come_from_the_selective_search_package(files, image_file, monkeypatch):
     package = types.ModuleType("selective_search_ijcv_with_python")
     package.get_windows = lambda paths, cmd: [[np.array([5, 5, 9, 9])] for _ in paths]
     monkeypatch.setitem(sys.modules, package.__name__, package)
-    (found,) = caffe.Detector(*files).detect_selective_search([photo])
+    (found,) = caffe.Detector(*files).detect_selective_search([image_file])
     np.testing.assert_allclose(found["prediction"].ravel(), [1, 0, 0], atol=1e-6)

@@ -22,7 +22,7 @@ LAYERS = {layer.name: layer for layer in NET.layer}
 
 
 class Graph(list):
-    """Stands in for pydot's Dot: remembers what it was given."""
+    """Replaces pydot's Dot; a list of nodes and edges."""
 
     def __init__(self, name: str, **options: object) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ def test_layers_are_coloured_records_and_blobs_octagons(pydot):
     assert (graph.name, graph.options) == ("n", {"graph_type": "digraph", "rankdir": "TB"})
 
 
-def test_edges_tell_the_number_of_outputs(pydot):
+def test_edges_show_the_number_of_outputs(pydot):
     labels = {item[:2]: item[2] for item in draw.get_pydot_graph(NET, "TB") if item[0] != "node"}
     assert labels["data_Data", "data_blob"] == "Batch 64"
     assert labels["conv_Convolution", "conv_blob"] == "8"
@@ -68,7 +68,7 @@ def test_edges_tell_the_number_of_outputs(pydot):
     assert set(bare) == {""}
 
 
-def test_a_phase_leaves_other_phases_out(pydot):
+def test_a_phase_excludes_layers_of_the_other(pydot):
     names = [item[1] for item in draw.get_pydot_graph(NET, "TB", phase=caffe_pb2.TEST)]
     assert "data_Data" not in names and "conv_Convolution" in names
 
@@ -86,12 +86,12 @@ def test_learning_rate_multipliers_default_to_one():
         draw.get_layer_lr_mult(LAYERS["relu"])
 
 
-def test_the_files_extension_says_the_format(pydot, tmp_path):
+def test_the_files_extension_selects_the_format(pydot, tmp_path):
     draw.draw_net_to_file(NET, str(tmp_path / "net.svg"))
     assert (tmp_path / "net.svg").read_bytes() == b"svg"
 
 
-def test_says_what_is_missing_and_what_does_without(monkeypatch):
+def test_without_pydot_the_error_names_it_and_an_alternative(monkeypatch):
     for name in ("pydot", "pydotplus"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match="needs pydot .* python -m tools.draw needs neither"):

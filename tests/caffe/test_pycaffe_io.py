@@ -10,52 +10,40 @@ RNG = np.random.RandomState(1)
 # ---- messages
 
 
-def test_a_blob_of_2014_has_four_dims():
-    blob = caffe_pb2.BlobProto(data=range(6), num=1, channels=1, height=2, width=3)
-    blob.shape.dim.extend([6])
-    np.testing.assert_array_equal(io.blobproto_to_array(blob), np.arange(6.0).reshape(1, 1, 2, 3))
-
-
-def test_a_blob_has_the_shape_it_says():
+def test_blobs_have_their_shape_but_those_of_2014_four_dims():
     blob = caffe_pb2.BlobProto(data=range(6))
     blob.shape.dim.extend([3, 2])
     array = io.blobproto_to_array(blob)
     assert (array.shape, array.dtype) == ((3, 2), np.float64)
+    blob.num, blob.channels, blob.height, blob.width = 1, 1, 2, 3
+    np.testing.assert_array_equal(io.blobproto_to_array(blob), np.arange(6.0).reshape(1, 1, 2, 3))
 
 
-def test_a_blob_without_shape_is_one_number():
+def test_a_blob_without_shape_has_one_number():
     assert io.blobproto_to_array(caffe_pb2.BlobProto(data=[3])) == 3
     with pytest.raises(ValueError, match="reshape"):
         io.blobproto_to_array(caffe_pb2.BlobProto(data=[3, 4]))
 
 
 @pytest.mark.parametrize("array", [np.float32(4), np.arange(6).reshape(1, 2, 3), RNG.rand(2, 2) > 0.5])
-def test_arrays_come_back_from_blobs(array):
+def test_arrays_survive_a_blob_and_a_vector_of_blobs(array):
     array = np.asarray(array)
     blob = io.array_to_blobproto(array, diff=-1.0 * array)
     np.testing.assert_array_equal(io.blobproto_to_array(blob), array)
     np.testing.assert_array_equal(io.blobproto_to_array(blob, return_diff=True), -1.0 * array)
+    back = io.blobprotovector_str_to_arraylist(io.arraylist_to_blobprotovector_str([array, np.ones(3)]))
+    assert [each.tolist() for each in back] == [array.tolist(), [1, 1, 1]]
 
 
-def test_lists_of_arrays_come_back_from_bytes():
-    arrays = [np.zeros((2, 1)), np.ones(3)]
-    back = io.blobprotovector_str_to_arraylist(io.arraylist_to_blobprotovector_str(arrays))
-    assert [array.tolist() for array in back] == [array.tolist() for array in arrays]
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_images_come_back_from_datums(dtype):
+@pytest.mark.parametrize(("dtype", "stored"), [(np.uint8, np.uint8), (np.float32, np.float64)])
+def test_images_survive_a_datum(dtype, stored):
     image = (RNG.rand(3, 4, 5) * 255).astype(dtype)
     datum = io.array_to_datum(image, label=0)
     assert bool(datum.data) == (dtype == np.uint8)
-    assert datum.HasField("label")
+    assert datum.HasField("label") and not io.array_to_datum(image).HasField("label")
     back = io.datum_to_array(datum)
-    assert back.dtype == (np.uint8 if dtype == np.uint8 else np.float64)
+    assert back.dtype == stored
     np.testing.assert_array_equal(back, image)
-
-
-def test_a_datum_has_no_label_unless_given():
-    assert not io.array_to_datum(np.ones((1, 1, 1))).HasField("label")
 
 
 def test_a_datum_has_three_axes():
@@ -77,25 +65,20 @@ def transformer():
     return t
 
 
-def test_inputs_are_transposed_swapped_scaled_centred_and_scaled(transformer):
+def test_steps_run_in_order_and_deprocess_inverts_them(transformer):
     image = RNG.rand(4, 5, 3)
     expected = (image.transpose(2, 0, 1)[::-1] * 255 - np.array([104.0, 117, 123])[:, None, None]) / 2
     found = transformer.preprocess("data", image)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
-
-
-def test_deprocess_undoes_preprocess(transformer):
-    image = RNG.rand(4, 5, 3)
-    back = transformer.deprocess("data", transformer.preprocess("data", image)[np.newaxis])
-    np.testing.assert_allclose(back, image, atol=1e-6)
+    np.testing.assert_allclose(transformer.deprocess("data", found[np.newaxis]), image, atol=1e-6)
 
 
 def test_images_are_resized_to_the_input(transformer):
     assert transformer.preprocess("data", RNG.rand(9, 7, 3)).shape == (3, 4, 5)
 
 
-def test_a_float32_image_of_the_right_size_is_changed_in_place():
+def test_a_float32_image_of_the_inputs_size_changes_in_place():
     t = io.Transformer({"data": (1, 3, 4, 5)})
     t.set_raw_scale("data", 255)
     image = np.ones((4, 5, 3), np.float32)
@@ -124,7 +107,7 @@ def test_a_mean_is_per_channel_or_an_image(transformer):
         (lambda t: t.set_mean("data", np.ones((1, 3, 4, 5))), ValueError, "Mean shape invalid"),
     ],
 )
-def test_refuses_what_does_not_fit_the_input(transformer, call, error, complaint):
+def test_refuses_settings_that_do_not_fit_the_input(transformer, call, error, complaint):
     with pytest.raises(error, match=complaint):
         call(transformer)
 
@@ -132,29 +115,22 @@ def test_refuses_what_does_not_fit_the_input(transformer, call, error, complaint
 # ---- images
 
 
-def test_colour_images_are_rgb_from_0_to_1(tmp_path):
-    Image.fromarray(np.uint8([[[255, 0, 51], [0, 0, 0]]])).save(tmp_path / "a.png")
-    image = io.load_image(tmp_path / "a.png")
-    assert (image.dtype, image.shape) == (np.float32, (1, 2, 3))
-    np.testing.assert_allclose(image[0, 0], [1, 0, 0.2], rtol=1e-6)
-
-
-def test_grey_images_are_repeated_and_alpha_is_dropped(tmp_path):
-    Image.fromarray(np.uint8([[51, 255]])).save(tmp_path / "grey.png")
-    np.testing.assert_allclose(io.load_image(tmp_path / "grey.png"), [[[0.2] * 3, [1] * 3]], rtol=1e-6)
-    Image.fromarray(np.uint8([[[255, 0, 51, 7]]])).save(tmp_path / "alpha.png")
-    np.testing.assert_allclose(io.load_image(tmp_path / "alpha.png"), [[[1, 0, 0.2]]], rtol=1e-6)
-
-
-def test_sixteen_bits_are_scaled_too(tmp_path):
-    Image.fromarray(np.uint16([[65535, 13107]])).save(tmp_path / "deep.png")
-    np.testing.assert_allclose(io.load_image(tmp_path / "deep.png", color=False), [[[1], [0.2]]], rtol=1e-6)
-
-
-def test_without_colour_an_image_has_one_channel(tmp_path):
-    Image.fromarray(np.uint8([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]])).save(tmp_path / "a.png")
-    luma = io.load_image(tmp_path / "a.png", color=False)
-    np.testing.assert_allclose(luma, [[[0.2125], [0.7154], [0.0721]]], rtol=1e-6)
+@pytest.mark.parametrize(
+    ("pixels", "color", "expected"),
+    [
+        (np.uint8([[[255, 0, 51], [0, 0, 0]]]), True, [[[1, 0, 0.2], [0, 0, 0]]]),
+        (np.uint8([[51, 255]]), True, [[[0.2] * 3, [1] * 3]]),
+        (np.uint8([[[255, 0, 51, 7]]]), True, [[[1, 0, 0.2]]]),
+        (np.uint16([[65535, 13107]]), False, [[[1], [0.2]]]),
+        (np.uint8([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]]), False, [[[0.2125], [0.7154], [0.0721]]]),
+    ],
+    ids=["RGB", "grey repeated", "alpha dropped", "16 bits", "luma"],
+)
+def test_images_are_float32_from_0_to_1(tmp_path, pixels, color, expected):
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    image = io.load_image(tmp_path / "a.png", color)
+    assert image.dtype == np.float32
+    np.testing.assert_allclose(image, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
@@ -164,18 +140,14 @@ def test_resizing_keeps_type_channels_and_range(channels):
         resized = io.resize_image(image, size)
         assert (resized.shape, resized.dtype) == ((*size, channels), np.float32)
         assert image.min() - 1 <= resized.min() <= resized.max() <= image.max() + 1
+    np.testing.assert_allclose(io.resize_image(image, (10, 12)), image, rtol=1e-6)
 
 
-def test_a_constant_image_stays_so():
+def test_a_constant_image_stays_constant():
     assert (io.resize_image(np.full((4, 4, 3), 7.0), (9, 2)) == 7).all()
 
 
-def test_the_size_it_has_leaves_an_image_alone():
-    image = RNG.rand(5, 7, 3)
-    np.testing.assert_allclose(io.resize_image(image, (5, 7)), image, rtol=1e-6)
-
-
-def test_halving_averages_neighbours_after_smoothing():
+def test_halving_smooths_and_averages_neighbours():
     image = np.zeros((8, 8, 1))
     image[:, 4:] = 1
     row = io.resize_image(image, (4, 4))[1, :, 0]

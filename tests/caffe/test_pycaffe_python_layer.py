@@ -8,8 +8,6 @@ from tests.fixtures import python_layers
 from tests.fixtures.small_net import small_net, write
 
 RNG = np.random.RandomState(1)
-
-
 HERE = python_layers.__name__
 
 
@@ -31,20 +29,16 @@ def net(tmp_path):
     return small_net(tmp_path, CHAIN)
 
 
-def test_forward_runs_the_users_code(net):
+def test_forward_and_backward_run_the_users_code(net):
     net.blobs["data"].data[...] = 8
     assert (net.forward()["c"] == 80).all()
     assert (net.blobs["b"].data == 160).all()
-
-
-def test_backward_runs_the_users_code(net):
-    net.forward()
     net.blobs["c"].diff[...] = 7
     assert (net.backward(diffs=["b"])["data"] == 70).all()
     assert net.layer_dict["a"].propagate_down == [True]
 
 
-def test_reshape_is_called_at_set_up_and_before_every_forward(net):
+def test_reshape_runs_at_set_up_and_before_every_forward(net):
     net.forward()
     net.reshape()
     net.forward()
@@ -60,54 +54,53 @@ def test_sizes_propagate_through_python_layers(net):
     assert [list(net.blobs[name].shape) for name in "abc"] == [[4, 3]] * 3
 
 
-def test_layers_are_the_users_own_objects(net):
+def test_layers_are_the_users_objects(net):
     layer = net.layers[1]
     assert type(layer) is python_layers.Times
     assert (layer.factor, layer.param_str, layer.type) == (10, "10", "Python")
 
 
-@pytest.mark.parametrize("method", ["setup", "reshape"])
-def test_what_set_up_raises_reaches_the_caller(tmp_path, method):
+@pytest.mark.parametrize("method", ["setup", "reshape", "forward", "backward"])
+def test_the_users_errors_reach_the_caller(tmp_path, method):
     with pytest.raises(ZeroDivisionError, match=f"in {method}"):
-        small_net(tmp_path, python("Raises", param_str=method))
+        net = small_net(tmp_path, INPUT + python("Raises", "data", param_str=method))
+        assert method in ("forward", "backward")
+        outputs = net.forward()
+        assert method == "backward"
+        net.backward(**outputs)
 
 
-@pytest.mark.parametrize("method", ["forward", "backward"])
-def test_what_a_run_raises_reaches_the_caller(tmp_path, method):
-    net = small_net(tmp_path, INPUT + python("Raises", "data", param_str=method))
-    with pytest.raises(ZeroDivisionError, match=f"in {method}"):
-        net.backward(**net.forward())
-
-
-def test_parameters_of_a_python_layer_learn_are_saved_and_shared(tmp_path):
+def test_parameters_of_a_python_layer_are_trained_saved_and_shared(tmp_path):
     net = small_net(tmp_path, INPUT + python("Weighted", "data"))
-    assert net.params["top"][0].data.tolist() == [[0, 0, 0]]
+    blob, values = net.layers[1].blobs[0], net.params["top"][0].data
+    assert values.tolist() == [[0, 0, 0]]
     net.forward()
     net.backward()
-    assert net.layers[1].blobs[0].diff.tolist() == [[1, 1, 1]]
-    net.layers[1].blobs[0].data[...] = 5
-    assert net.params["top"][0].data.tolist() == [[5, 5, 5]]
+    assert blob.diff.tolist() == [[1, 1, 1]]
+    blob.data[...] = 5
+    assert values.tolist() == [[5, 5, 5]]
 
     net.save(str(tmp_path / "w.caffemodel"))
-    net.layers[1].blobs[0].data[...] = 6
+    blob.data[...] = 6
     net.copy_from(str(tmp_path / "w.caffemodel"))
-    assert net.params["top"][0].data.tolist() == [[5, 5, 5]]
+    assert values.tolist() == [[5, 5, 5]]
 
     other = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
     other.share_with(net)
-    net.layers[1].blobs[0].data[...] = 7
+    blob.data[...] = 7
     assert other.params["top"][0].data.tolist() == [[7, 7, 7]]
 
 
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
-def test_a_layer_knows_its_phase(tmp_path, phase):
-    net = small_net(tmp_path, python("Phase", top="phase"), phase)
-    assert net.forward()["phase"] == phase
+def test_a_layer_has_its_nets_phase_and_by_default_an_empty_param_str(tmp_path, phase):
+    text = python("Phase", top="phase").replace('param_str: ""', "")
+    net = small_net(tmp_path, text, phase)
+    assert net.forward()["phase"] == phase and net.layers[0].param_str == ""
 
 
-def test_a_python_loss_weighs_what_its_loss_weight_says(tmp_path):
-    weighed = python("SquaredLoss", "data", "loss", more="loss_weight: 3")
-    net = small_net(tmp_path, INPUT + weighed + python("SquaredLoss", "data", "free"))
+def test_a_python_loss_has_its_loss_weight(tmp_path):
+    weighted = python("SquaredLoss", "data", "loss", more="loss_weight: 3")
+    net = small_net(tmp_path, INPUT + weighted + python("SquaredLoss", "data", "free"))
     data = net.blobs["data"].data
     data[...] = RNG.standard_normal(data.shape)
     assert net._forward(0, len(net.layers) - 1) == pytest.approx(1.5 * (data**2).sum(), rel=1e-5)
@@ -115,18 +108,12 @@ def test_a_python_loss_weighs_what_its_loss_weight_says(tmp_path):
     assert (net.blob_loss_weights["loss"], net.blob_loss_weights["free"]) == (3, 0)
 
 
-def test_a_users_attributes_may_have_any_name(tmp_path):
+def test_a_users_layer_may_have_any_attributes(tmp_path):
     net = small_net(tmp_path, python("NamedLikeOurs"))
     assert net.forward()["top"].tolist() == [2]
     net.save(str(tmp_path / "w.caffemodel"))
     net.copy_from(str(tmp_path / "w.caffemodel"))
     assert net.layers[0].tops == ["data", "label"]
-
-
-def test_param_str_is_empty_unless_given(tmp_path):
-    text = python("Phase").replace('param_str: ""', "")
-    assert "param_str" not in text
-    assert small_net(tmp_path, text).layers[0].param_str == ""
 
 
 def test_modules_are_found_on_sys_path(tmp_path, monkeypatch):
@@ -145,17 +132,17 @@ def test_modules_are_found_on_sys_path(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("module", "layer", "complaint"),
     [
-        ("nowhere_to_be_found", "Times", "no module 'nowhere_to_be_found' is on sys.path; set PYTHONPATH"),
+        ("nowhere_to_be_found", "Times", "no module 'nowhere_to_be_found' is on sys.path. Fix: .* PYTHONPATH"),
         (HERE, "Twice", "has no class of that name"),
         (HERE, "NOT_A_LAYER", "has no class of that name that derives from caffe.Layer"),
     ],
 )
-def test_refuses_what_is_no_layer(tmp_path, module, layer, complaint):
+def test_refuses_a_missing_layer_class(tmp_path, module, layer, complaint):
     with pytest.raises(caffe.CaffeError, match=complaint):
         small_net(tmp_path, python(layer, module=module))
 
 
-def test_does_not_train_beside_other_solvers_of_one_process(tmp_path):
+def test_refuses_to_train_beside_other_solvers_in_one_process(tmp_path):
     path = write(tmp_path, CHAIN)
     caffe.set_solver_count(2)
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fcn_repro import caffe
-from tests.caffe.solver.test_nccl import train
 from tests.fixtures.least_squares import solver_file
+from tests.fixtures.parallel_training import train
 from tests.fixtures.together import together
 
 

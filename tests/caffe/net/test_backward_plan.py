@@ -1,4 +1,4 @@
-"""Where gradients go. The expected blobs and parameters are those that real Caffe 1.0 writes gradients to."""
+"""Where gradients go. Real Caffe 1.0 writes gradients to the expected blobs and parameters."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,11 @@ DATA = """
 layer { name: "in" type: "DummyData" top: "data" top: "label"
         dummy_data_param { shape { dim: 2 dim: 3 } shape { dim: 2 dim: 3 } data_filler { type: "gaussian" } } }
 """
-CLASSES = """
-layer { name: "class" type: "DummyData" top: "class" dummy_data_param { shape { dim: 2 } } }
-"""
+CLASSES = '\nlayer { name: "class" type: "DummyData" top: "class" dummy_data_param { shape { dim: 2 } } }'
 
 
 def ip(name: str, bottom: str, more: str = "", lr: tuple[float, float] = (1, 1)) -> str:
-    """An InnerProduct layer of three outputs."""
+    """An InnerProduct layer with three outputs."""
     return f"""
     layer {{ name: "{name}" type: "InnerProduct" bottom: "{bottom}" top: "{name}" {more}
              param {{ lr_mult: {lr[0]} }} param {{ lr_mult: {lr[1]} }}
@@ -32,98 +30,59 @@ def loss(bottom: str, more: str = "", name: str = "loss", label: str = "label") 
 
 
 FROZEN = (0, 0)
-CROP = 'layer { name: "c" type: "Crop" bottom: "a" bottom: "a" top: "c" crop_param { axis: 1 } }'
+A = ip("a", "data")
+CROP = A + 'layer { name: "c" type: "Crop" bottom: "a" bottom: "a" top: "c" crop_param { axis: 1 } }' + loss("c")
+SOFTMAX = 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "a" bottom: "class" top: "loss" }'
 PLANS = {
-    "down to the first parameters": (
-        DATA + ip("a", "data") + ip("b", "a") + loss("b"),
-        "a b", "a0 a1 b0 b1",
-    ),
-    "not below parameters that are frozen": (
-        DATA + ip("a", "data", lr=FROZEN) + ip("b", "a") + loss("b"),
-        "b", "b0 b1",
-    ),
-    "through frozen parameters to those that learn": (
-        DATA + ip("a", "data") + ip("b", "a", lr=FROZEN) + loss("b"),
-        "a b", "a0 a1",
-    ),
-    "to the one parameter of a layer that learns": (
-        DATA + ip("a", "data", lr=(0, 1)) + loss("a"),
-        "a", "a1",
-    ),
-    "nowhere without a loss": (
-        DATA + ip("a", "data") + ip("b", "a"),
-        "", "",
-    ),
-    "nowhere from a loss of weight 0": (
-        DATA + ip("a", "data") + loss("a", "loss_weight: 0"),
-        "", "",
-    ),
-    "from any top with a loss weight": (
-        DATA + ip("a", "data") + ip("b", "a", "loss_weight: 2"),
-        "a", "a0 a1 b0 b1",
-    ),
+    "down to the first parameters": (A + ip("b", "a") + loss("b"), "a b", "a0 a1 b0 b1"),
+    "not below frozen parameters": (ip("a", "data", lr=FROZEN) + ip("b", "a") + loss("b"), "b", "b0 b1"),
+    "through frozen parameters to trained ones": (A + ip("b", "a", lr=FROZEN) + loss("b"), "a b", "a0 a1"),
+    "to the one trained parameter of a layer": (ip("a", "data", lr=(0, 1)) + loss("a"), "a", "a1"),
+    "nowhere without a loss": (A + ip("b", "a"), "", ""),
+    "nowhere from a loss of weight 0": (A + loss("a", "loss_weight: 0"), "", ""),
+    "from any top with a loss weight": (A + ip("b", "a", "loss_weight: 2"), "a", "a0 a1 b0 b1"),
     "everywhere if forced, even to frozen parameters and to data": (
-        "force_backward: true" + DATA + ip("a", "data", lr=FROZEN) + loss("a"),
-        "a data label", "a0 a1",
+        "force_backward: true" + ip("a", "data", lr=FROZEN) + loss("a"), "a data label", "a0 a1"
     ),
-    "everywhere if forced, even without a loss": (
-        "force_backward: true" + DATA + ip("a", "data"),
-        "data", "a0 a1",
-    ),
+    "everywhere if forced, even without a loss": ("force_backward: true" + A, "data", "a0 a1"),
     "not to the labels of a classification, even if forced": (
-        "force_backward: true" + DATA + CLASSES + ip("a", "data")
-        + 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "a" bottom: "class" top: "loss" }',
-        "a data", "a0 a1",
+        "force_backward: true" + CLASSES + A + SOFTMAX, "a data", "a0 a1"
     ),
     "not down a branch that only a loss of weight 0 reads": (
-        DATA + ip("a", "data") + ip("b", "a") + ip("c", "a") + loss("b") + loss("c", "loss_weight: 0", "off"),
+        A + ip("b", "a") + ip("c", "a") + loss("b") + loss("c", "loss_weight: 0", "off"),
         "a a_a_0_split_0 b", "a0 a1 b0 b1",
     ),
     "from all losses": (
-        DATA + ip("a", "data") + ip("b", "a") + ip("c", "a") + loss("b") + loss("c", name="second"),
+        A + ip("b", "a") + ip("c", "a") + loss("b") + loss("c", name="second"),
         "a a_a_0_split_0 a_a_0_split_1 b c", "a0 a1 b0 b1 c0 c1",
     ),
-    "not from a reader that leads to no loss": (
-        DATA + ip("a", "data") + loss("a") + 'layer { name: "s" type: "Silence" bottom: "a" }',
-        "a a_a_0_split_0", "a0 a1",
+    "not from a reader without a loss": (
+        A + loss("a") + 'layer { name: "s" type: "Silence" bottom: "a" }', "a a_a_0_split_0", "a0 a1"
     ),
-    "not below a bottom that is told not to": (
-        DATA + ip("a", "data") + ip("b", "a", "propagate_down: false") + loss("b"),
-        "b", "b0 b1",
+    "not below a bottom with propagate_down: false": (
+        A + ip("b", "a", "propagate_down: false") + loss("b"), "b", "b0 b1"
     ),
-    "nowhere if the loss is told not to": (
-        DATA + ip("a", "data") + loss("a", "propagate_down: false propagate_down: false"),
-        "", "",
+    "nowhere from a loss with propagate_down: false": (
+        A + loss("a", "propagate_down: false propagate_down: false"), "", ""
     ),
-    "down the other branch of a split if one is told not to": (
-        DATA + ip("a", "data") + ip("b", "a", "propagate_down: false") + ip("c", "a") + loss("b") + loss("c", name="d"),
+    "down the other branch of a split if one has propagate_down: false": (
+        A + ip("b", "a", "propagate_down: false") + ip("c", "a") + loss("b") + loss("c", name="d"),
         "a a_a_0_split_1 b c", "a0 a1 b0 b1 c0 c1",
     ),
-    "to data if a layer with parameters is told to": (
-        DATA + ip("a", "data", "propagate_down: true") + loss("a"),
-        "a data", "a0 a1",
+    "to data if a layer with parameters has propagate_down: true": (
+        ip("a", "data", "propagate_down: true") + loss("a"), "a data", "a0 a1"
     ),
-    "not to data because a layer without parameters is told to": (
-        DATA + loss("data", "propagate_down: true propagate_down: true"),
-        "", "",
+    "not to data for a layer without parameters": (loss("data", "propagate_down: true propagate_down: true"), "", ""),
+    "through in-place layers": (
+        A + 'layer { name: "r" type: "ReLU" bottom: "a" top: "a" }' + loss("a"), "a", "a0 a1"
     ),
-    "through layers that work in place": (
-        DATA + ip("a", "data") + 'layer { name: "r" type: "ReLU" bottom: "a" top: "a" }' + loss("a"),
-        "a", "a0 a1",
-    ),
-    "to both bottoms of a distance": (
-        DATA + ip("a", "data") + ip("b", "label") + loss("a", label="b"),
-        "a b", "a0 a1 b0 b1",
-    ),
-    "to a crop's bottom but not to what it takes the size from": (
-        DATA + ip("a", "data") + CROP + loss("c"),
-        "a a_a_0_split_0 c", "a0 a1",
-    ),
+    "to both bottoms of a distance": (A + ip("b", "label") + loss("a", label="b"), "a b", "a0 a1 b0 b1"),
+    "to a crop's bottom but not to its size reference": (CROP, "a a_a_0_split_0 c", "a0 a1"),
 }  # fmt: skip
 
 
 def written(net: caffe.Net) -> tuple[set[str], set[str]]:
-    """The names of the blobs and parameters whose diffs a backward pass writes."""
+    """Return the names of blobs and parameters to whose diffs a backward pass writes."""
     net.forward()
     for name, blob in net.blobs.items():
         if not net.blob_loss_weights[name]:
@@ -136,12 +95,11 @@ def written(net: caffe.Net) -> tuple[set[str], set[str]]:
 
 @pytest.mark.parametrize(("text", "blobs", "params"), PLANS.values(), ids=PLANS)
 def test_gradients_go(tmp_path, text, blobs, params):
-    assert written(small_net(tmp_path, text)) == (set(blobs.split()), set(params.split()))
+    assert written(small_net(tmp_path, DATA + text)) == (set(blobs.split()), set(params.split()))
 
 
-def test_a_diff_that_nobody_writes_keeps_its_content_and_a_split_adds_it(tmp_path):
-    text, _, _ = PLANS["to a crop's bottom but not to what it takes the size from"]
-    net = small_net(tmp_path, text)
+def test_a_diff_without_writer_keeps_its_content_and_a_split_adds_it(tmp_path):
+    net = small_net(tmp_path, DATA + CROP)
     net.forward()
     net.blobs["a_a_0_split_1"].diff[...] = np.float32(100)
     net.backward()
@@ -149,17 +107,14 @@ def test_a_diff_that_nobody_writes_keeps_its_content_and_a_split_adds_it(tmp_pat
 
 
 def test_refuses_a_gradient_for_the_labels_of_a_classification(tmp_path):
-    net = small_net(
-        tmp_path,
-        DATA + ip("a", "data") + ip("b", "label").replace("num_output: 3", "num_output: 1")
-        + 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "a" bottom: "b" }',
-    )  # fmt: skip
+    labels = ip("b", "label").replace("num_output: 3", "num_output: 1")
+    net = small_net(tmp_path, DATA + A + labels + SOFTMAX.replace("class", "b"))
     net.params["b"][0].data[...] = 0
     net.forward()
-    with pytest.raises(CaffeError, match=r"layer 'loss' .* cannot pass a gradient to its label bottom 'b'"):
+    with pytest.raises(CaffeError, match=r"layer 'loss' .* cannot pass a gradient to its label.*bottom 'b'"):
         net.backward()
 
 
-def test_refuses_propagate_down_for_some_bottoms_only(tmp_path):
-    with pytest.raises(CaffeError, match="layer 'loss' gives propagate_down 1 times for 2 bottoms"):
+def test_refuses_propagate_down_for_only_some_bottoms(tmp_path):
+    with pytest.raises(CaffeError, match="layer 'loss': got 1 propagate_down values for 2 bottoms"):
         small_net(tmp_path, DATA + loss("data", "propagate_down: true"))

@@ -1,4 +1,4 @@
-"""What layers do whose top is their bottom: the values and the gradient are in one blob."""
+"""In-place layers: one blob has the values and gradients of bottom and top."""
 
 import numpy as np
 import pytest
@@ -9,19 +9,19 @@ from tests.fixtures.small_net import small_net
 
 X = np.float32([[-2, -0.5, 0, 0.25], [0.5, 1, 1.5, 3], [-1, 4, -3, 0.125]]).reshape(1, 3, 2, 2)
 DY = np.linspace(-1, 2, X.size, dtype=np.float32).reshape(X.shape)
-APART = """
+TEXT = """
 force_backward: true
 layer {{ name: "in" type: "Input" top: "x" input_param {{ shape {{ dim: 1 dim: 3 dim: 2 dim: 2 }} }} }}
 layer {{ name: "layer" type: "{}" bottom: "x" top: "y" {} }}
 """
 
 
-def run(folder, type_: str, param: str, in_place: bool, phase: int = caffe.TRAIN, watched: bool = False):
-    """The values, the bottom's gradient and the parameters' gradients of one pass forth and back."""
-    text = APART.format(type_, param)
+def run(folder, type_: str, param: str, in_place: bool, phase: int = caffe.TRAIN, has_views: bool = False):
+    """Return values, the bottom's gradient and the parameters' gradients of a forward and backward pass."""
+    text = TEXT.format(type_, param)
     net = small_net(folder, text.replace('"y"', '"x"') if in_place else text, phase)
     bottom, top = net.blobs["x"], net.blobs["x" if in_place else "y"]
-    held = (bottom.data, bottom.diff, top.data, top.diff) if watched else ()
+    held = (bottom.data, bottom.diff, top.data, top.diff) if has_views else ()
     caffe.set_random_seed(3)
     bottom.data[...] = X
     net.forward()
@@ -50,14 +50,12 @@ CORRECT = [
 ]
 
 
-@pytest.mark.parametrize("watched", [False, True], ids=["", "watched"])
+@pytest.mark.parametrize("has_views", [False, True], ids=["", "views"])
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST], ids=["train", "test"])
 @pytest.mark.parametrize(("type_", "param"), CORRECT)
-def test_in_place_is_as_apart(tmp_path, type_, param, phase, watched):
-    apart, in_place = (run(tmp_path, type_, param, place, phase, watched) for place in (False, True))
-    for expected, found in zip(apart[:2], in_place[:2], strict=True):
-        np.testing.assert_array_equal(found, expected)
-    for expected, found in zip(apart[2], in_place[2], strict=True):
+def test_in_place_equals_separate_blobs(tmp_path, type_, param, phase, has_views):
+    separate, in_place = (run(tmp_path, type_, param, place, phase, has_views) for place in (False, True))
+    for expected, found in zip([*separate[:2], *separate[2]], [*in_place[:2], *in_place[2]], strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
@@ -68,23 +66,13 @@ def test_in_place_is_as_apart(tmp_path, type_, param, phase, watched):
         ("Clip", "clip_param { min: -1 max: 1 }", lambda y: DY),  # all of y is inside the range
         ("ReLU", "relu_param { negative_slope: -0.5 }", lambda y: np.where(y > 0, DY, -0.5 * DY)),
         ("ELU", "elu_param { alpha: -1 }", lambda y: np.where(y > 0, DY, DY * (y - 1))),
-    ],
-)
-def test_the_gradient_is_taken_at_the_top_as_in_caffe(tmp_path, type_, param, gradient):
-    y, dx, _ = run(tmp_path, type_, param, in_place=True)
-    np.testing.assert_array_equal(y, run(tmp_path, type_, param, in_place=False)[0])
-    np.testing.assert_allclose(dx, gradient(y), rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("type_", "param", "gradient"),
-    [
+        # in these Caffe overwrites the gradient
         ("Power", "power_param { scale: 3 shift: 20 }", lambda y: 3 * DY),
         ("Power", "power_param { power: 2 scale: 3 shift: 20 }", lambda y: 6 * (20 + 3 * y) * DY),
         ("Log", "log_param { base: 2 shift: 20 }", lambda y: DY / (np.log(2) * (20 + y))),
     ],
 )
-def test_where_caffe_overwrites_the_gradient_it_is_taken_at_the_top(tmp_path, type_, param, gradient):
+def test_the_gradient_is_taken_at_the_top_as_in_caffe(tmp_path, type_, param, gradient):
     y, dx, _ = run(tmp_path, type_, param, in_place=True)
     np.testing.assert_array_equal(y, run(tmp_path, type_, param, in_place=False)[0])
     np.testing.assert_allclose(dx, gradient(y), rtol=1e-6)
@@ -109,8 +97,8 @@ def test_refuses_to_work_in_place(tmp_path, type_, param):
 
 
 @pytest.mark.parametrize(("operation", "combine"), [("PROD", np.multiply), ("MAX", np.maximum)])
-def test_products_and_maxima_may_be_in_place_but_sums_not(tmp_path, operation, combine):
-    text = APART.format("Eltwise", f'bottom: "z" eltwise_param {{ operation: {operation} }}').replace('"y"', '"x"')
+def test_products_and_maxima_may_be_in_place_but_not_sums(tmp_path, operation, combine):
+    text = TEXT.format("Eltwise", f'bottom: "z" eltwise_param {{ operation: {operation} }}').replace('"y"', '"x"')
     text = text.replace('top: "x" input', 'top: "x" top: "z" input', 1)
     net = small_net(tmp_path, text)
     net.blobs["x"].data[...], net.blobs["z"].data[...] = X, DY
@@ -120,15 +108,12 @@ def test_products_and_maxima_may_be_in_place_but_sums_not(tmp_path, operation, c
         small_net(tmp_path, text.replace(operation, "SUM"))
 
 
-# ---- Scale overwrites its factor's gradient where Caffe does
-
-
 @pytest.mark.parametrize(
     ("shape", "param", "overwrites"),
     [
         ((1, 3, 2, 2), "", True),  # one image: the dims before axis 1 are 1
         ((2, 3, 2, 2), "", False),
-        ((2, 3, 2, 2), "axis: 0 num_axes: -1", True),  # as many factors as elements
+        ((2, 3, 2, 2), "axis: 0 num_axes: -1", True),  # one factor per element
         ((2, 3, 2, 2), "axis: 0", True),  # nothing before axis 0
         ((1, 3, 2, 2), "num_axes: 0", False),  # a scalar
         ((1, 1, 2, 2), "", False),  # one factor
@@ -136,9 +121,11 @@ def test_products_and_maxima_may_be_in_place_but_sums_not(tmp_path, operation, c
     ],
 )
 @pytest.mark.parametrize("in_place", [False, True])
-def test_the_factors_gradient_is_overwritten_or_adds_up(tmp_path, shape, param, overwrites, in_place):
+def test_the_gradient_of_scales_factor_is_overwritten_or_adds_up_as_in_caffe(
+    tmp_path, shape, param, overwrites, in_place
+):
     dims = " ".join(f"dim: {d}" for d in shape)
-    text = APART.format("Scale", f"scale_param {{ {param} bias_term: true }}").replace(
+    text = TEXT.format("Scale", f"scale_param {{ {param} bias_term: true }}").replace(
         "dim: 1 dim: 3 dim: 2 dim: 2", dims
     )
     net = small_net(tmp_path, text.replace('"y"', '"x"') if in_place else text)

@@ -1,13 +1,16 @@
 import pytest
 
 from fcn_repro.caffe.errors import CaffeError
-from fcn_repro.caffe.net.net_state import filtered_layers
+from fcn_repro.caffe.net.net_state import filter_layers
 from fcn_repro.caffe.proto import caffe_pb2, prototxt
 
 
-def kept(state: str, rules: str) -> bool:
-    net = prototxt.parse(f'state {{ {state} }} layer {{ name: "x" {rules} }}', caffe_pb2.NetParameter, "net")
-    return [layer.name for layer in filtered_layers(net)] == ["x"]
+def kept(text: str) -> list[str]:
+    return [layer.name for layer in filter_layers(prototxt.parse(text, caffe_pb2.NetParameter, "net"))]
+
+
+def is_kept(state: str, rules: str) -> bool:
+    return kept(f'state {{ {state} }} layer {{ name: "x" {rules} }}') == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -16,8 +19,8 @@ def kept(state: str, rules: str) -> bool:
         ("phase: TEST", "", True),  # an empty rule is always met
         ("phase: TEST", "phase: TEST", True),
         ("phase: TEST", "phase: TRAIN", False),
-        ("", "phase: TEST", True),  # a net without a phase tests
-        ("", "min_level: 0", True),  # and has level 0
+        ("", "phase: TEST", True),  # by default a net has phase TEST
+        ("", "min_level: 0", True),  # and level 0
         ("", "min_level: 1", False),
         ("level: 2", "min_level: 2", True),
         ("level: 2", "min_level: 3", False),
@@ -31,7 +34,7 @@ def kept(state: str, rules: str) -> bool:
         ("", 'stage: "a"', False),
         ('stage: "b"', 'stage: "a"', False),
         ('stage: "a" stage: "b"', 'stage: "b"', True),
-        ('stage: "a" stage: "b"', 'stage: "a" stage: "b"', True),  # stages of one rule must all hold
+        ('stage: "a" stage: "b"', 'stage: "a" stage: "b"', True),  # all stages of a rule must hold
         ('stage: "a"', 'stage: "a" stage: "b"', False),
         ("", 'not_stage: "a"', True),
         ('stage: "a"', 'not_stage: "a"', False),
@@ -43,35 +46,24 @@ def kept(state: str, rules: str) -> bool:
         ('phase: TRAIN level: 0 stage: "a"', 'phase: TRAIN min_level: 1 stage: "a"', False),
     ],
 )
-def test_a_rule_that_is_met_includes_or_excludes(state, rule, met):
-    assert kept(state, f"include {{ {rule} }}") is met
-    assert kept(state, f"exclude {{ {rule} }}") is not met
-
-
-@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
-def test_a_layer_without_rules_is_always_kept(phase):
-    assert kept(f"phase: {phase}", "")
-    assert kept(f"phase: {phase}", "phase: TRAIN")  # a layer's own phase says how it works, not whether
+def test_a_met_rule_includes_or_excludes(state, rule, met):
+    assert is_kept(state, f"include {{ {rule} }}") is met
+    assert is_kept(state, f"exclude {{ {rule} }}") is not met
 
 
 @pytest.mark.parametrize(("level", "included"), [(0, True), (1, False), (2, True)])
-def test_of_several_rules_one_is_enough(level, included):
-    rules = "{} {{ max_level: 0 }} {} {{ min_level: 2 }}"
-    assert kept(f"level: {level}", rules.format("include", "include")) is included
-    assert kept(f"level: {level}", rules.format("exclude", "exclude")) is not included
+def test_one_of_several_rules_suffices(level, included):
+    rules = "{0} {{ max_level: 0 }} {0} {{ min_level: 2 }}"
+    assert is_kept(f"level: {level}", rules.format("include")) is included
+    assert is_kept(f"level: {level}", rules.format("exclude")) is not included
 
 
-def test_layers_that_are_kept_stay_in_order():
-    net = prototxt.parse(
-        """state { phase: TRAIN }
+def test_kept_layers_stay_in_order_and_a_layers_phase_is_not_a_rule():
+    assert kept("""state { phase: TRAIN }
         layer { name: "a" } layer { name: "b" include { phase: TEST } } layer { name: "c" exclude { phase: TEST } }
-        layer { name: "d" include { phase: TRAIN } }""",
-        caffe_pb2.NetParameter,
-        "net",
-    )
-    assert [layer.name for layer in filtered_layers(net)] == ["a", "c", "d"]
+        layer { name: "d" include { phase: TRAIN } } layer { name: "e" phase: TEST }""") == ["a", "c", "d", "e"]
 
 
 def test_refuses_a_layer_with_both_kinds_of_rules():
-    with pytest.raises(CaffeError, match="layer 'x' has both include and exclude rules; keep one kind"):
-        kept("", "include { phase: TEST } exclude { phase: TRAIN }")
+    with pytest.raises(CaffeError, match="layer 'x' has include and exclude rules; expected one kind"):
+        is_kept("", "include { phase: TEST } exclude { phase: TRAIN }")

@@ -1,12 +1,12 @@
-"""A solver that saves memory learns the same, to the bit; gradients are gone after a step. Others keep them."""
+"""Saving memory changes no training result, to the bit, and frees gradients after a step."""
 
 import numpy as np
 import pytest
 
 from fcn_repro import caffe
 from fcn_repro.caffe.kernels import im2col_gemm, pieces
-from tests.fixtures.small_net import write
 from tests.fixtures.fcn_nets import noisy_net
+from tests.fixtures.small_net import write
 
 SOLVER = 'net: "{}" base_lr: 1e-3 lr_policy: "fixed" momentum: 0.9 random_seed: 7'
 FLAT = """
@@ -33,7 +33,7 @@ LARGE = FLAT.replace("num_output: 2 kernel_size: 1", "num_output: 64 kernel_size
 FCN8S = noisy_net("vgg16-8s", 40, 53, normalize=True)
 
 
-def trained(folder, text, saves, options="iter_size: 2"):
+def train(folder, text, saves, options="iter_size: 2"):
     solver = caffe.get_solver(write(folder, f"{SOLVER.format(write(folder, text))} {options}", "solver.prototxt"))
     random = np.random.default_rng(1)
     for blobs in solver.net.params.values():
@@ -44,14 +44,19 @@ def trained(folder, text, saves, options="iter_size: 2"):
     return solver
 
 
+def pairs(kept, saved):
+    """Return the parameters and histories of two solvers, in pairs."""
+    blobs = [
+        [*solver.history, *(blob for each in solver.net.params.values() for blob in each)] for solver in (kept, saved)
+    ]
+    return list(zip(*blobs, strict=True))
+
+
 @pytest.mark.parametrize("options", ["", "iter_size: 2", "clip_gradients: 0.01", 'type: "Adam" momentum2: 0.99'])
 @pytest.mark.parametrize("text", [FCN8S, FLAT, TWICE], ids=["fcn8s", "flat", "shared"])
-def test_it_learns_the_same(tmp_path, text, options):
-    kept, saved = (trained(tmp_path, text, saves, options) for saves in (False, True))
-    for name, blobs in kept.net.params.items():
-        for expected, found in zip(blobs, saved.net.params[name], strict=True):
-            np.testing.assert_array_equal(found.data, expected.data)
-    for expected, found in zip(kept.history, saved.history, strict=True):
+def test_training_is_the_same(tmp_path, text, options):
+    kept, saved = (train(tmp_path, text, saves, options) for saves in (False, True))
+    for expected, found in pairs(kept, saved):
         np.testing.assert_array_equal(found.data, expected.data)
 
 
@@ -59,60 +64,57 @@ def test_it_learns_the_same(tmp_path, text, options):
     "options, in_parts",
     [("", True), ('type: "Adam" momentum2: 0.99', True), ("iter_size: 2", False), ("clip_gradients: 0.01", False)],
 )
-def test_large_filters_learn_the_same_part_by_part(tmp_path, monkeypatch, options, in_parts):
+def test_large_filters_are_updated_in_parts_with_the_same_result(tmp_path, monkeypatch, options, in_parts):
     monkeypatch.setattr(im2col_gemm, "LARGE", 1000)
     monkeypatch.setattr(pieces, "FILTERS", 1)
     monkeypatch.setattr(pieces, "TOGETHER", 16)
     asked = []
-    parts = im2col_gemm.Product.parts
-    monkeypatch.setattr(im2col_gemm.Product, "parts", lambda self: (asked.append(self), parts(self))[1])
-    kept = trained(tmp_path, LARGE, False, options)
+    parts = im2col_gemm.LazyWeightGradient.parts
+    monkeypatch.setattr(im2col_gemm.LazyWeightGradient, "parts", lambda self: (asked.append(self), parts(self))[1])
+    kept = train(tmp_path, LARGE, False, options)
     assert not asked
-    saved = trained(tmp_path, LARGE, True, options)
+    saved = train(tmp_path, LARGE, True, options)
     assert bool(asked) is in_parts
-    pairs = list(zip(kept.history, saved.history, strict=True))
-    for name, blobs in kept.net.params.items():
-        pairs += zip(blobs, saved.net.params[name], strict=True)
-    for expected, found in pairs:
+    for expected, found in pairs(kept, saved):
         np.testing.assert_allclose(found.data, expected.data, rtol=1e-5, atol=1e-6 * abs(expected.data).max())
 
 
-def shown(solver):
-    """What has a gradient: names of blobs, and of layers with parameters."""
+def with_gradients(solver):
+    """Return the names of blobs, and of layers with parameters, that have a gradient."""
     blobs = {name for name, blob in solver.net.blobs.items() if blob.diff.any()}
     return blobs, {name for name, blobs in solver.net.params.items() if blobs[0].diff.any()}
 
 
-def test_gradients_are_gone_and_the_loss_keeps_its_weight(tmp_path):
-    blobs, params = shown(trained(tmp_path, FCN8S, False))
+def test_gradients_are_freed_and_the_loss_keeps_its_weight(tmp_path):
+    blobs, params = with_gradients(train(tmp_path, FCN8S, False))
     assert {"conv1_1", "pool4", "fc7", "score_fr", "loss"} <= blobs and {"conv1_1", "fc7", "score_fr"} <= params
-    assert shown(trained(tmp_path, FCN8S, True)) == ({"loss"}, set())
+    assert with_gradients(train(tmp_path, FCN8S, True)) == ({"loss"}, set())
 
 
-@pytest.mark.parametrize("saves, met_first", [(False, "data label c flat again fc loss"), (True, "data label")])
-def test_a_pass_begins_by_forgetting_what_the_last_one_made_of_data(tmp_path, saves, met_first):
-    solver, met = trained(tmp_path, FLAT, saves), []
+@pytest.mark.parametrize("saves, first", [(False, "data label c flat again fc loss"), (True, "data label")])
+def test_a_pass_starts_by_freeing_the_last_results(tmp_path, saves, first):
+    solver, met = train(tmp_path, FLAT, saves), []
     blobs = solver.net.blobs.items()
     solver.net.before_forward(lambda layer: met.append({name for name, blob in blobs if blob.data.any()}))
     solver.step(1)
-    assert met[0] == set(met_first.split())
+    assert met[0] == set(first.split())
 
 
 @pytest.mark.parametrize("options", ["clip_gradients: 0.01", "snapshot_diff: true"])
-def test_parameters_keep_theirs_where_all_are_wanted_together(tmp_path, options):
-    assert "conv1_1" in shown(trained(tmp_path, FCN8S, True, options))[1]
+def test_parameters_keep_gradients_that_are_needed_together(tmp_path, options):
+    assert "conv1_1" in with_gradients(train(tmp_path, FCN8S, True, options))[1]
 
 
-def test_callbacks_meet_all_gradients(tmp_path):
-    solver = trained(tmp_path, FCN8S, True)
+def test_callbacks_see_all_gradients(tmp_path):
+    solver = train(tmp_path, FCN8S, True)
     met = []
-    solver.add_callback(lambda: None, lambda: met.append(shown(solver)[1]))
+    solver.add_callback(lambda: None, lambda: met.append(with_gradients(solver)[1]))
     solver.step(1)
     assert {"conv1_1", "fc7", "score_fr"} <= met[0]
 
 
-def test_after_an_error_in_an_update_a_backward_pass_by_hand_updates_nothing(tmp_path):
-    solver = trained(tmp_path, FCN8S, True, options="")
+def test_after_an_error_in_an_update_a_manual_backward_pass_updates_nothing(tmp_path):
+    solver = train(tmp_path, FCN8S, True, options="")
     fails = [True]
 
     def fail(layer: int) -> None:

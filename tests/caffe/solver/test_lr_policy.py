@@ -1,4 +1,4 @@
-"""The expected rates are what real Caffe 1.0 trains with, to the last bit of float32 (%.9g identifies one)."""
+"""The expected rates are real Caffe 1.0's, to the last bit of float32 (which %.9g identifies)."""
 
 import math
 
@@ -50,11 +50,11 @@ def test_rates_are_real_caffes(text):
     np.testing.assert_array_equal(np.float32(rates), np.float32(RATES[text]))
 
 
-def test_every_policy_is_among_the_expected_rates():
+def test_every_policy_has_expected_rates():
     assert {solver_param(text).lr_policy for text in RATES} == set(POLICIES)
 
 
-def test_multistep_climbs_one_step_per_evaluation_however_late_it_is():
+def test_multistep_rises_by_one_per_evaluation_however_late_it_is():
     param = solver_param('lr_policy: "multistep" base_lr: 1 gamma: 0.1 stepvalue: 10 stepvalue: 20 stepvalue: 30')
     steps = [0]
     for _ in range(4):
@@ -62,24 +62,20 @@ def test_multistep_climbs_one_step_per_evaluation_however_late_it_is():
     assert steps == [0, 1, 2, 2, 2]
 
 
-def test_rate_of_poly_without_max_iter_is_no_number():
+def test_poly_without_max_iter_is_nan():
     assert math.isnan(learning_rate(solver_param('lr_policy: "poly" base_lr: 1 power: 1'), 0, 0))
 
 
-@pytest.mark.parametrize("policy", ["step", "exp", "inv", "multistep", "sigmoid"])
-def test_refuses_a_negative_gamma(policy):
-    param = solver_param(f'lr_policy: "{policy}" base_lr: 1 gamma: -0.5 stepsize: 2')
-    with pytest.raises(CaffeError, match=f"'{policy}' has gamma -0.5; expected 0 or more"):
-        learning_rate(param, 0, 0)
-
-
-@pytest.mark.parametrize("policy", ["step", "sigmoid"])
-def test_refuses_a_stepsize_that_is_not_positive(policy):
-    param = solver_param(f'lr_policy: "{policy}" base_lr: 1 gamma: 0.5')
-    with pytest.raises(CaffeError, match=f"'{policy}' has stepsize 0; expected more than 0"):
+@pytest.mark.parametrize(
+    ("policy", "more", "complaint"),
+    [
+        *((policy, "gamma: -0.5 stepsize: 2", f"'{policy}' has gamma -0.5; expected 0 or more")
+          for policy in ("step", "exp", "inv", "multistep", "sigmoid")),
+        *((policy, "gamma: 0.5", f"'{policy}' has stepsize 0; expected more than 0") for policy in ("step", "sigmoid")),
+        ("cosine", "", "unknown lr_policy 'cosine'; known policies: fixed, step, .*, sigmoid"),
+    ],
+)  # fmt: skip
+def test_refuses_policies_that_caffe_refuses(policy, more, complaint):
+    param = solver_param(f'lr_policy: "{policy}" base_lr: 1 {more}')
+    with pytest.raises(CaffeError, match=complaint):
         learning_rate(param, 0, next_step(param, 0, 0))
-
-
-def test_refuses_an_unknown_policy_and_lists_the_known():
-    with pytest.raises(CaffeError, match="unknown lr_policy 'cosine'; known policies: fixed, step, .*, sigmoid"):
-        learning_rate(solver_param('lr_policy: "cosine" base_lr: 1'), 0, 0)

@@ -30,7 +30,7 @@ def solver(tmp_path):
 
 
 def layers(net: caffe.Net) -> str:
-    """What the rules kept."""
+    """Return the names of the layers that rules kept."""
     return " ".join(name for name in net._layer_names if name not in ("always",) and not name.endswith("split"))
 
 
@@ -48,7 +48,7 @@ def test_the_train_net_is_named_or_inline(solver, text, name):
     assert (made.net.name, layers(made.net), made.test_nets) == (name, "train", [])
 
 
-def test_test_nets_are_the_inline_then_the_named_then_the_train_nets_twin(solver):
+def test_test_nets_are_inline_then_named_then_copies_of_the_train_net(solver):
     made = solver(f"""
         net: "one" test_net: "two" test_net_param {INLINE} test_interval: 5
         test_iter: 1 test_iter: 2 test_iter: 3 test_iter: 4""")
@@ -56,7 +56,7 @@ def test_test_nets_are_the_inline_then_the_named_then_the_train_nets_twin(solver
     assert {layers(net) for net in made.test_nets} == {"test"}
 
 
-def test_states_are_those_of_phase_net_and_solver_together(solver, tmp_path):
+def test_a_state_merges_phase_net_and_solver(solver, tmp_path):
     write(tmp_path, 'state { level: 2 stage: "a" }' + NET.format("one"), "one.prototxt")
     made = solver("""
         net: "one" test_iter: 1 test_iter: 1 test_interval: 1 train_state { stage: "b" }
@@ -65,7 +65,7 @@ def test_states_are_those_of_phase_net_and_solver_together(solver, tmp_path):
     assert [layers(net) for net in made.test_nets] == ["test a b", "test deep a"]
 
 
-def test_weights_go_to_all_nets(tmp_path):
+def test_weights_load_into_all_nets(tmp_path):
     text = """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 1 } } }
               layer { name: "ip" type: "InnerProduct" bottom: "x" inner_product_param { num_output: 1 } top: "ip" }"""
     net = caffe.Net(write(tmp_path, text), caffe.TRAIN)
@@ -81,21 +81,18 @@ def test_weights_go_to_all_nets(tmp_path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "names its train net once, by net or train_net .or inline.; found none"),
-        ('net: "one" train_net: "two"', r"found \['net', 'train_net'\]"),
-        (
-            'train_net: "one" test_net: "two" test_interval: 1',
-            "test_iter is given 0 times for 1 test nets; expected one",
-        ),
+        ("", "train net: got none, expected one of net, train_net"),
+        ('net: "one" train_net: "two"', r"got \['net', 'train_net'\]"),
+        ('train_net: "one" test_net: "two" test_interval: 1', "test_iter: got 0 values for 1 test nets; expected one"),
         (
             'train_net: "one" test_iter: 1 test_interval: 1',
-            "test_iter is given 1 times for 0 test nets; expected one each",
+            "test_iter: got 1 values for 0 test nets; expected one each",
         ),
-        ('net: "one" test_net: "two" test_interval: 1', "test_iter is given 0 times for at least 1 test nets"),
-        ('net: "one" test_iter: 1', "test_interval is 0; with a test net it must be more than 0"),
+        ('net: "one" test_net: "two" test_interval: 1', "test_iter: got 0 values for at least 1 test nets"),
+        ('net: "one" test_iter: 1', "test_interval: got 0 with a test net; expected more than 0"),
         (
             'net: "one" test_iter: 1 test_interval: 1 test_state { } test_state { }',
-            "test_state is given 2 times for 1 test",
+            "test_state: got 2 values for 1 test",
         ),
         ('net: "three"', "Could not open file three"),
     ],

@@ -1,4 +1,4 @@
-"""Updates of all solver types, against a simulation in float64."""
+"""Updates of all solver types against a float64 simulation."""
 
 import numpy as np
 import pytest
@@ -6,16 +6,9 @@ import pytest
 from fcn_repro import caffe
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.solver.update_rules import SOLVER_TYPES
+from tests.fixtures.least_squares import SOLVER_OPTIONS as TYPES
 from tests.fixtures.least_squares import Simulation, make_solver, solver_file
 
-TYPES = {
-    "SGD": dict(momentum=0.9),
-    "Nesterov": dict(momentum=0.9),
-    "AdaGrad": dict(delta=0.01),
-    "RMSProp": dict(rms_decay=0.8, delta=0.01),
-    "AdaDelta": dict(momentum=0.95, delta=0.001),
-    "Adam": dict(momentum=0.9, momentum2=0.99),
-}
 VARIANTS = {
     "plain": {},
     "L2": dict(weight_decay=0.5),
@@ -23,13 +16,13 @@ VARIANTS = {
     "iter_size": dict(iter_size=3, weight_decay=0.1),
     "clipped": dict(clip_gradients=1.5),
     "clipped before it is divided and decayed": dict(clip_gradients=1.5, iter_size=2, weight_decay=0.5),
-    "clipped to nothing": dict(clip_gradients=0, weight_decay=0.5),
+    "clipped to zero": dict(clip_gradients=0, weight_decay=0.5),
     "not clipped": dict(clip_gradients=1000),
 }
 
 
-def agree(solver: caffe.SGDSolver, simulation: Simulation, rates: list[float]) -> None:
-    """Train both side by side; compare parameters, and what was subtracted last."""
+def compare(solver: caffe.SGDSolver, simulation: Simulation, rates: list[float]) -> None:
+    """Train both; compare parameters and last updates."""
     for rate in rates:
         solver.step(1)
         updates = simulation.step(rate)
@@ -44,32 +37,32 @@ def test_every_type_is_tested():
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
 @pytest.mark.parametrize("type_", TYPES)
-def test_updates_are_those_of_the_formulas(tmp_path, type_, variant):
+def test_updates_follow_the_formulas(tmp_path, type_, variant):
     options = {"type": type_, **TYPES[type_], **variant}
-    agree(make_solver(tmp_path, options), Simulation(options), [0.1] * 6)
+    compare(make_solver(tmp_path, options), Simulation(options), [0.1] * 6)
 
 
 @pytest.mark.parametrize("type_", TYPES)
-def test_the_history_is_not_rescaled_when_the_rate_changes(tmp_path, type_):
+def test_a_new_rate_does_not_rescale_the_history(tmp_path, type_):
     options = {"type": type_, **TYPES[type_]}
     schedule = dict(lr_policy="step", gamma=0.1, stepsize=2)
-    agree(make_solver(tmp_path, {**options, **schedule}), Simulation(options), [0.1, 0.1, 0.01, 0.01, 0.001])
+    compare(make_solver(tmp_path, {**options, **schedule}), Simulation(options), [0.1, 0.1, 0.01, 0.01, 0.001])
 
 
 @pytest.mark.parametrize("type_", TYPES)
-def test_multipliers_are_each_parameters_own(tmp_path, type_):
+def test_each_parameter_has_its_multipliers(tmp_path, type_):
     options, multipliers = {"type": type_, **TYPES[type_], "weight_decay": 0.5}, ((0.5, 2), (3, 0.25))
-    agree(make_solver(tmp_path, options, multipliers), Simulation(options, multipliers), [0.1] * 4)
+    compare(make_solver(tmp_path, options, multipliers), Simulation(options, multipliers), [0.1] * 4)
 
 
 @pytest.mark.parametrize("type_", TYPES)
 def test_defaults_are_caffes(tmp_path, type_):
     """No momentum, delta 1e-8, rms_decay 0.99, momentum2 0.999."""
-    agree(make_solver(tmp_path, {"type": type_}), Simulation({"type": type_}), [0.1] * 4)
+    compare(make_solver(tmp_path, {"type": type_}), Simulation({"type": type_}), [0.1] * 4)
 
 
 @pytest.mark.parametrize("type_", TYPES)
-def test_a_frozen_parameter_stays_and_its_diff_is_its_update(tmp_path, type_):
+def test_a_frozen_parameter_is_constant_and_its_diff_is_its_update(tmp_path, type_):
     options, multipliers = {"type": type_, **TYPES[type_], "weight_decay": 0.5}, ((0, 1), (1, 1))
     solver = make_solver(tmp_path, options, multipliers)
     before = solver.net.params["ip"][0].data.copy()
@@ -77,7 +70,7 @@ def test_a_frozen_parameter_stays_and_its_diff_is_its_update(tmp_path, type_):
     weight, bias = solver.net.params["ip"]
     np.testing.assert_array_equal(weight.data, before)
     assert not weight.diff.any() and bias.diff.any()
-    history = solver.history[0].data  # where gradients are remembered, a frozen parameter's decay is one
+    history = solver.history[0].data  # a history of gradients counts a frozen parameter's decay
     assert history.any() == (type_ not in ("SGD", "Nesterov"))
 
 
@@ -87,22 +80,15 @@ def test_a_frozen_parameter_costs_no_memory_with_sgd(tmp_path):
     assert solver.history[0].is_blank and solver.net.params["ip"][0].gradient_is_blank
 
 
-def test_a_parameter_frozen_by_the_rate_alone_takes_part_again(tmp_path):
+def test_a_parameter_frozen_by_the_rate_can_be_trained_again(tmp_path):
     solver, simulation = make_solver(tmp_path, dict(momentum=0.9)), Simulation(dict(momentum=0.9))
     for rate in (0.1, 0, 0.2):
         solver.param.base_lr = rate
-        agree(solver, simulation, [rate])
+        assert solver.lr == np.float32(rate)
+        compare(solver, simulation, [rate])
 
 
-def test_a_new_base_lr_counts_from_the_next_update(tmp_path):
-    solver, simulation = make_solver(tmp_path, {}), Simulation({})
-    agree(solver, simulation, [0.1])
-    solver.param.base_lr = 0.25
-    assert solver.lr == np.float32(0.25)
-    agree(solver, simulation, [0.25])
-
-
-def test_the_norm_that_is_clipped_is_that_of_all_gradients_even_of_frozen_parameters(tmp_path):
+def test_clipping_counts_all_gradients_even_of_frozen_parameters(tmp_path):
     """force_backward computes the gradient of a parameter whose lr_mult is 0, and clipping counts it."""
     options = dict(clip_gradients=1.5)
     solver = make_solver(tmp_path, options, ((0, 1), (1, 1)), "force_backward: true")
@@ -113,28 +99,25 @@ def test_the_norm_that_is_clipped_is_that_of_all_gradients_even_of_frozen_parame
 
 # ---- refusals
 
-
-@pytest.mark.parametrize("type_", ["AdaGrad", "RMSProp"])
-def test_refuses_momentum_where_there_is_none(tmp_path, type_):
-    path = solver_file(tmp_path, dict(type=type_, momentum=0.9))
-    with pytest.raises(CaffeError, match=f"solver.prototxt: {type_}Solver takes no momentum; the file has 0.9"):
-        caffe.get_solver(path)
+DECAYS = [("RMSProp", "rms_decay"), ("Adam", "momentum"), ("Adam", "momentum2")]
 
 
-@pytest.mark.parametrize(("type_", "name"), [("RMSProp", "rms_decay"), ("Adam", "momentum"), ("Adam", "momentum2")])
-@pytest.mark.parametrize("value", [-0.5, 1.0])
-def test_refuses_a_decay_outside_0_to_1(tmp_path, type_, name, value):
-    path = solver_file(tmp_path, {"type": type_, name: value})
-    with pytest.raises(CaffeError, match=f"solver.prototxt: {name} is {value:g}; expected 0 or more and less than 1"):
-        caffe.get_solver(path)
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        *((dict(type=type_, momentum=0.9), f"{type_}Solver takes no momentum; got 0.9")
+          for type_ in ("AdaGrad", "RMSProp")),
+        *(({"type": type_, name: value}, f"{name} is {value:g}; expected 0 or more and less than 1")
+          for type_, name in DECAYS for value in (-0.5, 1.0)),
+        (dict(type="Sgd"), "unknown solver type 'Sgd'; known types: SGD, .*, Adam"),
+    ],
+)  # fmt: skip
+def test_refuses_options_by_name(tmp_path, options, complaint):
+    with pytest.raises(CaffeError, match=f"solver.prototxt: {complaint}"):
+        caffe.get_solver(solver_file(tmp_path, options))
 
 
-def test_refuses_an_unknown_type_and_lists_the_known(tmp_path):
-    with pytest.raises(CaffeError, match="solver.prototxt: unknown solver type 'Sgd'; known types: SGD, .*, Adam"):
-        caffe.get_solver(solver_file(tmp_path, dict(type="Sgd")))
-
-
-def test_refuses_an_unknown_regularization_once_there_is_decay(tmp_path):
+def test_refuses_an_unknown_regularization_with_decay(tmp_path):
     make_solver(tmp_path, dict(regularization_type="L3")).step(1)
     with pytest.raises(CaffeError, match="unknown regularization_type 'L3'; expected L2 or L1"):
         make_solver(tmp_path, dict(regularization_type="L3", weight_decay=0.1)).step(1)
