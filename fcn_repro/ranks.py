@@ -64,7 +64,7 @@ def all_gather(value: Any) -> list[Any]:
     """Return every rank's `value`, by rank. All ranks must call this, with a value that JSON can hold."""
     if count() == 1:
         return [value]
-    return [json.loads(message) for message in engine.caffe.exchange(json.dumps(value))]
+    return [json.loads(message) for message in engine.caffe.all_gather(json.dumps(value))]
 
 
 def broadcast_from_root(compute: Callable[[], Any]) -> Any:
