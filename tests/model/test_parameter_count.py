@@ -1,27 +1,27 @@
-"""The arithmetic against that of the tests' own, which goes through sizes as well."""
+"""The count of trainable parameters, against the textbook formulas of tests/fixtures/window_arithmetic.py."""
 
 import pytest
 
-from fcn_repro.model.parameter_count import learnt
+from fcn_repro.model.parameter_count import count_trainable
 from nets import FCNS, build
 from tests.fixtures.window_arithmetic import DATA, data_for, parameters
 
 
 @pytest.mark.parametrize("net", [net for net in FCNS if not net.endswith(("fixed", "learned", "cvpr"))])
-def test_all_but_interpolation_and_scales_learn(net: str):
+def test_all_parameters_but_interpolation_and_scales_are_trainable(net: str):
     message = build(net, "deploy", data_for(net))
-    assert learnt(message) == sum(parameters(message).values())
+    assert count_trainable(message) == sum(parameters(message).values())
 
 
-def test_a_fixed_net_learns_its_score_layer():
-    assert learnt(build("vgg16-32s-fixed", "deploy", DATA)) == 21 * 4097
+def test_of_a_fixed_net_the_score_layer_is_trainable():
+    assert count_trainable(build("vgg16-32s-fixed", "deploy", DATA)) == 21 * 4097
 
 
-def test_upsampling_that_learns_counts_with_every_pair_of_classes():
-    more = learnt(build("vgg16-8s-learned", "deploy", DATA)) - learnt(build("vgg16-8s", "deploy", DATA))
-    assert more == 21 * 21 * (4 * 4 + 4 * 4 + 16 * 16)
+def test_learned_upsampling_counts_every_pair_of_classes():
+    learned, fixed = (count_trainable(build(net, "deploy", DATA)) for net in ("vgg16-8s-learned", "vgg16-8s"))
+    assert learned - fixed == 21 * 21 * (4 * 4 + 4 * 4 + 16 * 16)
 
 
-def test_refuses_a_layer_whose_weights_depend_on_the_image():
-    with pytest.raises(ValueError, match="layer fc6 is an InnerProduct"):
-        learnt(build("vgg16", "deploy"))
+def test_a_layer_whose_weights_depend_on_the_image_is_refused():
+    with pytest.raises(ValueError, match="layer fc6: got an InnerProduct, expected a Convolution"):
+        count_trainable(build("vgg16", "deploy"))

@@ -1,19 +1,20 @@
-from types import SimpleNamespace
+"""Grids, and the explanations made of them, against the paper's tables and arithmetic on paper."""
 
 import pytest
+from google.protobuf import text_format
 
 from fcn_repro.engine import caffe
-from fcn_repro.model.receptive_field import Grid, derivations, grids, padding, smallest
+from fcn_repro.model.receptive_field import Grid, explain_offsets, explain_padding, find_grids, find_smallest_image
 from nets import build
+from tests.fixtures.window_arithmetic import DATA
 
-DATA = SimpleNamespace(inputs={"data": 3}, heads={"label": range(21)}, class_names=range(21), void=255)
+INPUT = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 60, 60] } } }\n'
 
 
 def deploy(net: str):
     return build(net, "deploy", DATA)
 
 
-# First cell, spacing and receptive field, from the paper's Table 1 and from arithmetic on paper.
 @pytest.mark.parametrize(
     ("net", "blob", "grid"),
     [
@@ -29,65 +30,71 @@ def deploy(net: str):
         ("googlenet-fcn", "pool5/7x7_s1", Grid(30 + 3 * 32, 32, 907)),
     ],
 )
-def test_cells_lie_where_they_must(net: str, blob: str, grid: Grid):
-    assert grids(deploy(net))[blob] == grid
+def test_grids_are_those_of_the_papers_table_1(net: str, blob: str, grid: Grid):
+    assert find_grids(deploy(net))[blob] == grid
 
 
 @pytest.mark.parametrize(
     "net", ["vgg16-32s", "vgg16-16s", "vgg16-8s", "vgg16-8s-atonce", "alexnet-32s", "googlenet-8s"]
 )
-def test_scores_lie_on_the_pixels(net: str):
-    score = grids(deploy(net))["score"]
-    assert (score.first, score.spacing) == (0, 1)
+def test_scores_lie_on_the_pixels_and_summands_on_each_other(net: str):
+    message = deploy(net)
+    grids = find_grids(message)
+    assert (grids["score"].offset, grids["score"].stride) == (0, 1)
+    for layer in message.layer:
+        if layer.type == "Eltwise":
+            assert len({(grids[bottom].offset, grids[bottom].stride) for bottom in layer.bottom}) == 1, layer.name
 
 
-def test_what_is_added_lies_on_each_other():
-    for net in ("vgg16-8s", "googlenet-8s"):
-        message = deploy(net)
-        at = grids(message)
-        for layer in message.layer:
-            if layer.type == "Eltwise":
-                places = {(at[bottom].first, at[bottom].spacing) for bottom in layer.bottom}
-                assert len(places) == 1, layer.name
+@pytest.mark.parametrize(
+    ("window", "grid"),
+    [
+        ("kernel_h: 5 kernel_w: 3 stride_h: 2 stride_w: 1 pad_h: 1 pad_w: 9", Grid(1, 2, 5)),
+        ("kernel_size: 3 dilation: 4 stride: 2", Grid(4, 2, 9)),
+    ],
+)
+def test_grids_are_those_of_the_rows_in_every_form_of_window(window, grid):
+    net = 'layer {{ name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param {{ num_output: 1 {} }} }}'
+    message = text_format.Merge(INPUT + net.format(window), caffe.proto.caffe_pb2.NetParameter())
+    assert find_grids(message)["c"] == grid
 
 
-def test_fully_connected_layers_have_no_grid():
-    at = grids(deploy("mini-vgg16"))
-    assert "pool5" in at
-    assert not {"fc6", "fc7", "fc8", "prob"} & set(at)
+def test_layers_that_read_the_whole_image_and_all_above_them_have_no_grid():
+    grids = find_grids(deploy("mini-vgg16"))
+    assert "pool5" in grids and not {"fc6", "fc7", "fc8", "prob"} & set(grids)
+    pooling = 'layer { name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param { global_pooling: true } }\n'
+    above = 'layer { name: "r" type: "ReLU" bottom: "p" top: "r" }'
+    message = text_format.Merge(INPUT + pooling + above, caffe.proto.caffe_pb2.NetParameter())
+    assert list(find_grids(message)) == ["data"]
 
 
-def test_derivations_end_in_the_numbers_that_the_prototxt_has():
-    paragraphs = "\n".join(derivations(deploy("vgg16-32s")))
-    assert paragraphs == (
+def test_offsets_are_explained_down_to_the_numbers_in_the_prototxt():
+    assert "\n".join(explain_offsets(deploy("vgg16-32s"))) == (
         "upscore: kernel 64, stride 32\n"
-        "    score_fr has a cell every 32 pixels, the first at pixel 12.5.\n"
-        "    The centre of 64 cells is (64 - 1) / 2 = 31.5; new ones are 1 apart:\n"
-        "    12.5 - 31.5 x 1 = -19 is where the first one lies.\n"
+        "    Cells of score_fr lie 32 pixels apart, the first at pixel 12.5.\n"
+        "    The centre of 64 cells is (64 - 1) / 2 = 31.5; new cells lie 1 apart:\n"
+        "    the first lies at pixel 12.5 - 31.5 x 1 = -19.\n"
         "score: offset 19\n"
-        "    The first cell of upscore lies at pixel -19, that of data at 0,\n"
-        "    cells are 1 apart: (0 + 19) / 1 = 19."
+        "    The first cell of upscore lies at pixel -19, that of data at 0.\n"
+        "    Cells lie 1 apart: (0 + 19) / 1 = 19."
     )
 
 
-def test_padding_is_what_lets_one_pixel_through():
-    told = padding(deploy("vgg16-8s"))
-    assert told is not None and told.startswith("conv1_1: pad 100\n")
-    assert "pad of 1 the least image that leaves every layer a cell has 193 pixels\n    to a side" in told
-    assert "with 100 it has 1. One pixel needs 193 + 2 x 1 - 1 = 194 around it, 97 on each side" in told
+def test_padding_is_explained_where_it_exceeds_the_classifiers():
+    text = explain_padding(deploy("vgg16-8s"))
+    assert text is not None and text.startswith("conv1_1: pad 100\n")
+    assert "pad of 1 the smallest image that leaves every layer a cell has\n    193 pixels to a side; with 100" in text
+    assert "with 100 it has 1. One pixel needs\n    193 + 2 x 1 - 1 = 194 around it, 97 on each side." in text
+    assert explain_padding(deploy("googlenet-8s")) is None
 
 
-def test_the_least_image_is_the_least_that_the_engine_takes(tmp_path):
+def test_the_smallest_image_is_the_smallest_that_the_engine_takes(tmp_path):
     message = deploy("mini-vgg16-fcn")
-    least = smallest(message)
+    smallest = find_smallest_image(message)
     (tmp_path / "net.prototxt").write_text(str(message))
     net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
-    net.blobs["data"].reshape(1, 3, least, least)
+    net.blobs["data"].reshape(1, 3, smallest, smallest)
     net.reshape()
-    net.blobs["data"].reshape(1, 3, least - 1, least - 1)
+    net.blobs["data"].reshape(1, 3, smallest - 1, smallest - 1)
     with pytest.raises(RuntimeError):
         net.reshape()
-
-
-def test_nets_that_pad_as_classifiers_do_have_nothing_to_explain():
-    assert padding(deploy("googlenet-8s")) is None

@@ -157,7 +157,7 @@ class PoolingStep(Step):
     def is_shift_invariant(self, shape: Shape) -> bool:
         """See Step. Not where a window lies beyond the map."""
         bottom = torch.empty(shape, device="meta")
-        return not self.layer._is_overhung(bottom, self.layer.top_shapes(shape)[0][2:])
+        return not self.layer.has_empty_windows(bottom, self.layer.top_shapes(shape)[0][2:])
 
     def choose_layout(self, x: Tensor, size: Sequence[int], next_layout: torch.memory_format) -> torch.memory_format:
         """See Step."""

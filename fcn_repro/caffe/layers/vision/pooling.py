@@ -91,7 +91,7 @@ class Pooling(Layer):
         if not needs_winners:
             self._winner = None
         self._empty = None
-        if self._has_empty_windows(x, size):
+        if self.has_empty_windows(x, size):
             self._empty = y == -math.inf
             y = y.masked_fill(self._empty, -_FLT_MAX)
         return (y, self._mask(x, size)) if has_mask else (y,)
@@ -155,7 +155,7 @@ class Pooling(Layer):
             sides.append((start + k).clamp(max=n + p) - start)
         return torch.outer(*sides).to(x.dtype)
 
-    def _has_empty_windows(self, x: Tensor, size: Pair) -> bool:
+    def has_empty_windows(self, x: Tensor, size: Pair) -> bool:
         """Whether a window can lie completely outside the bottom."""
         spans = zip(x.shape[2:], size, self.kernel, self.stride, self.pad, strict=True)
         return any((o - 1) * s - p >= n or p >= k for n, o, k, s, p in spans)
