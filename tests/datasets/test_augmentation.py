@@ -1,64 +1,44 @@
-"""Variations of training: what is drawn, that image and label stay together, what is ignored, what is refused."""
+"""Augmentations: random draws, alignment of image and label, ignored pixels, wrong options."""
 
 from __future__ import annotations
-
-import json
 
 import numpy as np
 import pytest
 
-from fcn_repro.datasets.augmentation import OFF, Variation, nearest_cells, shifted
+from fcn_repro.datasets.augmentation import OFF, Augmentation, find_nearest_cells, shift
 
-MEAN = (104.00699, 116.66877, 122.67892)
 NAMES = ("background", "cat", "dog")
 TOPS = ("data", "label")
 
 
-def vary(arrays, draw=(7, 0), training=True, names=NAMES, **options):
-    variation = Variation(options, TOPS, names, training)
-    return variation(arrays, draw if variation.is_random else None)
+def augment(arrays, draw=(7, 0), training=True, names=NAMES, **options):
+    augmentation = Augmentation(options, TOPS, names, training)
+    return augmentation(arrays, draw if augmentation.is_random else None)
 
 
 def item(height=64, width=96, seed=0):
-    """An image whose first channel is its label map, so that it shows if they part."""
+    """An image whose first channel is its label map, so that misalignment shows."""
     label = np.random.default_rng(seed).integers(0, 3, (1, height, width)).astype(np.uint8)
     return [np.concatenate([label, label + 10, label + 20]).astype(np.float32), label]
 
 
-def voc_net(data_net, voc_dir, split="train", **more):
-    params = {"voc_dir": str(voc_dir), "split": split, "mean": MEAN, "seed": 1337, **more}
-    return data_net("voc_layers", "VOCSegDataLayer", params)
-
-
-def served(net, forwards):
-    out = []
-    for _ in range(forwards):
-        net.forward()
-        out.append((net.blobs["data"].data.copy(), net.blobs["label"].data.copy()))
-    return out
-
-
-def test_nothing_is_changed_or_told_by_default(voc_dir, data_net):
+def test_nothing_changes_by_default(voc_net, serve):
     arrays = item()
-    assert vary(arrays) is arrays
-    explicit = served(voc_net(data_net, voc_dir, **OFF), 6)
-    for (data, label), (data_again, label_again) in zip(served(voc_net(data_net, voc_dir), 6), explicit, strict=True):
-        np.testing.assert_array_equal(data, data_again)
-        np.testing.assert_array_equal(label, label_again)
+    assert augment(arrays) is arrays
+    for explicit, default in zip(serve(voc_net(**OFF), 6), serve(voc_net(), 6), strict=True):
+        assert all(map(np.array_equal, explicit, default))
 
 
-def test_the_order_of_the_images_is_that_without_variations(voc_dir, data_net):
-    plain = voc_net(data_net, voc_dir)
-    shapes = [label.shape for _, label in served(plain, 12)]
-    varied = voc_net(data_net, voc_dir, mirror=True, jitter=5, keep=0.5)
-    assert [label.shape for _, label in served(varied, 12)] == shapes
+def test_the_order_of_the_images_is_the_same_with_augmentations(voc_net, serve):
+    shapes = [label.shape for _, label in serve(voc_net(), 12)]
+    assert [label.shape for _, label in serve(voc_net(mirror=True, jitter=5, keep=0.5), 12)] == shapes
 
 
-def test_mirroring_serves_about_every_other_item_the_other_way_round():
+def test_mirror_flips_about_every_other_item():
     arrays = item()
     mirrored = 0
     for step in range(200):
-        data, label = vary(arrays, (1, step), mirror=True)
+        data, label = augment(arrays, (1, step), mirror=True)
         turned = not np.array_equal(label, arrays[1])
         np.testing.assert_array_equal(label, arrays[1][..., ::-1] if turned else arrays[1])
         np.testing.assert_array_equal(data[:1], label)
@@ -66,11 +46,11 @@ def test_mirroring_serves_about_every_other_item_the_other_way_round():
     assert 75 < mirrored < 125
 
 
-def test_jitter_moves_image_and_label_alike_and_ignores_what_it_vacates():
+def test_jitter_shifts_image_and_label_alike_and_ignores_uncovered_pixels():
     arrays = item()
     moves = set()
     for step in range(100):
-        data, label = vary(arrays, (1, step), jitter=32)
+        data, label = augment(arrays, (1, step), jitter=32)
         inside = label[0] != 255
         np.testing.assert_array_equal(data[0][inside], label[0][inside])
         assert not data[:, ~inside].any()  # the mean
@@ -89,21 +69,21 @@ def test_shifting_agrees_with_shifting_pixel_by_pixel(down, right):
     for c, y, x in np.ndindex(array.shape):
         if 0 <= y + down < 8 and 0 <= x + right < 10:
             expected[c, y + down, x + right] = array[c, y, x]
-    np.testing.assert_array_equal(shifted(array, down, right, -1), expected)
+    np.testing.assert_array_equal(shift(array, down, right, -1), expected)
 
 
-def test_a_pixel_belongs_to_the_cell_whose_centre_is_nearest():
+def test_a_pixel_belongs_to_the_nearest_cell():
     centres = 12.5 + 32 * np.arange(5)
     expected = [np.abs(centres - pixel).argmin() for pixel in range(140)]
-    assert nearest_cells(140, 32, 12.5).tolist() == expected
+    assert find_nearest_cells(140, 32, 12.5).tolist() == expected
 
 
-def test_whole_cells_are_ignored_and_about_the_wanted_part_is_kept():
+def test_keep_ignores_whole_cells_and_keeps_about_the_wanted_part():
     arrays = item(160, 160)
-    cells = nearest_cells(160, 32, 12.5)
+    cells = find_nearest_cells(160, 32, 12.5)
     kept = []
     for step in range(100):
-        data, label = vary(arrays, (2, step), keep=0.25)
+        data, label = augment(arrays, (2, step), keep=0.25)
         counts = label[0] != 255
         np.testing.assert_array_equal(data, arrays[0])
         for row, column in np.ndindex(cells[-1] + 1, cells[-1] + 1):
@@ -113,9 +93,9 @@ def test_whole_cells_are_ignored_and_about_the_wanted_part_is_kept():
     assert np.mean(kept) == pytest.approx(0.25, abs=0.03)
 
 
-def test_background_is_kept_in_part_and_the_rest_whole():
+def test_keep_background_ignores_only_background():
     arrays = item(200, 200)
-    _, label = vary(arrays, keep_background=0.3)
+    _, label = augment(arrays, keep_background=0.3)
     kept = [(label[arrays[1] == c] == c).mean() for c in range(3)]
     assert kept == pytest.approx([0.3, 1.0, 1.0], abs=0.02)
     assert set(np.unique(label[label != arrays[1]])) == {255}
@@ -124,59 +104,45 @@ def test_background_is_kept_in_part_and_the_rest_whole():
 def test_masks_hide_background_foreground_or_all_but_the_shape():
     data, label = item()
     label[0, :8] = 255  # void, which is foreground
-    hidden = {mask: vary([data, label], training=False, mask=mask) for mask in ("foreground", "background", "both")}
+    hidden = {mask: augment([data, label], training=False, mask=mask) for mask in ("foreground", "background", "both")}
     assert all(np.array_equal(varied[1], label) for varied in hidden.values())
     np.testing.assert_array_equal(hidden["background"][0], data * (label != 0))
     np.testing.assert_array_equal(hidden["foreground"][0], data * (label == 0))
     np.testing.assert_array_equal(hidden["both"][0], np.repeat(128.0 * (label != 0), 3, axis=0))
 
 
-def test_a_net_restored_to_a_position_serves_what_would_have_followed(voc_dir, data_net):
-    options = {"mirror": True, "jitter": 4, "keep": 0.5, "cells": (8, 3.5), "keep_background": 0.5}
-    first = voc_net(data_net, voc_dir, **options)
-    served(first, 5)
-    position = json.loads(json.dumps(first.layers[0].position()))
-    second = voc_net(data_net, voc_dir, **{**options, "seed": 99})
-    second.layers[0].seek(position)
-    for (data, label), (data_again, label_again) in zip(served(first, 8), served(second, 8), strict=True):
-        np.testing.assert_array_equal(data, data_again)
-        np.testing.assert_array_equal(label, label_again)
+def test_a_seed_determines_the_draws_and_reshaping_draws_nothing(voc_net, serve):
+    def serve_labels(seed, reshapes=0):
+        net = voc_net(seed=seed, jitter=6)
+        for _ in range(reshapes):
+            net.reshape()
+        return [label for _, label in serve(net, 6)]
 
-
-def test_a_seed_gives_the_same_draws_and_another_others(voc_dir, data_net):
-    def labels(seed):
-        return [label for _, label in served(voc_net(data_net, voc_dir, seed=seed, jitter=6), 6)]
-
-    assert all(np.array_equal(a, b) for a, b in zip(labels(5), labels(5), strict=True))
-    assert not all(a.shape == b.shape and np.array_equal(a, b) for a, b in zip(labels(5), labels(6), strict=True))
-
-
-def test_reshaping_a_net_draws_nothing(voc_dir, data_net):
-    first, second = (voc_net(data_net, voc_dir, jitter=6) for _ in range(2))
-    second.reshape()
-    second.reshape()
-    for (data, _), (data_again, _) in zip(served(first, 3), served(second, 3), strict=True):
-        np.testing.assert_array_equal(data, data_again)
+    assert all(map(np.array_equal, serve_labels(5), serve_labels(5, reshapes=2)))
+    assert not all(map(np.array_equal, serve_labels(5), serve_labels(6)))
 
 
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"jitter": -1}, "option jitter is -1; expected pixels, 0 or more"),
-        ({"keep": 0}, "option keep is 0; expected a part of the cells"),
-        ({"keep": 1.5}, "option keep is 1.5; expected a part of the cells"),
-        ({"keep_background": 1.5}, "option keep_background is 1.5; expected a part of the pixels, 0 to 1"),
-        ({"keep_background": 0.5, "names": ("wall", "floor")}, "option keep_background is 0.5; expected 1, as class 0"),
-        ({"mask": "sky"}, "option mask is 'sky'; expected one of"),
-        ({"mirror": True, "training": False}, "option mirror: for layers that draw training images at random"),
-        ({"mask": "both", "names": ("wall", "floor")}, "option mask is 'both'; expected none: class 0 is wall"),
+        ({"jitter": -1}, "option jitter: got -1; expected a number of pixels, 0 or more"),
+        ({"keep": 0}, "option keep: got 0; expected a part of the cells"),
+        ({"keep": 1.5}, "option keep: got 1.5; expected a part of the cells"),
+        ({"keep_background": 1.5}, "option keep_background: got 1.5; expected a part of the pixels, 0 to 1"),
+        (
+            {"keep_background": 0.5, "names": ("wall", "floor")},
+            "option keep_background: got 0.5; expected 1, as class 0",
+        ),
+        ({"mask": "sky"}, "option mask: got 'sky'; expected one of"),
+        ({"mirror": True, "training": False}, "option mirror: expected only in layers that draw training images"),
+        ({"mask": "both", "names": ("wall", "floor")}, "option mask: got 'both'; expected none, as class 0 is wall"),
     ],
 )
-def test_refuses_options_that_say_nothing_sensible(options, message):
+def test_refuses_wrong_options(options, message):
     with pytest.raises(ValueError, match=message):
-        vary(item(), **options)
+        augment(item(), **options)
 
 
-def test_a_scored_split_is_never_varied_at_random(voc_dir, data_net):
-    with pytest.raises(ValueError, match="VOCSegDataLayer: option jitter: for layers that draw training images"):
-        voc_net(data_net, voc_dir, split="val", jitter=3)
+def test_a_validation_split_has_no_random_augmentations(voc_net):
+    with pytest.raises(ValueError, match="VOCSegDataLayer: option jitter: expected only in layers that draw"):
+        voc_net("val", jitter=3)

@@ -1,4 +1,4 @@
-"""What every data layer does alike: order, position, param_str."""
+"""What all data layers share: order, position, param_str."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from fcn_repro.errors import DataError
-from tests.fixtures.dataset_trees import SIZES, label, write_label_png, write_list, write_picture
+from tests.fixtures.dataset_trees import MEAN, SIZES, write_list
 
-MEAN = (104.00699, 116.66877, 122.67892)
+LISTS = "ImageSets/Segmentation"
 
 
-def voc_net(data_net, voc_dir, split="train", tops="data label", **more):
-    params = {"voc_dir": str(voc_dir), "split": split, "mean": MEAN, "seed": 1337, **more}
-    return data_net("voc_layers", "VOCSegDataLayer", params, tops)
+def serve_indices(net, times):
+    return [(net.layers[0].index, net.forward())[0] for _ in range(times)]
 
 
 @pytest.mark.parametrize(
@@ -27,19 +26,13 @@ def voc_net(data_net, voc_dir, split="train", tops="data label", **more):
         (4998, [3087, 2665, 1828, 2927, 828]),
     ],
 )
-def test_draws_the_indices_that_cpython_2_7_drew(voc_dir, data_net, images, drawn):
-    item = next(iter(SIZES))
-    write_list(voc_dir / "ImageSets" / "Segmentation" / "train.txt", [item] * images)
-    net = voc_net(data_net, voc_dir)
-    served = []
-    for _ in drawn:
-        served.append(net.layers[0].index)
-        net.forward()
-    assert served == drawn
+def test_draws_the_indices_that_cpython_2_7_drew(voc_dir, voc_net, images, drawn):
+    write_list(voc_dir / LISTS / "train.txt", [next(iter(SIZES))] * images)
+    assert serve_indices(voc_net(), 5) == drawn
 
 
-def test_one_forward_consumes_one_image_however_often_the_net_is_reshaped(voc_dir, data_net):
-    net = voc_net(data_net, voc_dir, split="val")
+def test_one_forward_consumes_one_image_however_often_the_net_is_reshaped(voc_net):
+    net = voc_net("val")
     for _ in range(4):
         net.reshape()
     net.forward()
@@ -47,74 +40,60 @@ def test_one_forward_consumes_one_image_however_often_the_net_is_reshaped(voc_di
     assert net.layers[0].index == 1
 
 
-def test_two_training_layers_draw_from_generators_of_their_own(voc_dir, data_net):
-    alone = voc_net(data_net, voc_dir)
-    expected = [alone.forward() and alone.layers[0].index for _ in range(10)]
-    first = voc_net(data_net, voc_dir)
+def test_two_training_layers_have_separate_generators(voc_net):
+    expected = serve_indices(voc_net(), 10)
+    first = voc_net()
     served = []
     for _ in range(10):
-        first.forward()
-        served.append(first.layers[0].index)
-        voc_net(data_net, voc_dir)  # seeds anew, and draws
+        served += serve_indices(first, 1)
+        voc_net()  # seeds its own generator, and draws
     assert served == expected
 
 
-def test_a_layer_sent_to_a_position_goes_on_exactly_as_the_one_that_told_it(voc_dir, data_net):
-    first = voc_net(data_net, voc_dir)
-    for _ in range(7):
-        first.forward()
+@pytest.mark.parametrize("options", [{}, {"mirror": True, "jitter": 4, "keep": 0.5, "cells": (8, 3.5)}])
+def test_a_layer_continues_from_the_position_of_another(voc_net, serve, options):
+    first = voc_net(**options)
+    serve(first, 7)
     position = json.loads(json.dumps(first.layers[0].position()))
-    second = voc_net(data_net, voc_dir, seed=99)
+    second = voc_net(**{**options, "seed": 99})
     second.layers[0].seek(position)
-    for _ in range(20):
-        first.forward()
-        second.forward()
-        np.testing.assert_array_equal(first.blobs["data"].data, second.blobs["data"].data)
+    for arrays, again in zip(serve(first, 20), serve(second, 20), strict=True):
+        assert all(map(np.array_equal, arrays, again))
 
 
-def test_refuses_a_position_in_a_list_that_has_changed(voc_dir, data_net):
-    net = voc_net(data_net, voc_dir)
-    position = net.layers[0].position()
-    write_list(voc_dir / "ImageSets" / "Segmentation" / "train.txt", ["2007_000033"])
-    with pytest.raises(DataError, match=r"train.txt: 1 images; expected 3, as when the position"):
-        voc_net(data_net, voc_dir).layers[0].seek(position)
+def test_refuses_a_position_in_a_list_that_has_changed(voc_dir, voc_net):
+    position = voc_net().layers[0].position()
+    write_list(voc_dir / LISTS / "train.txt", ["2007_000033"])
+    with pytest.raises(DataError, match=r"train.txt: got 1 images; expected 3, as in the saved position"):
+        voc_net().layers[0].seek(position)
 
 
-def test_reports_the_item_that_is_damaged_when_its_turn_comes(voc_dir, data_net):
+def test_reports_a_damaged_item_when_its_turn_comes(voc_dir, voc_net):
     (voc_dir / "SegmentationClass" / "2007_000042.png").unlink()
-    net = voc_net(data_net, voc_dir, split="val")
+    net = voc_net("val")
     net.forward()
     with pytest.raises(DataError, match=r"SegmentationClass/2007_000042.png: missing"):
         net.forward()
 
 
-def test_reads_every_image_of_a_split_that_names_it_twice(voc_dir, data_net):
-    write_picture(voc_dir / "JPEGImages" / "a.jpg", "2007_000061")
-    write_label_png(voc_dir / "SegmentationClass" / "a.png", label("2007_000061", void=False))
-    write_list(voc_dir / "ImageSets" / "Segmentation" / "val.txt", ["a", "a"])
-    net = voc_net(data_net, voc_dir, split="val")
-    assert net.layers[0].items == ("a", "a")
+def test_keeps_every_line_of_a_list_that_repeats_an_image(voc_dir, voc_net):
+    write_list(voc_dir / LISTS / "val.txt", ["2007_000061"] * 2)
+    assert voc_net("val").layers[0].items == ("2007_000061",) * 2
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    "params, tops, message",
     [
-        ({"split": None}, "lacks split"),
-        ({"sead": 3}, "has an unknown key sead"),
+        ({"voc_dir": ".", "mean": MEAN}, "data label", "lacks split"),
+        ({"voc_dir": ".", "split": "val", "mean": MEAN, "sead": 3}, "data label", "has an unknown key sead"),
+        ("dict(split=__import__('os').getcwd())", "data label", "got param_str .*expected a dict literal"),
+        (
+            {"voc_dir": ".", "split": "val", "mean": MEAN},
+            "data",
+            "got 0 bottoms and 1 tops; expected no bottoms and 2 tops: data, label",
+        ),
     ],
 )
-def test_refuses_param_str_with_missing_or_unknown_keys(voc_dir, data_net, change, message):
-    params = {"voc_dir": str(voc_dir), "split": "val", "mean": MEAN, **change}
-    params = {key: value for key, value in params.items() if value is not None}
+def test_refuses_a_wrong_param_str_or_number_of_tops(data_net, params, tops, message):
     with pytest.raises(ValueError, match=message):
-        data_net("voc_layers", "VOCSegDataLayer", params)
-
-
-def test_refuses_param_str_that_is_code(data_net):
-    with pytest.raises(ValueError, match="param_str is .*expected a dict literal"):
-        data_net("voc_layers", "VOCSegDataLayer", "dict(split=__import__('os').getcwd())")
-
-
-def test_refuses_a_wrong_number_of_tops_and_names_them(voc_dir, data_net):
-    with pytest.raises(ValueError, match="0 bottoms and 1 tops; expected no bottoms and 2 tops: data, label"):
-        voc_net(data_net, voc_dir, tops="data")
+        data_net("voc_layers", "VOCSegDataLayer", params, tops)

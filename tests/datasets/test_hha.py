@@ -148,7 +148,7 @@ def test_a_cropped_camera_sees_the_same_heights():
     everywhere = np.ones(depth.shape, bool)
     gravity = gravity_of(depth)
     whole = hha.height_cm(100 * depth, CAMERA, gravity, everywhere)
-    part = hha.height_cm(100 * depth[20:, 30:], CAMERA.cropped(left=30, top=20), gravity, everywhere[20:, 30:])
+    part = hha.height_cm(100 * depth[20:, 30:], CAMERA.crop(left=30, top=20), gravity, everywhere[20:, 30:])
     np.testing.assert_allclose(part, whole[20:, 30:])
 
 
@@ -178,7 +178,7 @@ def test_holes_can_be_refused():
     depth = np.ones((H, W))
     hha.encode(depth, CAMERA, holes="refuse")
     depth[3, 4:6] = 0
-    with pytest.raises(DataError, match=f"2 of {H * W} pixels have no depth; expected its holes filled"):
+    with pytest.raises(DataError, match=f"got 2 of {H * W} pixels without a depth; expected filled holes"):
         hha.encode(depth, CAMERA, holes="refuse")
 
 
@@ -196,16 +196,16 @@ def test_filled_in_depth_stays_out_of_planes():
 
 
 def test_refuses_a_picture_without_any_depth():
-    with pytest.raises(DataError, match="128 x 96 pixels, none with a depth above 0"):
+    with pytest.raises(DataError, match="got 128 x 96 pixels without any depth"):
         hha.encode(np.zeros((H, W)), CAMERA)
 
 
 @pytest.mark.parametrize("shape, measured", [((3, 4, 1), None), ((3,), None), ((3, 4), (4, 3))])
 def test_refuses_arrays_of_other_shapes(shape, measured):
-    with pytest.raises(ValueError, match=r"depth of shape .*; expected two axes, height and width, and the same"):
+    with pytest.raises(ValueError, match=r"got depth of shape .*; expected \(H, W\) for both"):
         hha.encode(np.ones(shape), CAMERA, None if measured is None else np.ones(measured))
 
 
 def test_refuses_an_unknown_way_with_holes():
-    with pytest.raises(ValueError, match="holes='inpaint'; expected one of nearest, zero, refuse"):
+    with pytest.raises(ValueError, match="got holes='inpaint'; expected one of nearest, zero, refuse"):
         hha.encode(np.ones((3, 4)), CAMERA, holes="inpaint")

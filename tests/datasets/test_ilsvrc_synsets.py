@@ -47,7 +47,7 @@ def test_outputs_are_the_leaves_in_the_order_of_their_wnids(synsets):
     [("n09000000", [0, 1, 2, 3]), ("n08000000", [0, 1, 2]), ("dog", [1, 2]), ("herder", [1]), ("n03000003", [3])],
 )
 def test_a_concepts_classes_are_the_leaves_below_it_each_once(synsets, concept, classes):
-    assert synsets.classes(synsets.find(concept)) == classes
+    assert synsets.find_outputs(synsets.find(concept)) == classes
 
 
 @pytest.mark.parametrize("name", ["dog", "Domestic Dog", "N07000000"])
@@ -56,17 +56,17 @@ def test_a_concept_goes_by_its_number_and_all_its_names(synsets, name):
 
 
 def test_refuses_a_name_of_several_concepts_and_tells_them(synsets):
-    with pytest.raises(DataError, match=r"2 concepts are called 'animal'; it may be n08000000 \(animal\), n05000000"):
+    with pytest.raises(DataError, match=r"got 2 concepts for 'animal' \(n08000000 \(animal\), n05000000"):
         synsets.find("animal")
 
 
 def test_refuses_an_unknown_concept(synsets):
-    with pytest.raises(DataError, match="0 concepts are called 'unicorn'. Expected one WNID"):
+    with pytest.raises(DataError, match="got 0 concepts for 'unicorn'; expected one. Use a WNID"):
         synsets.find("unicorn")
 
 
 def test_refuses_a_child_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match=r"meta.mat: n08000000 \(animal\) has a child 3; expected one of its 1 IDs"):
+    with pytest.raises(DataError, match=r"meta.mat: n08000000 \(animal\): got the child 3; expected one of the 1 IDs"):
         read_synsets(write_meta(tmp_path / "meta.mat", [CONCEPTS[5]]))
 
 

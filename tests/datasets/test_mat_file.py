@@ -83,7 +83,7 @@ def test_cells_in_cells_end_no_process(tmp_path):
     ],
 )
 def test_shapes_promise_no_more_than_there_is(tmp_path, array_class, dims, content):
-    refused(tmp_path, array(array_class, dims, content, b"S"), "for the shape|of the shape|array of class 17")
+    refused(tmp_path, array(array_class, dims, content, b"S"), "for the shape|of shape|array of class 17")
 
 
 @pytest.mark.parametrize(
@@ -91,20 +91,20 @@ def test_shapes_promise_no_more_than_there_is(tmp_path, array_class, dims, conte
     [b"", element(5, bytes(4)), element(5, struct.pack("<i", 9)) + element(1, b"a\0b\0"), 2 * element(1, b"abcd")],
 )
 def test_structs_name_their_fields(tmp_path, content):
-    refused(tmp_path, array(STRUCT, (1, 1), content, b"S"), "names of (its )?fields")
+    refused(tmp_path, array(STRUCT, (1, 1), content, b"S"), "field names")
 
 
 @pytest.mark.parametrize("following", [b"", array(CELL, (1, 1), array(TEXT, (1, 1), element(16, b"a")))])
 def test_what_follows_is_not_taken_for_numbers_that_are_missing(tmp_path, following):
     """scipy crashed: the next array's tag says what no number is."""
     body = array(CELL, (1, 2), array(NUMBERS, (3, 3, 1, 0)) + (following or array(NUMBERS, (1, 1))), b"S")
-    refused(tmp_path, body, "0 parts of numbers for the shape")
+    refused(tmp_path, body, "got 0 elements of numbers for the shape")
 
 
 def test_a_part_does_not_reach_beyond_the_one_around_it(tmp_path):
     body = bytearray(array(NUMBERS, (1, 3), element(2, b"few"), b"S"))
     body[-12:-8] = struct.pack("<I", 1 << 31)
-    refused(tmp_path, bytes(body), "a part of 2147483648 bytes where 8 are left")
+    refused(tmp_path, bytes(body), "got an element of 2147483648 bytes; expected at most the remaining 8")
 
 
 @pytest.mark.parametrize("header", [b"", b"\x89HDF\r\n\x1a\n".ljust(128), b"MATLAB 5.0".ljust(124) + b"\x00\x02IM"])

@@ -71,19 +71,21 @@ def test_refuses_depth_with_holes(nyud_dir, data_net):
     with_holes = DEPTH_MM.copy()
     with_holes[2, 3:6] = 0
     Image.fromarray(with_holes).save(str(nyud_dir / "data/depth/img_5001.png"))
-    with pytest.raises(DataError, match=r"img_5001.png: 3 pixels of depth 0.*\n.*make data-nyud"):
+    with pytest.raises(DataError, match=r"img_5001.png: got 3 pixels of depth 0.*\n.*make data-nyud"):
         served(data_net, nyud_dir, "depth", "label")
 
 
 def test_refuses_depth_in_colours(nyud_dir, data_net):
     Image.fromarray(RGB).save(str(nyud_dir / "data/depth/img_5001.png"))
-    with pytest.raises(DataError, match="image of mode RGB; expected depth, one channel"):
+    with pytest.raises(DataError, match="got an image of mode RGB; expected depth, one channel"):
         served(data_net, nyud_dir, "depth")
 
 
 def test_refuses_tops_of_unequal_size(nyud_dir, data_net):
     Image.fromarray(HHA[1:]).save(str(nyud_dir / "data/hha/img_5001.png"))
-    with pytest.raises(DataError, match=r"hha/img_5001.png: 16 x 11 pixels; expected 16 x 12 pixels, as in .*images"):
+    with pytest.raises(
+        DataError, match=r"hha/img_5001.png: got 16 x 11 pixels; expected 16 x 12 pixels, as in .*images"
+    ):
         served(data_net, nyud_dir, "color", "hha", "label")
 
 
@@ -100,7 +102,7 @@ def test_refuses_labels_beyond_the_fortieth(nyud_dir, data_net):
 
 
 def test_refuses_an_unknown_top(nyud_dir, data_net):
-    with pytest.raises(ValueError, match="no top 'colour'; expected some of color, depth, hha, label"):
+    with pytest.raises(ValueError, match="got the top 'colour'; expected some of color, depth, hha, label"):
         served(data_net, nyud_dir, "colour")
 
 
@@ -118,7 +120,7 @@ def test_prepares_both_splits_and_joins_train_and_val(tmp_path, enter_repository
     spec = DATASETS["nyud-color"].train
     net = data_net(spec.module, spec.layer, dict(spec.params), "data label")
     assert net.layers[0].items == ("5003", "5001")
-    with pytest.raises(DataError, match="train.txt: 1 images; expected 381"):
+    with pytest.raises(DataError, match="train.txt: got 1 images; expected 381"):
         nyud.prepare()
     write_list(nyud.NYUD_DIR / "val.txt", [5004])
     with pytest.raises(DataError, match="5004 is in val and in test"):

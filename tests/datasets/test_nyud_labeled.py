@@ -62,7 +62,7 @@ def test_pictures_are_cropped_and_upright(prepared):
 
 
 def test_hha_is_encoded_from_filled_depth_with_planes_from_what_was_measured(prepared):
-    camera = hha.NYUD_CAMERA.cropped(left=40, top=45)
+    camera = hha.NYUD_CAMERA.crop(left=40, top=45)
     expected = hha.encode(DEPTHS[2][CROP], camera, measured=RAW[2][CROP] > 0)
     np.testing.assert_array_equal(file_readers.read_rgb(prepared["hha"]), expected)
 
@@ -87,13 +87,13 @@ def test_only_what_is_missing_is_written_again(prepared):
 
 
 def test_refuses_another_number_of_pictures_than_known(downloads):
-    with pytest.raises(DataError, match="trainval.txt: 2 images; expected 795"):
+    with pytest.raises(DataError, match="trainval.txt: got 2 images; expected 795"):
         nyud.prepare()
 
 
 def test_refuses_splits_that_share_a_picture(downloads):
     write_splits(downloads / "splits.mat", train=(1, 3), test=(3,))
-    with pytest.raises(DataError, match="splits.mat: picture 5003 is in train and in test"):
+    with pytest.raises(DataError, match="splits.mat: 5003 is in train and in test"):
         nyud_labeled.read_splits(downloads / "splits.mat")
 
 
@@ -105,18 +105,18 @@ def refusal(downloads, item="5001"):
 
 
 def test_refuses_a_picture_that_is_not_there(downloads):
-    assert "labels40.mat: 3 pictures, from 5001 on; 5004 is not among them" in refusal(downloads, "5004")
+    assert "labels40.mat: got 3 images, from 5001; expected 5004 among them" in refusal(downloads, "5004")
 
 
 def test_refuses_axes_in_another_order(downloads):
     write_labeled(downloads / "nyu_depth_v2_labeled.mat", depths=DEPTHS)
-    assert "depths of shape (3, 480, 640); expected an axis of pictures, then (640, 480)" in refusal(downloads)
+    assert "got depths of shape (3, 480, 640); expected an image axis, then (640, 480)" in refusal(downloads)
 
 
 def test_refuses_a_file_without_raw_depth(downloads):
     with h5py.File(str(downloads / "nyu_depth_v2_labeled.mat"), "a") as file:
         del file["rawDepths"]
-    assert "rawDepths of shape None" in refusal(downloads)
+    assert "got rawDepths of shape None" in refusal(downloads)
 
 
 @pytest.mark.parametrize("name", ["nyu_depth_v2_labeled.mat", "labels40.mat"])
@@ -135,7 +135,7 @@ def test_refuses_depth_that_is_missing_and_counts_the_pixels(downloads, hole):
     depths = DEPTHS.copy()
     depths[2, 100, 100:103] = hole
     write_labeled(downloads / "nyu_depth_v2_labeled.mat", depths=depths.transpose(0, 2, 1))
-    with pytest.raises(DataError, match="picture 5003 has 3 pixels in depths that are zero, .*expected its holes"):
+    with pytest.raises(DataError, match="depths of image 5003: got 3 pixels that are NaN, .*expected filled holes"):
         nyud_labeled.write_items(
             downloads / "nyu_depth_v2_labeled.mat",
             downloads / "labels40.mat",

@@ -12,14 +12,14 @@ import scipy.io
 from fcn_repro.datasets import pascal_context
 from fcn_repro.datasets.pascal_context import FULL_LIST, PASCAL_CONTEXT, TASK, to_task
 from fcn_repro.errors import DataError
-from tests.fixtures.dataset_trees import write_list, write_picture
+from tests.fixtures.dataset_trees import write_image, write_list
 
 ITEM = "2007_000033"  # 30 x 20 pixels
 FULL = (np.arange(600) % (FULL_LIST + 1)).reshape(20, 30).astype(np.uint16)
 
 
 def write_item(pascal_dir, context_dir, name):
-    write_picture(pascal_dir / "VOC2010" / "JPEGImages" / f"{name}.jpg", ITEM)
+    write_image(pascal_dir / "VOC2010" / "JPEGImages" / f"{name}.jpg", ITEM)
     (context_dir / "trainval").mkdir(parents=True, exist_ok=True)
     scipy.io.savemat(str(context_dir / "trainval" / f"{name}.mat"), {"LabelMap": FULL})
 

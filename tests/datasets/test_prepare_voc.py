@@ -105,15 +105,15 @@ def test_names_an_archive_without_the_files_that_its_list_names(repository, mirr
     voc.prepare(FACTS)
     Path("data/sbdd/dataset/train.txt").write_text("2008_000001\n")
     with pytest.raises(
-        DataError, match=r"img/2008_000001.jpg: missing, though .*train.txt lists it, and not in .*benchmark.tgz"
+        DataError, match=r"img/2008_000001.jpg: missing; .*train.txt lists it, but .*benchmark.tgz lacks it"
     ):
         voc.prepare(FACTS)
 
 
 def test_refuses_splits_of_another_size_than_the_papers(repository):
-    with pytest.raises(DataError, match=r"data/sbdd/dataset/train.txt: 1 images; expected 8498"):
+    with pytest.raises(DataError, match=r"data/sbdd/dataset/train.txt: got 1 images; expected 8498"):
         voc.prepare()
-    with pytest.raises(DataError, match=r"seg11valid.txt: 2 images; expected 736"):
+    with pytest.raises(DataError, match=r"seg11valid.txt: got 2 images; expected 736"):
         voc.prepare(dataclasses.replace(FACTS, splits={"train": 1, "seg11valid": 736}))
     assert not LIST.exists()
 
@@ -122,7 +122,7 @@ def test_seg11valid_is_vocs_val_without_what_sbd_trains_on_in_vocs_order():
     val = [f"2007_{n:06}" for n in range(1111)]
     train = [f"2007_{n:06}" for n in range(374, -8124, -1)]
     assert len(train) == 8498
-    assert voc.seg11valid(val, train) == val[375:] and len(val[375:]) == 736
+    assert voc.derive_seg11valid(val, train) == val[375:] and len(val[375:]) == 736
 
 
 @pytest.mark.parametrize("tool", ["fetch", "prepare"])
@@ -140,7 +140,7 @@ def test_the_tools_exit_with_3_and_no_traceback_when_an_archive_cannot_be_had(tm
         text=True,
     )
     assert run.returncode == 3
-    assert "Traceback" not in run.stderr and "By hand: put " in run.stderr and "data/downloads/" in run.stderr
+    assert "Traceback" not in run.stderr and "Fix: put " in run.stderr and "data/downloads/" in run.stderr
 
 
 # ---- a year by itself, and its test
@@ -169,19 +169,19 @@ def years(tmp_path, voc_dir, enter_repository):
 
 def test_a_year_is_trained_on_its_own_train_and_scored_on_its_own_val(years, data_net):
     assert (voc.VOC2011.splits, voc.VOC2012.splits) == ({"train": 1112, "val": 1111}, {"train": 1464, "val": 1449})
-    assert voc.prepare_alone(years) == {"train": 1, "val": 2}
+    assert voc.prepare_year(years) == {"train": 1, "val": 2}
     net = data_net(years.val.module, years.val.layer, dict(years.val.params))
     assert net.layers[0].items == ("2007_000042", "2007_000061")
     net.forward()
-    with pytest.raises(DataError, match="train.txt: 1 images; expected 1464"):
-        voc.prepare_alone(voc.VOC2012)
+    with pytest.raises(DataError, match="train.txt: got 1 images; expected 1464"):
+        voc.prepare_year(voc.VOC2012)
 
 
 def test_a_year_whose_splits_share_an_image_is_refused(years):
-    voc.prepare_alone(years)
+    voc.prepare_year(years)
     write_list(Path("data/pascal/VOC2012/ImageSets/Segmentation/train.txt"), ["2007_000061"])
     with pytest.raises(DataError, match="2007_000061 is in train and in val"):
-        voc.prepare_alone(years)
+        voc.prepare_year(years)
 
 
 @pytest.mark.parametrize("year", ["2011", "2012"])
@@ -195,5 +195,5 @@ def test_a_years_test_has_photographs_and_no_label_maps(years, year):
 
 def test_test_images_that_need_an_account_are_asked_for_by_hand(years, monkeypatch):
     monkeypatch.delenv("MIRROR")
-    with pytest.raises(DataError, match=r"VOC2012test\.tar: there is no address.*account(.|\n)*By hand: put"):
+    with pytest.raises(DataError, match=r"VOC2012test\.tar: no public address.*account(.|\n)*Fix: put"):
         voc.prepare_test(DATASETS["voc2012"], 1)

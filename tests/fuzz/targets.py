@@ -39,7 +39,7 @@ def _list(path: Path) -> None:
 def _weights(path: Path) -> None:
     for layer in caffemodel.read(path):
         for blob in layer.blobs:
-            blob.require_whole()
+            blob.check_count()
 
 
 def _archive(path: Path) -> None:
@@ -52,11 +52,11 @@ def _note(path: Path) -> None:
     folder = path.parent / "cells"
     folder.mkdir(exist_ok=True)
     (folder / registry.NOTE).write_bytes(path.read_bytes())
-    before, registry.ADOPTED = registry.ADOPTED, path.parent
+    before, registry.USER_DATASETS = registry.USER_DATASETS, path.parent
     try:
-        assert registry.read("cells").name == "cells"
+        assert registry.read_user_dataset("cells").name == "cells"
     finally:
-        registry.ADOPTED = before
+        registry.USER_DATASETS = before
 
 
 def _param_str(path: Path) -> None:
@@ -161,7 +161,7 @@ def _zip() -> bytes:
     return raw.getvalue()
 
 
-_CELLS = registry.Adoption("cells", "photos", "labels", ("background", "cell"), {"train": 4, "val": 1}, "voc-fcn8s")
+_CELLS = registry.UserDataset("cells", "photos", "labels", ("background", "cell"), {"train": 4, "val": 1}, "voc-fcn8s")
 _SEEDS: dict[str, list[Callable[[], bytes]]] = {
     "prototxt": [NET.encode, lambda: b'layers { layer { name: "c" type: "conv" num_output: 2 } bottom: "d" top: "c" }'],
     "solver": [lambda: b'net: "a.prototxt" base_lr: 1e-10 lr_policy: "fixed" solver_type: ADAM snapshot_prefix: "s"'],

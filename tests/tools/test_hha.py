@@ -61,7 +61,8 @@ def test_nyuds_camera_is_known_by_the_size_of_its_pictures(run):
 def test_refuses_to_guess_a_camera(run, capsys):
     assert run()[0] == 3
     assert (
-        "depth.png: 40 x 30 pixels; expected NYUDv2's 640 x 480 or 560 x 425, or the camera" in capsys.readouterr().err
+        "depth.png: got 40 x 30 pixels; expected NYUDv2's 640 x 480 or 560 x 425. Fix: give the camera"
+        in capsys.readouterr().err
     )
 
 
@@ -69,5 +70,5 @@ def test_refuses_holes_where_that_is_asked_for(run, capsys):
     depth = DEPTH_MM.copy()
     depth[0, :7] = 0
     assert run("--camera", *CAMERA, "--holes", "refuse", depth=depth)[0] == 3
-    assert "depth.png: 7 of 1200 pixels have no depth" in capsys.readouterr().err
+    assert "depth.png: got 7 of 1200 pixels without a depth" in capsys.readouterr().err
     assert run("--camera", *CAMERA, "--holes", "zero", depth=depth)[0] == 0

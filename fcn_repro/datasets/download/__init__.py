@@ -1,1 +1,1 @@
-"""Files from elsewhere: fetched, resumed, checked and unpacked."""
+"""Fetch files: download with resume, verify digests, unpack."""

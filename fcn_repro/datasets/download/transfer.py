@@ -1,4 +1,8 @@
-"""Bring a file from an address to this disk, through interruptions: http, https and file."""
+"""Download a file over http, https or file addresses, with retries and resume.
+
+Why not pooch: it cannot resume, and these archives have gigabytes. This module also refuses https to http redirects,
+and files larger than expected.
+"""
 
 from __future__ import annotations
 
@@ -18,50 +22,48 @@ from fcn_repro.errors import DataError
 from fcn_repro.system.progress import Progress
 
 MB = 1 << 20
-RETRIES = 6  # in a row without a byte gained; with the pauses between them, a minute
+RETRIES = 6  # consecutive ones without progress; with the pauses between them, a minute
 TIMEOUT_S = 30.0
-BUSY = (408, 425, 429, 500, 502, 503, 504)  # answers that may be better next time
+RETRY_STATUS = (408, 425, 429, 500, 502, 503, 504)  # temporary errors
 
 log = logging.getLogger(__name__)
 
 
-class _Confined(urllib.request.HTTPRedirectHandler):
-    """Follows no address from https to one that anybody on the way can answer for."""
+class _SecureRedirects(urllib.request.HTTPRedirectHandler):
+    """Refuses redirects from https to unencrypted addresses."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         if req.full_url.lower().startswith("https:") and not newurl.lower().startswith("https:"):
-            raise DataError(f"{req.full_url}: leads to {newurl}; expected an address with https")
+            raise DataError(f"{req.full_url}: got a redirect to {newurl}; expected an https address")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-_OPENER = urllib.request.build_opener(_Confined)
+_OPENER = urllib.request.build_opener(_SecureRedirects)
 
 
 class _Interrupted(Exception):
-    """The download stopped for a reason that may pass."""
+    """The download stopped for a temporary reason."""
 
 
 class _Unreachable(_Interrupted):
-    """There is no way to the address: passing trouble if there was one a moment ago."""
+    """The address is unreachable; a temporary error only if it was reachable before."""
 
 
-def download(url: str, part: Path, pause_s: float = 1.0, most: int | None = None) -> None:
-    """Make `part` the whole of what is at `url`; what it holds already is kept when the server still has the same.
+def download(url: str, part: Path, pause_s: float = 1.0, max_bytes: int | None = None) -> None:
+    """Download `url` to `part`, resuming from the bytes in `part` if the server's file is unchanged.
 
-    An address that sends more than `most` bytes, or leads from https to what is not, is given up, too.
+    Retries after interruptions with pauses that double from `pause_s`; RETRIES retries without progress end it.
 
-    Interruptions are tried again, after pauses that double from `pause_s`, until none of RETRIES gained a byte.
-    An address that cannot be reached at all is given up at once.
-
-    Raises   DataError saying what stopped it; `part` keeps what has come so far.
+    Raises   DataError with the reason; `part` keeps the bytes so far. An unreachable address, more than `max_bytes`,
+             and a redirect from https to http fail without retries.
     """
     failures, reached = 0, False
     while True:
         before = _size(part)
         try:
-            _attempt(url, part, most)
+            _attempt(url, part, max_bytes)
             break
         except _Interrupted as error:
             reached = reached or not isinstance(error, _Unreachable)
@@ -69,25 +71,25 @@ def download(url: str, part: Path, pause_s: float = 1.0, most: int | None = None
             if failures > RETRIES or not reached:
                 raise DataError(f"{url}: {error}") from error
             pause = pause_s * 2 ** (failures - 1)
-            log.warning("%s: %s; trying again in %.0f s", url, error, pause)
+            log.warning("%s: %s; retrying in %.0f s", url, error, pause)
             time.sleep(pause)
     _version_file(part).unlink(missing_ok=True)
 
 
-def _attempt(url: str, part: Path, most: int | None) -> None:
+def _attempt(url: str, part: Path, max_bytes: int | None) -> None:
     have = _size(part)
     try:
         with _OPENER.open(_request(url, part, have), timeout=TIMEOUT_S) as response:
-            start = _start(response, have)
-            _note_version(part, response)
-            _receive(response, part, start, url, most)
+            start = _parse_start(response, have)
+            _save_version(part, response)
+            _receive(response, part, start, url, max_bytes)
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:
-            return _settle_overrun(part, have, error)
-        answer = f"the server answered {error.code} {error.reason}"
-        raise (_Interrupted(answer) if error.code in BUSY else DataError(f"{url}: {answer}")) from error
+            return _check_complete(part, have, error)
+        answer = f"got {error.code} {error.reason} from the server"
+        raise (_Interrupted(answer) if error.code in RETRY_STATUS else DataError(f"{url}: {answer}")) from error
     except urllib.error.URLError as error:
-        raise _Unreachable(f"cannot be reached ({error.reason})") from error
+        raise _Unreachable(f"unreachable ({error.reason})") from error
     except (ConnectionError, socket.timeout, http.client.HTTPException) as error:
         raise _Interrupted(f"connection lost ({type(error).__name__}: {error})") from error
 
@@ -96,26 +98,26 @@ def _request(url: str, part: Path, have: int) -> urllib.request.Request:
     headers = {"User-Agent": "fcn-repro"}
     if have:
         headers["Range"] = f"bytes={have}-"
-        if _version_file(part).is_file():  # otherwise a file that changed meanwhile shows in its digest only
+        if _version_file(part).is_file():  # without a version, only the digest shows a change
             headers["If-Range"] = _version_file(part).read_text(encoding="latin-1")
     return urllib.request.Request(url, headers=headers)
 
 
-def _start(response: http.client.HTTPResponse, have: int) -> int:
-    """At which byte of the file the response begins; 0 when the server sends it all again."""
+def _parse_start(response: http.client.HTTPResponse, have: int) -> int:
+    """The position of the response's first byte; 0 when the server sends the whole file."""
     if getattr(response, "status", 200) != 206:
         return 0
     found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
     if not found or int(found.group(1)) != have:
-        raise _Interrupted(f"the server sent {response.headers.get('Content-Range')}; expected bytes {have}-")
+        raise _Interrupted(f"got {response.headers.get('Content-Range')} from the server; expected bytes {have}-")
     return have
 
 
-def _receive(response: http.client.HTTPResponse, part: Path, start: int, url: str, most: int | None) -> None:
+def _receive(response: http.client.HTTPResponse, part: Path, start: int, url: str, max_bytes: int | None) -> None:
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else None
     if total and total - start > shutil.disk_usage(str(part.parent)).free:
-        raise DataError(f"{url}: {total - start} bytes to come, and the disk of {part.parent} has less free space")
+        raise DataError(f"{url}: {total - start} bytes left; expected as much free space on the disk of {part.parent}")
     bar = Progress((total or start) // MB, f"download {part.stem}", unit="MB", done=start // MB)
     with open(str(part), "r+b" if start else "wb") as file, bar:
         file.seek(start)
@@ -124,24 +126,24 @@ def _receive(response: http.client.HTTPResponse, part: Path, start: int, url: st
             if not block:
                 break
             file.write(block)
-            if most is not None and file.tell() > most:
+            if max_bytes is not None and file.tell() > max_bytes:
                 file.truncate(0)
-                raise DataError(f"{url}: sends more than the {most} bytes that the file has")
+                raise DataError(f"{url}: got more bytes than the expected {max_bytes}")
             bar.advance(file.tell() // MB - bar.done)
         file.truncate()
     if total is not None and _size(part) < total:
         raise _Interrupted(f"connection lost after {_size(part)} of {total} bytes")
 
 
-def _settle_overrun(part: Path, have: int, error: urllib.error.HTTPError) -> None:
-    """The server has no byte after those we have: they are all of it, or they are not of this file."""
+def _check_complete(part: Path, have: int, error: urllib.error.HTTPError) -> None:
+    """Handle the answer that no bytes follow ours: the file is complete, or ours is another one."""
     if error.headers.get("Content-Range") != f"bytes */{have}":
         os.truncate(str(part), 0)
-        raise _Interrupted("the file there is shorter than what was downloaded; starting afresh") from error
+        raise _Interrupted("the server's file is shorter than the download; restarting") from error
 
 
-def _note_version(part: Path, response: http.client.HTTPResponse) -> None:
-    """Keep the server's mark of this version of the file: a resumed download asks for the rest of the same one."""
+def _save_version(part: Path, response: http.client.HTTPResponse) -> None:
+    """Save the server's version of the file, so that a resumed download requests the same version."""
     etag = response.headers.get("ETag", "")
     version = etag if etag.startswith('"') else response.headers.get("Last-Modified")
     if version:

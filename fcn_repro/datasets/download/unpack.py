@@ -1,4 +1,8 @@
-"""Take chosen parts out of a tar or zip archive, and put nothing anywhere else."""
+"""Unpack selected members of an untrusted tar or zip archive.
+
+Why not shutil.unpack_archive: it unpacks everything, cannot resume, and Python 3.8 has no extraction filters. This
+module limits sizes, refuses links and paths outside of the target, and skips complete files.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,13 @@ from fcn_repro.errors import DataError
 from fcn_repro.system.progress import Progress
 
 MB = 1 << 20
-LIMIT_BYTES = 16 << 30  # unpacked; the largest archive that we know unpacks to less than 3 GB
+LIMIT_BYTES = 16 << 30  # unpacked; the largest known archive unpacks to less than 3 GB
 LIMIT_MEMBERS = 2_000_000
-LIMIT_HEADER = MB  # of what comes before a member: a long name, extended attributes
+LIMIT_HEADER = MB  # of a member's header: long names, extended attributes
 DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError),
     *(ValueError, LookupError, OverflowError, MemoryError, struct.error),
-    TypeError,  # over a gzip header that is cut short
+    TypeError,  # for a truncated gzip header
 )
 
 Opener = Callable[[], IO[bytes]]
@@ -38,23 +42,23 @@ class Member(NamedTuple):
     name: str
     kind: str  # file, folder or other: a link, a device
     size: int
-    end: int  # how much of the archive has been gone through, in bytes
+    end: int  # position in the archive, in bytes
     open: Opener
 
 
 def unpack(archive: Path, places: Mapping[str, Path], limit_bytes: int = LIMIT_BYTES) -> None:
-    """Write the members of an archive that `places` names to where it says.
+    """Write members of an archive to paths: `places` maps member names to paths.
 
-    A key that ends in "/" is a folder, whose files go to the same names under the place; any other key is one file.
-    A key that begins with "*/" is looked for at the top and within any one folder.
-    A file that is there with the size it has in the archive is left alone, and each is written whole or not at all:
-    so unpacking can be interrupted, goes on where it was, and mends what was removed.
+    A key with a trailing "/" is a folder: its files keep their names below the path. Other keys are files.
+    A leading "*/" matches at the top and within any one folder.
+    Existing files of the right size are skipped, and each file is written atomically. So unpacking can be interrupted
+    and resumed, and restores removed files.
 
-    Raises   DataError when the archive is damaged or lacks one of `places`, when one of those members is not a plain
-             file, would leave its place, or has the place of another, and when all that the archive holds, asked for or
-             not, is more than `limit_bytes`, or more than LIMIT_MEMBERS; OSError when the disk is full
+    Raises   DataError when the archive is damaged or lacks a key; when a selected member is no plain file, leaves its
+             folder or collides with another; and when the archive's members, selected or not, exceed `limit_bytes` or
+             LIMIT_MEMBERS. OSError when the disk is full
     """
-    patterns = {key: _pattern(key) for key in places}
+    patterns = {key: _compile_pattern(key) for key in places}
     lacking, total = set(places), 0
     megabytes = archive.stat().st_size // MB
     with _members(archive) as members, Progress(megabytes, f"unpack {archive.name}", unit="MB") as progress:
@@ -62,7 +66,9 @@ def unpack(archive: Path, places: Mapping[str, Path], limit_bytes: int = LIMIT_B
             progress.advance(member.end // MB - progress.done)
             total += member.size
             if total > limit_bytes or number >= LIMIT_MEMBERS:
-                raise DataError(f"{archive}: unpacks to more than {limit_bytes} bytes or {LIMIT_MEMBERS} files")
+                raise DataError(
+                    f"{archive}: unpacks to more than the limit of {limit_bytes} bytes or {LIMIT_MEMBERS} files"
+                )
             key, parts = _match(member.name, patterns)
             if key is None or member.kind == "folder":
                 continue
@@ -72,17 +78,17 @@ def unpack(archive: Path, places: Mapping[str, Path], limit_bytes: int = LIMIT_B
             if not (target.is_file() and target.stat().st_size == member.size):
                 _write(archive, member, target)
     if lacking:
-        raise DataError(f"{archive}: holds no {sorted(lacking)[0]}; expected {', '.join(sorted(places))}")
+        raise DataError(f"{archive}: no member {sorted(lacking)[0]}; expected {', '.join(sorted(places))}")
 
 
-def _pattern(key: str) -> re.Pattern[str]:
-    """The member names that a key of `places` stands for; group 1 is the name within the folder."""
+def _compile_pattern(key: str) -> re.Pattern[str]:
+    """Match the member names of a key of `places`; group 1 is the name within the folder."""
     anywhere = "(?:[^/]+/)?" if key.startswith("*/") else ""
     return re.compile(anywhere + re.escape(key[2:] if anywhere else key) + ("(.*)" if key.endswith("/") else ""), re.S)
 
 
 def _match(name: str, patterns: Mapping[str, re.Pattern[str]]) -> tuple[str | None, list[str]]:
-    """The key that a member falls under, if any, and where it lies within that folder."""
+    """The key that matches a member, if any, and the parts of its path within that folder."""
     for key, pattern in patterns.items():
         found = pattern.fullmatch(name)
         if found:
@@ -93,17 +99,17 @@ def _match(name: str, patterns: Mapping[str, re.Pattern[str]]) -> tuple[str | No
 def _check_plain(archive: Path, member: Member, parts: Sequence[str]) -> None:
     if member.kind != "file" or "\\" in member.name or {"", ".", ".."} & set(parts):
         found = "leaves its folder" if member.kind == "file" else "is a link or a device"
-        raise DataError(f"{archive}: member {member.name!r} {found}; expected plain files only. Nothing more unpacked")
+        raise DataError(f"{archive}: member {member.name!r} {found}; expected plain files only. Unpacking stopped")
 
 
 def _write(archive: Path, member: Member, target: Path) -> None:
-    # Not `atomic.replacing`: a data set is ten thousands of files, too many to wait for the disk after each.
+    # Not `atomic_write`, which syncs to disk: too slow for tens of thousands of files.
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "is a folder", str(target))
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise DataError(f"{archive}: member {member.name!r} is in the place of another ({error})") from error
+        raise DataError(f"{archive}: member {member.name!r} collides with another ({error})") from error
     part = target.with_name(f".{target.name}.part")
     try:
         with member.open() as source, open(str(part), "wb") as file:
@@ -117,12 +123,12 @@ def _write(archive: Path, member: Member, target: Path) -> None:
 
 @contextlib.contextmanager
 def _members(archive: Path) -> Iterator[Iterator[Member]]:
-    """The members in the archive's order; trouble in reading them becomes a DataError."""
+    """Open an archive and iterate over its members in order; map errors to DataError."""
     try:
         with open(str(archive), "rb") as raw:
             yield _zip_members(raw) if zipfile.is_zipfile(str(archive)) else _tar_members(raw)
     except DAMAGED as error:
-        raise DataError(f"{archive}: damaged, or no tar or zip archive ({type(error).__name__}: {error})") from error
+        raise DataError(f"{archive}: damaged, or not a tar or zip archive ({type(error).__name__}: {error})") from error
 
 
 def _tar_members(raw: IO[bytes]) -> Iterator[Member]:
@@ -131,30 +137,27 @@ def _tar_members(raw: IO[bytes]) -> Iterator[Member]:
             info = tar.next()
             if info is None:
                 break
-            tar.members.clear()  # type: ignore[attr-defined]  # it would remember millions
-            plain = info.isfile() and not info.issparse()  # a sparse file is as large as it says
+            tar.members.clear()  # type: ignore[attr-defined]  # else it keeps millions of entries
+            plain = info.isfile() and not info.issparse()  # a sparse file can declare any size
             kind = "file" if plain else "folder" if info.isdir() else "other"
             name = info.name[2:] if info.name.startswith("./") else info.name
             yield Member(name, kind, info.size, raw.tell(), cast(Opener, partial(tar.extractfile, info)))
 
 
 class _Header(tarfile.TarInfo):
-    """Refuses to read into memory what an archive says is the name of its next member, however long."""
+    """Refuses headers that declare long names of gigabytes, which tarfile reads into memory."""
 
     @classmethod
     def frombuf(cls, buf: Any, encoding: Any, errors: Any) -> Any:
         info = super().frombuf(buf, encoding, errors)
-        if (
-            info.size < 0
-            or (info.type not in tarfile.SUPPORTED_TYPES or not info.isfile())
-            and info.size > LIMIT_HEADER
-        ):
+        is_plain = info.type in tarfile.SUPPORTED_TYPES and info.isfile()
+        if info.size < 0 or not is_plain and info.size > LIMIT_HEADER:
             raise DamagedHeader(f"a header of {info.size} bytes")
         return info
 
 
 class DamagedHeader(tarfile.TarError):
-    """A tar header that no archive has, and that tarfile would take as it is."""
+    """A tar header that is invalid, but that tarfile accepts."""
 
 
 def _zip_members(raw: IO[bytes]) -> Iterator[Member]:
@@ -162,8 +165,8 @@ def _zip_members(raw: IO[bytes]) -> Iterator[Member]:
         end = 0
         for info in archive.infolist():
             if info.header_offset < 0:
-                raise zipfile.BadZipFile(f"{info.filename} begins before the archive")
+                raise zipfile.BadZipFile(f"{info.filename} starts before the archive")
             end += info.compress_size
-            unix_type = info.external_attr >> 28  # the top bits of st_mode: 8 is a plain file, 0 was not noted
+            unix_type = info.external_attr >> 28  # the top bits of st_mode: 8 is a plain file, 0 is unknown
             kind = "folder" if info.is_dir() else "file" if unix_type in (0, 8) else "other"
             yield Member(info.filename, kind, info.file_size, end, partial(archive.open, info))

@@ -1,1 +1,1 @@
-"""The mini data set: scenes of real silhouettes, made on the spot."""
+"""The mini data set: composed scenes of animal silhouettes, without a manual download."""

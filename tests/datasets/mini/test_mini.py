@@ -14,6 +14,7 @@ from PIL import Image
 from fcn_repro.datasets import file_readers, voc
 from fcn_repro.datasets.mini import mini, scenes
 from fcn_repro.datasets.mini.silhouettes import Split
+from fcn_repro.datasets.preprocessing import to_blob
 
 SPLITS = {"train": 6, "val": 4}
 
@@ -37,7 +38,7 @@ def composed(seed: int) -> scenes.Scene:
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data set of ten scenes; the working directory is the folder that holds build/."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(mini, "silhouettes", lambda: dict(zip(mini.KINDS, BITMAPS, strict=True)))
+    monkeypatch.setattr(mini, "load_silhouettes", lambda: dict(zip(mini.KINDS, BITMAPS, strict=True)))
     monkeypatch.setattr(mini, "split", lambda bitmaps: Split(bitmaps[:3], bitmaps[3:]))
     monkeypatch.setattr(mini, "SCENES", SPLITS)
     monkeypatch.setattr(mini, "WINDOWS", {"train": 9, "val": 5})
@@ -69,14 +70,14 @@ def test_another_seed_makes_another_scene():
 
 def test_ground_shows_exactly_where_the_label_says_so(monkeypatch):
     """The same draws with the ground painted in a colour that no coat can have."""
-    scene, texture = composed(5), scenes._texture
+    scene, texture = composed(5), scenes._make_texture
 
     def unmistakable(random):
         for span in scenes.GROUND_RGB:
             random.uniform(*span)
         return texture(random, scenes.GROUND_TEXTURE) * 0 - 1e6
 
-    monkeypatch.setattr(scenes, "_ground", unmistakable)
+    monkeypatch.setattr(scenes, "_make_ground", unmistakable)
     monkeypatch.setattr(scenes, "COATS_RGB", dict.fromkeys(scenes.COATS_RGB, (250, 250, 250)))
     assert np.array_equal(composed(5).image_rgb.any(axis=2), scene.label_hw > 0)
 
@@ -106,26 +107,26 @@ def test_a_window_of_ground_is_clear_of_animals():
 def test_an_animal_that_is_mostly_hidden_has_no_window():
     label, instance = np.full((160, 160), 2, np.uint8), np.full((160, 160), 2, np.uint8)
     label[40:50, 20:60], instance[40:50, 20:60] = 5, 1
-    assert scenes._animals(label, instance, [0, 401, 25600])[0].label == 5
-    assert [window.label for window in scenes._animals(label, instance, [0, 1000, 25600])] == [2]
+    assert scenes._find_animals(label, instance, [0, 401, 25600])[0].label == 5
+    assert [window.label for window in scenes._find_animals(label, instance, [0, 1000, 25600])] == [2]
 
 
 def test_a_window_lies_in_the_middle_of_what_shows():
     label, instance = np.zeros((2, 160, 160), np.uint8)
     label[40:51, 20:61] = instance[40:51, 20:61] = 1
-    assert scenes._animals(label, instance, [0, 451]) == [scenes.Window(1, 40, 45)]
+    assert scenes._find_animals(label, instance, [0, 451]) == [scenes.Window(1, 40, 45)]
 
 
 def test_contours_are_two_pixels_wide():
     instance = np.zeros((8, 8), np.uint8)
     instance[:, 4:] = 1
-    assert np.array_equal(scenes.contours(instance)[0], [False] * 3 + [True] * 2 + [False] * 3)
+    assert np.array_equal(scenes.find_contours(instance)[0], [False] * 3 + [True] * 2 + [False] * 3)
 
 
 def test_contours_part_neighbours_of_one_kind():
     instance = np.ones((6, 6), np.uint8)
     instance[3:] = 2
-    assert scenes.contours(instance)[2:4].all()
+    assert scenes.find_contours(instance)[2:4].all()
 
 
 # files
@@ -144,7 +145,7 @@ def test_validation_labels_are_vocs_indexed_pictures_with_void_contours(root):
     with Image.open(path) as image:
         assert image.mode == "P"
         label = np.array(image)
-    void = scenes.contours(scene.instance_hw)
+    void = scenes.find_contours(scene.instance_hw)
     assert (label[void] == 255).all() and np.array_equal(label[~void], scene.label_hw[~void])
 
 
@@ -173,7 +174,7 @@ def test_lists_hold_as_many_windows_as_the_facts_say(root):
 
 
 def test_what_is_there_is_left_alone(root, monkeypatch):
-    monkeypatch.setattr(mini, "silhouettes", lambda: pytest.fail("was asked for"))
+    monkeypatch.setattr(mini, "load_silhouettes", lambda: pytest.fail("was asked for"))
     assert mini.prepare() == SPLITS
 
 
@@ -187,9 +188,9 @@ def test_a_file_that_was_removed_is_put_back(root):
 
 def test_a_folder_that_is_not_whole_never_has_the_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(mini, "silhouettes", lambda: dict(zip(mini.KINDS, BITMAPS, strict=True)))
+    monkeypatch.setattr(mini, "load_silhouettes", lambda: dict(zip(mini.KINDS, BITMAPS, strict=True)))
     monkeypatch.setattr(mini, "split", lambda bitmaps: Split(bitmaps[:3], bitmaps[3:]))
-    monkeypatch.setattr(scenes, "contours", lambda instance_hw: 1 / 0)
+    monkeypatch.setattr(scenes, "find_contours", lambda instance_hw: 1 / 0)
     monkeypatch.setattr(mini, "SCENES", SPLITS)
     with pytest.raises(ZeroDivisionError):
         mini.prepare()
@@ -201,9 +202,9 @@ def test_a_folder_that_is_not_whole_never_has_the_name(tmp_path, monkeypatch):
 
 def test_a_window_shows_the_pixels_around_its_middle_and_nothing_beyond_the_border():
     blob = np.arange(1.0, 160 * 160 + 1).reshape(1, 160, 160)
-    inside = mini.cut(blob, 80, 70)
+    inside = mini.crop(blob, 80, 70)
     assert inside.shape == (1, 96, 96) and inside[0, 48, 48] == blob[0, 70, 80]
-    corner = mini.cut(blob, 0, 159)
+    corner = mini.crop(blob, 0, 159)
     assert np.array_equal(corner[0, :49, 48:], blob[0, 111:, :48]) and not corner[0, 49:].any()
     assert not corner[0, :, :48].any()
 
@@ -212,8 +213,8 @@ def test_scored_windows_are_neither_moved_nor_mirrored(root):
     layer = windows(root, "val")
     image, label, x, y = layer.items[0].split()
     ((data,), (found,)) = layer.read(layer.pick(layer.order))
-    whole = voc.to_blob(file_readers.read_rgb(mini.VOC / image), voc.MEAN_BGR)
-    assert found == int(label) and np.array_equal(data, mini.cut(whole, int(x), int(y)))
+    whole = to_blob(file_readers.read_rgb(mini.VOC / image), voc.MEAN_BGR)
+    assert found == int(label) and np.array_equal(data, mini.crop(whole, int(x), int(y)))
 
 
 def test_training_windows_are_moved_by_eight_pixels_at_most_and_every_other_one_is_mirrored(root):
@@ -226,7 +227,7 @@ def test_training_windows_are_moved_by_eight_pixels_at_most_and_every_other_one_
 
 def test_a_mirrored_window_shows_the_same_pixels_the_other_way_round(root):
     layer = windows(root, "train")
-    plain, mirrored = (layer.load_window(mini.Window(2, 3, -4, flag))[0] for flag in (False, True))
+    plain, mirrored = (layer.load_window(mini.WindowPick(2, 3, -4, flag))[0] for flag in (False, True))
     assert np.array_equal(plain, mirrored[..., ::-1])
 
 
@@ -241,7 +242,7 @@ def test_a_batch_holds_windows_in_the_order_of_the_draws(root):
     assert list(layer.pick(layer.order.copy())) == expected
     data, labels = serve(layer)
     for n, window in enumerate(expected):
-        window_data, label = layer.load_window(mini.Window(*window))
+        window_data, label = layer.load_window(mini.WindowPick(*window))
         assert np.array_equal(data[n], window_data) and labels[n] == label
 
 

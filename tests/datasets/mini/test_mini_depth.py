@@ -24,7 +24,7 @@ def prepared(tmp_path, monkeypatch):
 
 
 def net(data_net, split, *inputs):
-    facts = mini_depth.facts(*inputs)
+    facts = mini_depth.make_facts(*inputs)
     spec = facts.train if split == "train" else facts.val
     datasets.register()
     return data_net(spec.module, spec.layer, dict(spec.params), " ".join([*inputs, "label"]))
@@ -33,7 +33,7 @@ def net(data_net, split, *inputs):
 def test_what_hides_is_nearer_and_ground_is_behind_everything():
     instance = np.zeros((scenes.SIDE, scenes.SIDE), np.uint8)
     instance[20:90, 20:90], instance[60:130, 60:130], instance[110:160, 0:80] = 1, 2, 4
-    depth = mini_depth.depth_m(instance, np.random.RandomState(0))
+    depth = mini_depth.make_depth(instance, np.random.RandomState(0))
     nearest, farthest = ([f(depth[instance == i]) for i in (4, 2, 1, 0)] for f in (np.min, np.max))
     assert all(a < b for a, b in zip(farthest, nearest[1:], strict=False))
     assert 9 < depth[0, 159] < 11 and nearest[0] > 1
@@ -41,7 +41,7 @@ def test_what_hides_is_nearer_and_ground_is_behind_everything():
 
 def test_a_seed_gives_the_same_depth():
     instance = np.zeros((scenes.SIDE, scenes.SIDE), np.uint8)
-    depths = [mini_depth.depth_m(instance, np.random.RandomState(seed)) for seed in (1, 1, 2)]
+    depths = [mini_depth.make_depth(instance, np.random.RandomState(seed)) for seed in (1, 1, 2)]
     assert np.array_equal(depths[0], depths[1]) and not np.array_equal(depths[0], depths[2])
 
 

@@ -17,7 +17,7 @@ from fcn_repro.errors import DataError
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two bitmaps of each kind, stored as the package stores its thousand."""
     monkeypatch.setattr(silhouettes, "EACH", 2)
-    monkeypatch.setattr(silhouettes, "member", lambda source, inside: tmp_path / Path(inside).name)
+    monkeypatch.setattr(silhouettes, "fetch_member", lambda source, inside: tmp_path / Path(inside).name)
     bitmaps = np.arange(20 * 784).reshape(20, 28, 28).astype(np.uint8)
     store(tmp_path / "animal_data_version_3.gz", bitmaps)
     store(tmp_path / "animal_label_version_3.gz", np.arange(20) % 10)
@@ -29,7 +29,7 @@ def store(path: Path, array: object) -> None:
 
 
 def test_bitmaps_are_sorted_by_kind(package):
-    found = silhouettes.silhouettes()
+    found = silhouettes.load_silhouettes()
     expected = np.arange(20 * 784).reshape(20, 28, 28).astype(np.uint8)
     assert list(found) == list(silhouettes.KINDS)
     assert np.array_equal(found["cat"], expected[[2, 12]])
@@ -41,13 +41,13 @@ def test_nothing_in_a_pickle_is_executed(package):
             return pytest.fail, ("was executed",)
 
     store(package / "animal_label_version_3.gz", [Bomb(), np.arange(20) % 10])
-    assert len(silhouettes.silhouettes()["zebra"]) == 2
+    assert len(silhouettes.load_silhouettes()["zebra"]) == 2
 
 
 def test_refuses_a_file_that_holds_something_else(package):
     store(package / "animal_data_version_3.gz", np.zeros(7, np.uint8))
-    with pytest.raises(DataError, match=r"0 arrays of 15680 bytes; expected one. Remove it"):
-        silhouettes.silhouettes()
+    with pytest.raises(DataError, match=r"got 0 arrays of 15680 bytes; expected one. Fix: remove it"):
+        silhouettes.load_silhouettes()
 
 
 def test_the_last_bitmaps_are_held_out_and_their_twins_are_dropped(monkeypatch):

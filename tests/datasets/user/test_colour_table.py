@@ -8,7 +8,7 @@ from PIL import Image
 
 from fcn_repro.datasets import file_readers
 from fcn_repro.datasets.user import colour_table
-from fcn_repro.drawing.palette import label_image
+from fcn_repro.drawing.palette import make_label_image
 from fcn_repro.errors import DataError
 
 CLASSES = ("background", "cell", "wall")
@@ -39,12 +39,10 @@ def test_pixels_get_the_label_of_their_colour(table):
 
 def test_vocs_colours_are_the_devkits():
     label_hw = np.array([[0, 1, 15, 20, 255]], np.uint8)
-    picture = np.array(label_image(label_hw).convert("RGB"))
-    np.testing.assert_array_equal(colour_table.to_indices(picture, colour_table.voc_table(21)), label_hw)
-    with pytest.raises(
-        DataError, match=r"colours that stand for no class: \(0, 64, 128\) in 1 pixels, \(192, 128, 128\)"
-    ):
-        colour_table.to_indices(picture, colour_table.voc_table(15))
+    picture = np.array(make_label_image(label_hw).convert("RGB"))
+    np.testing.assert_array_equal(colour_table.to_indices(picture, colour_table.make_voc_table(21)), label_hw)
+    with pytest.raises(DataError, match=r"got colours of no class: \(0, 64, 128\) in 1 pixels, \(192, 128, 128\)"):
+        colour_table.to_indices(picture, colour_table.make_voc_table(15))
 
 
 def test_refuses_colours_between_two_and_tells_the_most_frequent(table):
@@ -58,11 +56,11 @@ def test_refuses_colours_between_two_and_tells_the_most_frequent(table):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("name,r,g\ncell,1,2\n", "line 2: columns name, r, g; expected name, r, g, b"),
-        ("name,r,g,b\ncell,1,2\n", "line 2: columns"),
-        ("name,r,g,b\ncel,1,2,3\n", "line 2: cel,1,2,3; expected a name of background, cell, wall, void"),
-        ("name,r,g,b\ncell,1,2,256\n", "line 2: cell,1,2,256; expected .* 0-255 thrice"),
-        ("name,r,g,b\ncell,1,2,3\nwall,1,2,3\n", r"line 3: the colour \(1, 2, 3\) stands for another class"),
+        ("name,r,g\ncell,1,2\n", "line 2: got the columns name, r, g; expected name, r, g, b"),
+        ("name,r,g,b\ncell,1,2\n", "line 2: got the columns"),
+        ("name,r,g,b\ncel,1,2,3\n", "line 2: got cel,1,2,3; expected a name of background, cell, wall, void"),
+        ("name,r,g,b\ncell,1,2,256\n", "line 2: got cell,1,2,256; expected .* three numbers in 0-255"),
+        ("name,r,g,b\ncell,1,2,3\nwall,1,2,3\n", r"line 3: got the colour \(1, 2, 3\) for a second class"),
     ],
 )
 def test_refuses_a_faulty_table(table, text, complaint):
@@ -88,6 +86,6 @@ def test_a_conversion_that_fails_leaves_what_was_there(tmp_path, table):
     Image.new("RGB", (2, 2), (255, 0, 0)).save(tmp_path / "a.png")
     colour_table.convert({"a": tmp_path / "a.png"}, table(), tmp_path / "labels")
     Image.new("RGB", (2, 2), (9, 9, 9)).save(tmp_path / "b.png")
-    with pytest.raises(DataError, match=r"b.png: colours that stand for no class: \(9, 9, 9\) in 4 pixels"):
+    with pytest.raises(DataError, match=r"b.png: got colours of no class: \(9, 9, 9\) in 4 pixels"):
         colour_table.convert({"b": tmp_path / "b.png"}, table(), tmp_path / "labels")
     assert [path.name for path in (tmp_path / "labels").iterdir()] == ["a.png"]

@@ -43,7 +43,9 @@ def with_png(name: str) -> str:
 
 def splits(root):
     found = folder_layout.find_layout(root)
-    return {split: list(items) for split, items in folder_layout.find_splits(found, folder_layout.pairs(found)).items()}
+    return {
+        split: list(items) for split, items in folder_layout.find_splits(found, folder_layout.find_pairs(found)).items()
+    }
 
 
 # ---- layouts
@@ -57,7 +59,7 @@ def test_both_layouts_are_known(make, parts):
 
 def test_refuses_another_layout(tmp_path):
     (tmp_path / "images").mkdir()
-    with pytest.raises(DataError, match="expected folders images and labels in it, or JPEGImages and Segm"):
+    with pytest.raises(DataError, match="expected the folders images and labels, or VOC's JPEGImages and Segm"):
         folder_layout.find_layout(tmp_path)
 
 
@@ -67,26 +69,29 @@ def test_refuses_another_layout(tmp_path):
 def test_images_without_labels_are_left_out_and_counted(make, caplog):
     root = make(images=["a.jpg", "b.JPG", "c.png", "notes.txt"], labels=["a.png", "b.png", "d.png"])
     with caplog.at_level(logging.WARNING):
-        assert sorted(folder_layout.pairs(folder_layout.find_layout(root))) == ["a", "b"]
-    assert "1 images have no label map" in caplog.text and "1 label maps have no image" in caplog.text
+        assert sorted(folder_layout.find_pairs(folder_layout.find_layout(root))) == ["a", "b"]
+    assert (
+        "skipping 1 images without a label map" in caplog.text
+        and "skipping 1 label maps without an image" in caplog.text
+    )
 
 
 def test_refuses_names_that_never_meet_and_shows_them(make):
     root = make(images=["a.jpg"], labels=["a_mask.png"])
     with pytest.raises(
-        DataError, match="no image has a label map of the same name: 1, such as a in .*, 1, such as a_mask"
+        DataError, match="no image has a label map of the same name: got 1, such as a in .*, 1, such as a_mask"
     ):
-        folder_layout.pairs(folder_layout.find_layout(root))
+        folder_layout.find_pairs(folder_layout.find_layout(root))
 
 
 def test_label_maps_in_jpeg_do_not_count(make):
     with pytest.raises(DataError, match="0 in .*labels"):
-        folder_layout.pairs(folder_layout.find_layout(make(images=["a.jpg"], labels=["a.jpg"])))
+        folder_layout.find_pairs(folder_layout.find_layout(make(images=["a.jpg"], labels=["a.jpg"])))
 
 
 def test_refuses_two_images_of_one_name(make):
-    with pytest.raises(DataError, match="a.png: a.jpg has the same name"):
-        folder_layout.pairs(folder_layout.find_layout(make(images=["a.jpg", "a.png"], labels=["a.png"])))
+    with pytest.raises(DataError, match="a.png: same name as a.jpg"):
+        folder_layout.find_pairs(folder_layout.find_layout(make(images=["a.jpg", "a.png"], labels=["a.png"])))
 
 
 # ---- splits
@@ -126,19 +131,19 @@ def test_the_same_image_twice_is_on_one_side(make):
 
 
 def test_refuses_a_single_image(make):
-    with pytest.raises(DataError, match="1 different image; expected at least two"):
+    with pytest.raises(DataError, match="got 1 different image; expected at least two"):
         splits(make(images=["a.jpg=same", "b.jpg=same"]))
 
 
 def test_refuses_an_image_in_both_lists(make):
     root = make(images=["a.jpg", "b.jpg"], train=["a", "b"], val=["b"])
-    with pytest.raises(DataError, match="b in train and b in val are one and the same image, and so are 0 more"):
+    with pytest.raises(DataError, match="b in train and b in val are the same image \\(1 such images\\)"):
         splits(root)
 
 
 def test_refuses_an_image_that_is_in_the_other_list_under_another_name(make):
     root = make(images=["a.jpg=same", "b.jpg=same", "c.jpg"], train=["a", "c"], val=["b"])
-    with pytest.raises(DataError, match="a in train and b in val are one and the same image"):
+    with pytest.raises(DataError, match="a in train and b in val are the same image"):
         splits(root)
 
 
@@ -149,7 +154,7 @@ def test_refuses_one_list_alone(make):
 
 def test_refuses_a_line_without_image(make):
     root = make(images=["a.jpg", "b.jpg"], train=["a", "x", "y"], val=["b"])
-    with pytest.raises(DataError, match=r"train.txt: x has no image, or no label map \(2 such lines\)"):
+    with pytest.raises(DataError, match=r"train.txt: got x; expected an image with a label map \(2 such lines\)"):
         splits(root)
 
 
@@ -163,7 +168,11 @@ def test_classes_are_lines(tmp_path):
 
 @pytest.mark.parametrize(
     ("lines", "complaint"),
-    [(["a"], "1 classes; expected 2 to 255"), ([*"aba"], "'a' comes twice"), (map(str, range(256)), "256 classes")],
+    [
+        (["a"], "got 1 classes; expected 2 to 255"),
+        ([*"aba"], "got 'a' twice"),
+        (map(str, range(256)), "got 256 classes"),
+    ],
 )
 def test_refuses_lists_that_cannot_be_labels(tmp_path, lines, complaint):
     (tmp_path / "classes.txt").write_text("\n".join(lines))

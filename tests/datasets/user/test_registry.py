@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from fcn_repro.datasets.user import registry
-from fcn_repro.datasets.user.registry import Adoption
+from fcn_repro.datasets.user.registry import UserDataset
 
-CELLS = Adoption("cells", "photos", "labels", ("background", "cell"), {"train": 4, "val": 1}, "voc-fcn8s")
+CELLS = UserDataset("cells", "photos", "labels", ("background", "cell"), {"train": 4, "val": 1}, "voc-fcn8s")
 
 
 @pytest.fixture(autouse=True)
@@ -16,14 +16,14 @@ def at_root(tmp_path, monkeypatch):
 
 
 def write(text, folder="cells"):
-    path = registry.ADOPTED / folder / registry.NOTE
+    path = registry.USER_DATASETS / folder / registry.NOTE
     path.parent.mkdir(parents=True)
     path.write_text(text)
 
 
 def test_a_note_is_read_as_it_was_written():
     write(CELLS.to_json())
-    assert registry.read("cells") == CELLS
+    assert registry.read_user_dataset("cells") == CELLS
 
 
 @pytest.mark.parametrize(
@@ -43,20 +43,20 @@ def test_a_note_is_read_as_it_was_written():
 )
 def test_a_note_with_other_fields_is_refused_by_name(change):
     write(json.dumps({**json.loads(CELLS.to_json()), **change}))
-    with pytest.raises(ValueError, match="cells/dataset.json: .*expected the note of a data set"):
-        registry.read("cells")
+    with pytest.raises(ValueError, match="cells/dataset.json: .*expected the note of a user data set"):
+        registry.read_user_dataset("cells")
 
 
 @pytest.mark.parametrize("text", ["", "[", "[]", "5", "[" * 100_000, '{"a":' * 50_000, "\x00"])
 def test_what_is_no_note_is_refused_by_name(text):
     write(text)
-    with pytest.raises(ValueError, match="cells/dataset.json: .*expected the note of a data set"):
-        registry.read("cells")
+    with pytest.raises(ValueError, match="cells/dataset.json: .*expected the note of a user data set"):
+        registry.read_user_dataset("cells")
 
 
 def test_a_folder_with_a_name_that_make_would_run_is_no_data_set():
     name = "a: ; touch stolen #"
     write(json.dumps({**json.loads(CELLS.to_json()), "name": name}), name)
-    with pytest.raises(ValueError, match="expected the note of a data set"):
-        registry.adoptions()
+    with pytest.raises(ValueError, match="expected the note of a user data set"):
+        registry.list_user_datasets()
     shutil.rmtree(Path("build"))

@@ -24,7 +24,7 @@ def note(tmp_path, monkeypatch):
         Image.fromarray(IMAGES[name]).save(f"cells/images/{name}.png")
         Image.fromarray(LABELS[name]).save(f"cells/labels/{name}.png")
     (tmp_path / "classes.txt").write_text("background\ncell\nwall\n")
-    note, splits = user_dataset.adopt(tmp_path / "cells", tmp_path / "classes.txt", "cells", "voc-fcn8s")
+    note, splits = user_dataset.scan_folder(tmp_path / "cells", tmp_path / "classes.txt", "cells", "voc-fcn8s")
     user_dataset.write(note, splits)
     return note
 
@@ -39,17 +39,17 @@ def serve(note, data_net):
 
 
 def test_a_note_is_read_as_it_was_written(note):
-    assert registry.adoptions() == [note]
+    assert registry.list_user_datasets() == [note]
     assert note.splits == {"train": 4, "val": 1}
     assert user_dataset.prepare(note) == note.splits
 
 
 def test_facts_have_the_classes_of_the_list_and_void(note):
-    facts = user_dataset.facts(note)
+    facts = user_dataset.make_facts(note)
     assert facts.class_names == ("background", "cell", "wall")
     assert facts.labels == (0, 1, 2, 255)
     assert facts.val.params == {"data_set": "cells", "split": "val", "mean": facts.mean_bgr, "seed": 1337}
-    assert "tools.check cells" in facts.remedy
+    assert "tools.validate_data cells" in facts.remedy
 
 
 def test_the_layer_serves_images_in_bgr_minus_the_mean_and_labels_as_they_are(serve):
@@ -86,8 +86,8 @@ def test_converted_labels_take_the_place_of_those_given(serve, note):
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lambda label: Image.fromarray(label).convert("RGB"), "label map of mode RGB; expected class indices"),
-        (lambda label: Image.fromarray(label[1:]), "expected its image's 9 x "),
+        (lambda label: Image.fromarray(label).convert("RGB"), "got a label map of mode RGB; expected class indices"),
+        (lambda label: Image.fromarray(label[1:]), "expected 9 x .* as in its image"),
         (lambda label: Image.fromarray(label // 85), "label value 3; expected 0-2 or 255"),
     ],
 )
@@ -95,7 +95,7 @@ def test_a_faulty_label_map_is_refused_and_the_check_named(serve, note, spoil, c
     item = note.list_file("val").read_text().strip()
     label_hw = np.full(IMAGES[item].shape[:2], 255, np.uint8)
     spoil(label_hw).save(f"cells/labels/{item}.png")
-    with pytest.raises(DataError, match=f"{item}.png: .*{complaint}(.|\n)*python -m tools.check cells"):
+    with pytest.raises(DataError, match=f"{item}.png: .*{complaint}(.|\n)*python -m tools.validate_data cells"):
         serve()
 
 
@@ -107,12 +107,14 @@ def test_an_image_that_went_missing_is_named(serve, note):
 
 
 def test_refuses_an_unknown_data_set(note, data_net):
-    with pytest.raises(ValueError, match="adopted/other/dataset.json: .*python -m tools.adopt FOLDER --name other"):
+    with pytest.raises(
+        ValueError, match="adopted/other/dataset.json: .*python -m tools.user_dataset FOLDER --name other"
+    ):
         data_net("adopted_layers", "AdoptedSegDataLayer", {"data_set": "other", "split": "val", "mean": (0, 0, 0)})
 
 
 def test_refuses_a_note_that_was_changed_by_hand(note):
     path = note.folder / registry.NOTE
     path.write_text(path.read_text().replace("class_names", "classes"))
-    with pytest.raises(ValueError, match="dataset.json: .*; expected the note of a data set"):
-        registry.adoptions()
+    with pytest.raises(ValueError, match="dataset.json: .*; expected the note of a user data set"):
+        registry.list_user_datasets()

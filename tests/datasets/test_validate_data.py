@@ -11,46 +11,46 @@ import numpy as np
 import pytest
 
 from fcn_repro import datasets
-from fcn_repro.datasets.base import DataLayer
-from fcn_repro.datasets.inspection import Inspection, inspect, leaks, suspicions
+from fcn_repro.datasets.data_set import LayerSpec
+from fcn_repro.datasets.validate_data import SplitReport, find_shared_images, find_suspicions, validate_split
 from fcn_repro.errors import DataError
-from tests.fixtures.dataset_trees import SIZES, label
+from tests.fixtures.dataset_trees import SIZES, make_label
 
 
 @pytest.fixture
 def spec(voc_dir):
     datasets.register()
     params = {"voc_dir": str(voc_dir), "split": "seg11valid", "mean": (0, 0, 0)}
-    return DataLayer("voc_layers", "VOCSegDataLayer", params)
+    return LayerSpec("voc_layers", "VOCSegDataLayer", params)
 
 
 def test_counts_the_pixels_of_every_label(spec):
-    found = inspect(spec)
-    expected = sum(np.bincount(label(item, void=True).ravel(), minlength=256) for item in SIZES)
-    assert found.images == 3 and found.faults == ()
+    found = validate_split(spec)
+    expected = sum(np.bincount(make_label(item, void=True).ravel(), minlength=256) for item in SIZES)
+    assert found.images == 3 and found.errors == ()
     np.testing.assert_array_equal(found.pixels, [expected])
 
 
 def test_tells_every_fault_and_goes_on(spec, voc_dir):
     (voc_dir / "JPEGImages" / "2007_000033.jpg").unlink()
     (voc_dir / "SegmentationClass" / "2007_000061.png").write_bytes(b"")
-    found = inspect(spec)
-    assert [fault.split(":")[0].split("/")[-1] for fault in found.faults] == ["2007_000033.jpg", "2007_000061.png"]
-    np.testing.assert_array_equal(found.pixels[0], np.bincount(label("2007_000042", True).ravel(), minlength=256))
+    found = validate_split(spec)
+    assert [fault.split(":")[0].split("/")[-1] for fault in found.errors] == ["2007_000033.jpg", "2007_000061.png"]
+    np.testing.assert_array_equal(found.pixels[0], np.bincount(make_label("2007_000042", True).ravel(), minlength=256))
 
 
 def test_refuses_a_split_without_a_list(spec, voc_dir):
     (voc_dir / "ImageSets" / "Segmentation" / "seg11valid.txt").unlink()
     with pytest.raises(DataError, match="seg11valid.txt: missing"):
-        inspect(spec)
+        validate_split(spec)
 
 
 def test_the_program_tells_faults_and_remedy_and_exits_with_3(voc_dir, tmp_path, repository_path):
     (voc_dir / "JPEGImages" / "2007_000033.jpg").unlink()
-    command = [sys.executable, "-m", "tools.check", "voc", "--split", "val"]
+    command = [sys.executable, "-m", "tools.validate_data", "voc", "--split", "val"]
     run = subprocess.run(command, cwd=str(tmp_path), env=repository_path, capture_output=True, text=True)
     assert run.returncode == 3, run.stderr
-    assert "val: 3 images, 1 of them faulty" in run.stdout
+    assert "val: 3 images, 1 invalid" in run.stdout
     assert "15 person" in run.stdout and "255 void" in run.stdout
     assert "2007_000033.jpg: missing" in run.stderr and "make data-voc" in run.stderr
 
@@ -59,16 +59,16 @@ def test_the_program_tells_faults_and_remedy_and_exits_with_3(voc_dir, tmp_path,
 
 
 def test_counts_the_images_that_have_a_label(spec):
-    expected = sum((np.bincount(label(item, void=True).ravel(), minlength=256) > 0).astype(int) for item in SIZES)
-    np.testing.assert_array_equal(inspect(spec).having, [expected])
+    expected = sum((np.bincount(make_label(item, void=True).ravel(), minlength=256) > 0).astype(int) for item in SIZES)
+    np.testing.assert_array_equal(validate_split(spec).images_with, [expected])
 
 
 def test_an_image_that_is_learnt_and_scored_is_found_whatever_it_is_called(spec, voc_dir):
-    val = inspect(spec)
+    val = validate_split(spec)
     (voc_dir / "JPEGImages" / "2007_000033.jpg").rename(voc_dir / "JPEGImages" / "other.jpg")
     (voc_dir / "SegmentationClass" / "2007_000033.png").rename(voc_dir / "SegmentationClass" / "other.png")
     (voc_dir / "ImageSets" / "Segmentation" / "seg11valid.txt").write_text("other\n")
-    assert leaks(inspect(spec), val) == [("other", "2007_000033")]
+    assert find_shared_images(validate_split(spec), val) == [("other", "2007_000033")]
 
 
 def found(strange=(), **counts):
@@ -76,7 +76,7 @@ def found(strange=(), **counts):
     pixels = np.zeros((1, 256), int)
     for name, count in counts.items():
         pixels[0, int(name[1:])] = count
-    return Inspection(9, (), frozenset(strange), pixels, pixels > 0, {})
+    return SplitReport(9, (), frozenset(strange), pixels, pixels > 0, {})
 
 
 THREE = replace(datasets.DATASETS["voc"], class_names=("ground", "cat", "dog"))
@@ -87,14 +87,14 @@ THREE = replace(datasets.DATASETS["voc"], class_names=("ground", "cat", "dog"))
     [
         (found(_0=50, _1=30, _2=20), None),
         (found(_0=50, _1=30, _2=20, _255=40), None),
-        (found(_1=9, _2=9, strange=[3]), "labels of 3, one beyond the last: they seem to count from 1"),
-        (found(_0=9, strange=[127, 200]), "labels of 127, 200 stand for nothing; grey levels"),
-        (found(_0=50, _1=30, _2=20, _255=300), r"75% of the pixels are void \(255\), which is neither learnt"),
-        (found(_0=90, _255=10), r"but for void \(255\) there is only one class: is 255 meant to be another"),
-        (found(_0=50, _1=50), "2 dog is nowhere"),
-        (found(_0=500_000, _1=500_000, _2=7), "2 dog is 7e-06 of the pixels that count"),
+        (found(_1=9, _2=9, strange=[3]), "labels of 3, one beyond the last class: they seem to count from 1"),
+        (found(_0=9, strange=[127, 200]), "labels of 127, 200 are no classes; convert grey levels"),
+        (found(_0=50, _1=30, _2=20, _255=300), r"75% of the pixels are void \(255\): training and scoring ignore"),
+        (found(_0=90, _255=10), r"only one class besides void \(255\): is 255 meant to be a class"),
+        (found(_0=50, _1=50), "2 dog has no pixels"),
+        (found(_0=500_000, _1=500_000, _2=7), "2 dog has 7e-06 of the labelled pixels"),
     ],
 )
 def test_what_is_hardly_meant_is_suspected(inspection, suspicion):
-    said = "\n".join(suspicions(inspection, THREE))
+    said = "\n".join(find_suspicions(inspection, THREE))
     assert re.search(suspicion, said) if suspicion else not said
