@@ -1,4 +1,4 @@
-"""Compares a GPU with the CPU: `make test-gpu`, on a machine that has one."""
+"""Compare a GPU with the CPU: `make test-gpu`, on a machine with a GPU."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ def pytest_configure() -> None:
     if not torch.cuda.is_available():
         raise pytest.UsageError(
             f"torch {torch.__version__} sees no CUDA device here, and these tests compare one with the CPU; "
-            "install a CUDA build of torch, or leave them out: make test needs none"
+            "install a CUDA build of torch, or run make test, which needs none"
         )
 
 
 @pytest.fixture(autouse=True)
 def cpu_again() -> Iterator[None]:
-    """What a test chooses ends with it."""
+    """Return to the CPU after each test."""
     yield
     mode.set_mode_cpu()
 
 
 @pytest.fixture
 def alike_masks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dropout masks that are drawn on the host, so that they are the same on both."""
+    """Draw dropout masks on the host, so that both devices get the same."""
 
     def drawn(shape, p, device):
         return torch.from_numpy(rng.host().bernoulli(shape, p)).to(device)

@@ -44,7 +44,7 @@ def test_a_layer_computes_the_same_on_gpu_and_cpu(case: LayerCase, alike_masks):
         assert off <= CLOSE[here.dtype], name
 
 
-def test_dropout_there_keeps_the_share_that_it_is_told_and_draws_the_same_again_from_the_same_seed():
+def test_dropout_keeps_its_ratio_and_repeats_from_a_seed_or_state():
     mode.set_mode_gpu()
     rng.set_random_seed(7)
     first = rng.bernoulli((1000, 1000), 0.3, mode.device())

@@ -1,4 +1,4 @@
-"""NCCL carries what solvers tell each other: here a lone rank tells itself, for one GPU serves one rank."""
+"""Training with NCCL: here with a single rank, as one GPU serves one rank."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.fixtures.together import together
 
 
 def train_there(path: str, uid: bytes | None) -> tuple[list[np.ndarray], str]:
-    """What `train` leaves, and by what it was carried."""
+    """The parameters that `train` leaves, and the backend that it used."""
     import torch.distributed as dist
 
     caffe.set_mode_gpu()
     return train(path, uid=uid, layer_wise=True), dist.get_backend_config() if uid else ""
 
 
-def test_a_rank_that_sums_by_nccl_learns_what_one_without_learns(tmp_path):
+def test_a_single_rank_trains_the_same_with_nccl_and_without(tmp_path):
     path = solver_file(tmp_path, {"momentum": 0.9, "weight_decay": 0.01, "iter_size": 2})
     ((expected, _),) = together(train_there, [(path, None)])
     ((found, carried_by),) = together(train_there, [(path, caffe.NCCL.new_uid())])

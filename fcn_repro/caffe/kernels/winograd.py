@@ -93,7 +93,7 @@ def compute_bottom_gradient(dy: Tensor, weight: Tensor, pad: Sequence[int]) -> T
 
 def compute_filter_gradient(x: Tensor, dy: Tensor, pad: Sequence[int]) -> Tensor:
     """The filters' gradient (K, C, 3, 3) from a bottom (N, C, H, W) and its top's gradient (N, K, OH, OW)."""
-    of_bottom, of_top, split_filters = _make_transforms()
+    from_bottom, from_top, to_filters = _make_transforms()
     (above, beside), (height, width), channels = pad, dy.shape[2:], (dy.shape[1], x.shape[1])
     rows, beyond = _count_band_rows(width, sum(channels)), -width % TILE
     products = x.new_zeros(SUMS, *channels)
@@ -103,8 +103,8 @@ def compute_filter_gradient(x: Tensor, dy: Tensor, pad: Sequence[int]) -> Tensor
         bottoms = F.pad(_take_rows(x, first - above, end - above + 2), (beside, beside + beyond))
         tops = F.pad(_take_rows(dy, first, end), (0, beyond))
         for bottom, top in zip(bottoms, tops, strict=True):
-            products.baddbmm_(_transform(top, of_top, TILE), _transform(bottom, of_bottom, TILE + 2).transpose(1, 2))
-    return (split_filters @ products.transpose(0, 1)).transpose(1, 2).reshape(*channels, 3, 3)
+            products.baddbmm_(_transform(top, from_top, TILE), _transform(bottom, from_bottom, TILE + 2).transpose(1, 2))
+    return (to_filters @ products.transpose(0, 1)).transpose(1, 2).reshape(*channels, 3, 3)
 
 
 def _list_least_tiles(weight: Tensor, thresholds: Thresholds) -> list[int]:

@@ -133,7 +133,8 @@ def test_in_vgg_conv1_1_and_fc6_and_fc7_are_such_layers():
 def test_tops_are_those_of_a_convolution(n, bias):
     x, weight = drawn(n, 5, 9, 11), drawn(8, 5, 1, 1)
     for bottom in x, x.contiguous(memory_format=torch.channels_last):
-        torch.testing.assert_close(im2col_gemm.compute_top(bottom, weight, bias), torch.nn.functional.conv2d(x, weight, bias))
+        expected = torch.nn.functional.conv2d(x, weight, bias)
+        torch.testing.assert_close(im2col_gemm.compute_top(bottom, weight, bias), expected)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 from fcn_repro import caffe
 from fcn_repro.caffe import kernels
-from tests.fixtures.small_net import write
 from tests.fixtures.fcn_nets import noisy_net
+from tests.fixtures.small_net import write
 
 SOLVER = """
 net: "{}" type: "{}" base_lr: {} lr_policy: "fixed" momentum: 0.9 weight_decay: 0.0005 iter_size: {} random_seed: 7

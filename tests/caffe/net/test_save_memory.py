@@ -67,7 +67,7 @@ def test_training_is_the_same(tmp_path, text, options):
 def test_large_filters_are_updated_in_parts_with_the_same_result(tmp_path, monkeypatch, options, in_parts):
     monkeypatch.setattr(im2col_gemm, "LARGE", 1000)
     monkeypatch.setattr(pieces, "FILTERS", 1)
-    monkeypatch.setattr(pieces, "TOGETHER", 16)
+    monkeypatch.setattr(pieces, "FILTER_MULTIPLE", 16)
     asked = []
     parts = im2col_gemm.LazyWeightGradient.parts
     monkeypatch.setattr(im2col_gemm.LazyWeightGradient, "parts", lambda self: (asked.append(self), parts(self))[1])
