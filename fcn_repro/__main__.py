@@ -3,40 +3,72 @@
     fcn-repro infer voc-fcn8s street.jpg    the same as, in a clone, python -m tools.infer voc-fcn8s street.jpg
     fcn-repro                               list the programs
 
-Data, weights and results lie beneath the working directory, as they do in a clone. Where a message says
-python -m tools.NAME, say fcn-repro NAME; make and its chains of targets need a clone.
+Data, weights and results lie under the working directory, as in a clone. Where a message names
+python -m tools.NAME, use fcn-repro NAME; make and its targets need a clone.
 """
 
 from __future__ import annotations
 
-import ast
 import runpy
 import sys
-from pathlib import Path
 
 from fcn_repro.paths import find_root
 
+PROGRAMS = {
+    # use
+    "infer": "label images of any size with a trained net",
+    "heatmap": "show where a classifier sees a class",
+    "export": "export a trained net as ONNX or PyTorch",
+    "submit": "label and pack PASCAL VOC's test images for its evaluation server",
+    # train and evaluate
+    "fetch": "download archives and weights, and verify them",
+    "prepare": "prepare a data set for training and scoring",
+    "emit": "write the prototxts of experiments",
+    "convolutionalise": "make a classifier fully convolutional",
+    "import_weights": "make VGG-16's caffemodel from torchvision's weights or ONNX",
+    "solve": "train one experiment, or resume it",
+    "score": "score weights on an experiment's validation split",
+    "experiments": "list every run, its recipe, cost and state",
+    "smoke": "train at full width on four images, to check an installation",
+    # own data
+    "user_dataset": "register a folder of images and label maps as a data set",
+    "validate_data": "check every image and label map of a data set",
+    "hha": "encode depth images as HHA",
+    # results
+    "compare": "print all scores beside the paper's tables",
+    "report": "write one HTML page of all results",
+    "plot": "plot learning curves",
+    "mini": "print and draw the results of the mini experiment",
+    "study": "print the results of the papers' side experiments",
+    "seeds": "train the mini experiment with several random seeds",
+    "sweep": "find a learning rate",
+    "compare_labels": "count the equal labels of two folders of label maps",
+    # nets and costs
+    "draw": "draw a net",
+    "explain": "explain a net's sizes, strides and offsets",
+    "profile": "measure a net's arithmetic, memory and time",
+    "bench": "measure the engine beside other libraries",
+    # Caffe
+    "caffe": "Caffe's command line: train, test, time",
+    "pycaffe": "run a pycaffe script on this engine",
+    "real_caffe": "find or install a Python with real Caffe",
+}
+RENAMED = ("agree", "adopt", "check")  # old names, for one release: tools/aliases.py
+
 
 def main() -> int:
-    """Run the program that the first argument names, with the other arguments; its exit status, 2 if there is none."""
-    tools = programs(find_root() / "tools")
-    if len(sys.argv) < 2 or sys.argv[1] not in tools:
-        known = "\n".join(f"    {name:<18}{line}" for name, line in tools.items())
-        found = f"\nno program {sys.argv[1]!r}\n" if sys.argv[1:] and sys.argv[1] not in ("-h", "--help") else ""
-        (sys.stderr if found else sys.stdout).write(f"{(__doc__ or '').strip()}\n\n{known}\n{found}")
-        return 2 if found else 0
+    """Run the program that the first argument names with the other arguments; return 2 if there is no such program."""
+    if len(sys.argv) < 2 or sys.argv[1] not in (*PROGRAMS, *RENAMED):
+        known = "\n".join(f"    {name:<18}{line}" for name, line in PROGRAMS.items())
+        error = f"\nno program {sys.argv[1]!r}\n" if sys.argv[1:] and sys.argv[1] not in ("-h", "--help") else ""
+        (sys.stderr if error else sys.stdout).write(f"{(__doc__ or '').strip()}\n\n{known}\n{error}")
+        return 2 if error else 0
     name = sys.argv.pop(1)
-    sys.argv[0] = f"fcn-repro {name}"  # what --help says
+    sys.argv[0] = f"fcn-repro {name}"  # the name in --help
     sys.path.insert(0, str(find_root()))
     runpy.run_module(f"tools.{name}", run_name="__main__")
     return 0
 
 
-def programs(folder: Path) -> dict[str, str]:
-    """The programs in a folder, and the first line of what each says of itself."""
-    found = {}
-    for path in sorted(folder.glob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        if 'if __name__ == "__main__":' in text:
-            found[path.stem] = (ast.get_docstring(ast.parse(text)) or "").splitlines()[0]
-    return found
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,11 +13,11 @@ from solvers.experiments import WEIGHTS, Experiment, classifier_of
 
 def make_recipe(row: Experiment, build_folder: Path = BUILD) -> Recipe:
     """The recipe of a row; weights of other runs lie in `build_folder`."""
-    init = {suffix: find_weights(source, build_folder) for suffix, source in row.sources.items()}
+    init = {suffix: find_init_weights(source, build_folder) for suffix, source in row.sources.items()}
     return Recipe(*row.iterations, init, list(DATASETS[row.data].heads.values()))
 
 
-def find_weights(source: str, build_folder: Path = BUILD) -> Path:
+def find_init_weights(source: str, build_folder: Path = BUILD) -> Path:
     """The file of a row's `init`: a file itself, a convolutionalised classifier, or another run's final weights."""
     if source.endswith(WEIGHTS):
         return Path(source)

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+import fcn_repro
 from fcn_repro import __main__, paths
+from fcn_repro.model.run_folder import RunFolder
+from tools import aliases
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,13 +20,19 @@ def called(monkeypatch, *arguments: str) -> int:
     return __main__.main()
 
 
-def test_every_program_is_listed_with_what_it_is_for(monkeypatch, capsys):
+def test_the_table_lists_the_programs_of_tools_in_full(monkeypatch, capsys):
+    programs = {path.stem for path in (ROOT / "tools").glob("*.py") if '__main__":' in path.read_text()}
+    assert {*__main__.PROGRAMS, *__main__.RENAMED} == programs and set(__main__.RENAMED) == set(aliases.NEW_NAMES)
     assert called(monkeypatch) == 0
     listed = capsys.readouterr().out
-    for path in (ROOT / "tools").glob("*.py"):
-        if "__main__" in path.read_text():
-            assert f"    {path.stem} " in listed
-    assert "    program " not in listed
+    assert all(f"    {name} " in listed for name in __main__.PROGRAMS)
+
+
+def test_the_package_exports_what_a_user_imports():
+    assert fcn_repro.RunFolder is RunFolder and set(fcn_repro.__all__) <= set(dir(fcn_repro))
+    assert all(getattr(fcn_repro, name) is not None for name in fcn_repro.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Segmenters'"):
+        _ = fcn_repro.Segmenters
 
 
 def test_a_program_is_run_with_its_arguments_in_the_working_directory(monkeypatch, tmp_path):

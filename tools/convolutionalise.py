@@ -1,10 +1,10 @@
-"""Turn a classifier into a fully convolutional net: the same weights, for images of any size.
+"""Convolutionalise a classifier: the same weights, for images of any size.
 
     python -m tools.convolutionalise vgg16
     python -m tools.convolutionalise vgg16 --weights my/VGG_ILSVRC_16_layers.caffemodel
 
-Reads    the classifier's weights: a run's final ones, or released ones, which are fetched if they are not here
-Writes   build/<classifier>-fcn.caffemodel, and the two nets' prototxts
+Reads    the classifier's weights: a run's final ones, or released ones, which are downloaded if missing
+Writes   build/<classifier>-fcn.caffemodel, and the prototxts of both nets
 Exit     0 written · 1 weights that do not fit · 2 bad arguments · 3 weights missing
 """
 
@@ -15,13 +15,13 @@ import sys
 from pathlib import Path
 
 from fcn_repro.datasets.download.fetch import fetch
-from fcn_repro.errors import DataError
-from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder, converted
+from fcn_repro.model.find_weights import find_weights
+from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder, classifier_weights
 from fcn_repro.model.surgery import convolutionalise
 from nets import CLASSIFIERS
+from solvers.emit import emit_classifier, emit_experiment
 from solvers.experiments import CONVOLUTIONAL, EXPERIMENTS
 from tools import program
-from tools.emit import emit_classifier, emit_experiment
 
 
 def main(options: argparse.Namespace) -> None:
@@ -29,20 +29,18 @@ def main(options: argparse.Namespace) -> None:
     emit_classifier(name)
     if classifier in EXPERIMENTS:
         emit_experiment(EXPERIMENTS[classifier])
-        dense = RunFolder(classifier).deploy
-        weights = options.weights or RunFolder(classifier).final
+        folder, given = RunFolder(classifier), options.weights
     else:
         emit_classifier(classifier)
-        dense = RunFolder(classifier, CLASSIFIER_NETS).deploy
-        weights = options.weights or fetch(classifier)
-    if not weights.exists():
-        raise DataError(f"{weights}: missing; expected the weights of {classifier}. Make them: make {classifier}")
-    print(convolutionalise(dense, weights, RunFolder(name, CLASSIFIER_NETS).deploy, converted(name)))
-    print(converted(name))
+        folder, given = RunFolder(classifier, CLASSIFIER_NETS), options.weights or fetch(classifier)
+    weights = find_weights(folder, given)
+    out = classifier_weights(name)
+    print(convolutionalise(folder.deploy, weights, RunFolder(name, CLASSIFIER_NETS).deploy, out))
+    print(out)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("classifier", choices=CLASSIFIERS)
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="the classifier's, in place of the known ones")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="the classifier's weights, instead of known ones")
     sys.exit(program.run(main, parser.parse_args()))

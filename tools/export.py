@@ -1,14 +1,14 @@
-"""Hand a trained net on: as ONNX, or as a PyTorch module that needs nothing of this project.
+"""Export a trained net as ONNX, or as a PyTorch module that does not need this project.
 
     python -m tools.export voc-fcn8s --to onnx     one file, for images of any height and width
     python -m tools.export voc-fcn8s --to torch    voc_fcn8s.py, plain PyTorch, and its weights, a state_dict
 
-What was written is run there on random images of three sizes, and the worst difference from here is told; ONNX needs
-the packages of `pip install '.[onnx]'`. MODEL and --weights are as tools.infer takes them.
+The exported net runs on random images of three sizes, and the largest difference from this project's scores is printed.
+ONNX needs the packages of `pip install '.[onnx]'`. MODEL and --weights are those of tools.infer.
 
-Reads    build/<experiment>/deploy.prototxt and deploy.json, made if not there; final.caffemodel or --weights
-Writes   build/<experiment>/export/; --out another folder
-Exit     0 written and compared · 1 a net that has no equal there, or differs there · 2 bad arguments · 3 weights, or a
+Reads    build/<experiment>/deploy.prototxt and deploy.json, written if missing; final.caffemodel or --weights
+Writes   build/<experiment>/export/, or the folder --out
+Exit     0 written and compared · 1 no equivalent, or other scores, in that format · 2 bad arguments · 3 weights, or a
          package, missing
 """
 
@@ -20,41 +20,42 @@ from pathlib import Path
 
 from fcn_repro import device
 from fcn_repro.errors import DataError
-from fcn_repro.inference.segmenter import model_folder, model_weights
-from fcn_repro.model.exchange.export import Model
+from fcn_repro.model.exchange.export import ExportModel
+from fcn_repro.model.find_weights import find_model, find_weights
+from fcn_repro.system.memory import format_bytes
+from solvers.emit import emit_experiment
 from solvers.experiments import EXPERIMENTS
 from tools import program
-from tools.emit import emit_experiment
 
-TOLERANCE = 1e-4  # of the largest score: sums in another order stay far below
+TOLERANCE = 1e-4  # of the largest score; sums in another order stay far below
 
 
 def main(options: argparse.Namespace) -> None:
     device.choose(-1)
     if options.model in EXPERIMENTS:
         emit_experiment(EXPERIMENTS[options.model])
-    folder = model_folder(options.model)
-    model = Model(folder, options.weights or model_weights(folder))
+    folder = find_model(options.model)
+    model = ExportModel(folder, find_weights(folder, options.weights, allow_released=True))
     out = options.out or folder.path / "export"
     out.mkdir(parents=True, exist_ok=True)
     files, run = model.to_onnx(out) if options.to == "onnx" else model.to_torch(out)
     for path in files:
-        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+        print(f"{path}: {format_bytes(path.stat().st_size)}")
     try:
-        differences = model.differences(run)
+        differences = model.compare(run)
     except DataError as error:
         raise DataError(f"written, but not compared: {error}") from error
     for each in differences:
         size = " x ".join(map(str, each.size))
-        print(f"{size}: worst difference {each.worst:.2g}, largest score {each.largest:.3g}")
+        print(f"{size}: largest difference {each.worst:.2g}, largest score {each.largest:.3g}")
     if any(not each.worst <= TOLERANCE * each.largest for each in differences):
-        raise ValueError(f"it computes something else there: expected at most {TOLERANCE:g} of the largest score")
+        raise ValueError(f"the exported net's scores differ; expected at most {TOLERANCE:g} of the largest score")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", metavar="MODEL", help=f"a folder, or one of {', '.join(EXPERIMENTS)}")
     parser.add_argument("--to", choices=("onnx", "torch"), required=True, help="the format")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="these in place of the final ones")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights instead of the final ones")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write")
     sys.exit(program.run(main, parser.parse_args()))

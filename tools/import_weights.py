@@ -1,16 +1,16 @@
-"""Start without Caffe's weights: make a caffemodel of VGG-16 as torchvision or an ONNX file has it.
+"""Make a caffemodel of VGG-16 from torchvision's weights or an ONNX file, where Caffe's are unavailable.
 
     python -m tools.import_weights vgg16-397923af.pth
     python -m tools.import_weights vgg16.onnx
-    python -m tools.import_weights vgg16_from_caffe.pth --images caffe    weights that took Caffe's images all along
+    python -m tools.import_weights vgg16_from_caffe.pth --images caffe    weights trained with Caffe's preprocessing
 
-The order of the channels, the mean and the standard deviation are put into conv1_1. What it costs: FCN-8s at once from
-torchvision's weights was measured by others at 59.0 mean IU, from Caffe's at 64.7 (wkentaro/pytorch-fcn, issue 84).
-Nothing in the file is run. Without a mean and a std of its own, it is taken to be trained as torchvision's is.
+conv1_1 absorbs the order of channels, mean and standard deviation, by default torchvision's. The cost: others measured
+59.0 mean IU for FCN-8s at once from torchvision's weights, and 64.7 from Caffe's (wkentaro/pytorch-fcn, issue 84). No
+code in the file runs.
 
 Writes   build/vgg16-imported.caffemodel, the classifier, and build/vgg16-fcn.caffemodel, which every VGG experiment
          starts from
-Exit     0 written · 1 a fault · 2 bad arguments · 3 no such file, or weights of another net
+Exit     0 written · 1 an error · 2 bad arguments · 3 the file is missing, or holds the weights of another net
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from fcn_repro import device
 from fcn_repro.datasets.voc import MEAN_BGR
 from fcn_repro.engine import caffe
 from fcn_repro.model.exchange import torchvision_vgg16
-from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder, converted
+from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder, classifier_weights
 from fcn_repro.model.surgery import convolutionalise, save
+from solvers.emit import emit_classifier
 from tools import program
-from tools.emit import emit_classifier
 
 CLASSIFIER, CONVOLUTIONAL = "vgg16", "vgg16-fcn"
 
@@ -38,22 +38,22 @@ def main(options: argparse.Namespace) -> None:
         emit_classifier(name)
     dense = RunFolder(CLASSIFIER, CLASSIFIER_NETS).deploy
     net = caffe.Net(str(dense), caffe.TEST)
-    torchvision_vgg16.fill(net, options.file, layers)
+    torchvision_vgg16.set_weights(net, options.file, layers)
     if options.images == "torchvision":
-        images = torchvision_vgg16.Images(255, options.mean, options.std)
-        torchvision_vgg16.fold(net, next(iter(net.params)), images, MEAN_BGR)
-    imported = converted(f"{CLASSIFIER}-imported")
+        images = torchvision_vgg16.Preprocessing(255, options.mean, options.std)
+        torchvision_vgg16.fold_preprocessing(net, next(iter(net.params)), images, MEAN_BGR)
+    imported, out = classifier_weights(f"{CLASSIFIER}-imported"), classifier_weights(CONVOLUTIONAL)
     save(net, imported)
     print(imported)
-    print(convolutionalise(dense, imported, RunFolder(CONVOLUTIONAL, CLASSIFIER_NETS).deploy, converted(CONVOLUTIONAL)))
-    print(converted(CONVOLUTIONAL))
+    print(convolutionalise(dense, imported, RunFolder(CONVOLUTIONAL, CLASSIFIER_NETS).deploy, out))
+    print(out)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, metavar="FILE", help="a state_dict (.pth, .pt), or .onnx")
-    taken = "what it was trained to take: R G B of 0-1, normalised, or B G R of 0-255 minus ILSVRC's mean"
-    parser.add_argument("--images", choices=("torchvision", "caffe"), default="torchvision", help=taken)
+    images = "what the net was trained with: R G B of 0-1, normalised, or B G R of 0-255 minus ILSVRC's mean"
+    parser.add_argument("--images", choices=("torchvision", "caffe"), default="torchvision", help=images)
     for name, default in (("mean", torchvision_vgg16.TORCHVISION.mean), ("std", torchvision_vgg16.TORCHVISION.std)):
         shown = f"of R, G and B in 0-1 (default: {' '.join(map(str, default))})"
         parser.add_argument(f"--{name}", type=float, nargs=3, default=default, metavar=("R", "G", "B"), help=shown)

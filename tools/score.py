@@ -16,7 +16,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from fcn_repro.evaluation.score_report import summary
+from fcn_repro.evaluation.score_report import format_summary
+from fcn_repro.model.find_weights import find_weights
 from fcn_repro.model.run_folder import RunFolder
 from solvers.experiments import EXPERIMENTS
 from solvers.score_run import score_run
@@ -24,11 +25,11 @@ from tools import program
 
 
 def main(options: argparse.Namespace) -> None:
-    weights = program.weights(RunFolder(options.experiment), options.weights)
-    device = program.take_part(options.gpu)
+    weights = find_weights(RunFolder(options.experiment), options.weights)
+    device = program.join_ranks(options.gpu)
     report = score_run(EXPERIMENTS[options.experiment], weights, device, options.images, options.pictures)
     if report:
-        print(summary(report))
+        print(format_summary(report))
 
 
 if __name__ == "__main__":

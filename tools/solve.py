@@ -21,7 +21,7 @@ import argparse
 import sys
 
 from fcn_repro import ranks
-from fcn_repro.evaluation.score_report import read_report, summary
+from fcn_repro.evaluation.score_report import format_summary, read_report
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.training.trainer import solve
 from solvers.experiments import EXPERIMENTS
@@ -31,9 +31,9 @@ from tools import program
 
 def main(options: argparse.Namespace) -> None:
     row, folder = EXPERIMENTS[options.experiment], RunFolder(options.experiment)
-    solve(folder, make_recipe(row), options.iterations, program.take_part(options.gpu), options.tensorboard)
+    solve(folder, make_recipe(row), options.iterations, program.join_ranks(options.gpu), options.tensorboard)
     if ranks.is_root():
-        print(summary(read_report(folder.score)))
+        print(format_summary(read_report(folder.score)))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""Photographs as people have them, brought to what the nets take: upright, R G B, 8 bits a channel.
+"""Read images of any mode and format as nets take them: upright, R G B, 8 bits per channel.
 
-Turned        as the EXIF orientation says
-Grey          all three channels alike; 16 bits are divided by 257, so that white stays white
-Transparent   laid on white, as a page would show it
-Others        palettes, CMYK, YCbCr, Lab and the like by Pillow's own conversion; of several frames the first
-Refused       formats that fcn_repro/system/untrusted_files.py does not name, numbers without a known white (32-bit floats), and too
-              many pixels
+Orientation   as EXIF says
+Grey          copied to all three channels; 16 bits are divided by 257, so white stays white
+Transparent   composed on white
+Others        palettes, CMYK, YCbCr, Lab and more by Pillow's conversion; the first of several frames
+Refused       other formats than those in fcn_repro/system/untrusted_files.py, values without a defined white (32-bit
+              floats), and too many pixels
+
+Kept by hand, because Pillow's own conversion clips 16 bits, ignores EXIF and shows transparent pixels in their hidden
+colours.
 """
 
 from __future__ import annotations
@@ -15,43 +18,44 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from fcn_repro.datasets.file_readers import DAMAGED_IMAGE, read_error
+from fcn_repro.datasets.file_readers import read_error
 from fcn_repro.errors import DataError
-from fcn_repro.system.untrusted_files import MAX_PIXELS, open_image
+from fcn_repro.system.untrusted_files import IMAGE_ERRORS, MAX_PIXELS, open_image
 
 WHITE = (255, 255, 255, 255)
 
 
-def read_photograph(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """The picture in a file, in the mode RGB.
+def read_photo(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Read the image in a file, in the mode RGB.
 
-    Raises   DataError naming the file and what is wrong with it; with more than `max_pixels`, before it is decoded
+    Raises   DataError naming the file and what is wrong; images of more than `max_pixels` are not decoded
     """
     try:
         with open_image(path, max_pixels) as image:
-            return upright_rgb(image)
+            return to_upright_rgb(image)
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: {error}. For more: --max-pixels N") from error
-    except DAMAGED_IMAGE as error:
-        raise read_error(path, "photograph", error) from error
+        raise DataError(f"{path}: {error}. Fix: --max-pixels N") from error
+    except IMAGE_ERRORS as error:
+        raise read_error(path, "image", error) from error
 
 
-def upright_rgb(image: Image.Image) -> Image.Image:
-    """A picture of any mode in the mode RGB, turned as its EXIF says.
+def to_upright_rgb(image: Image.Image) -> Image.Image:
+    """Convert an image of any mode to the mode RGB, rotated as its EXIF says.
 
-    Raises   ValueError for a mode without a known white
+    Raises   ValueError for a mode without a defined white
     """
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
-        image = _eight_bits(image)
+        image = _to_eight_bits(image)
     if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
     return image.convert("RGB")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _to_eight_bits(image: Image.Image) -> Image.Image:
     levels = np.asarray(image)
     if levels.dtype.kind not in "iu" or levels.min() < 0 or levels.max() > 65535:
-        raise ValueError(f"mode {image.mode}, values from {levels.min():g} to {levels.max():g}; expected 8 or 16 bits")
+        found = f"mode {image.mode} with values from {levels.min():g} to {levels.max():g}"
+        raise ValueError(f"got {found}, expected 8 or 16 bits")
     return Image.fromarray(((levels.astype(np.uint32) + 128) // 257).astype(np.uint8))

@@ -1,88 +1,80 @@
-"""Labels photographs with trained nets, each at its own size and with the reference's preprocessing.
+"""Label images with trained nets, each at its own size and with the reference's preprocessing.
 
-from fcn_repro.infer import Segmenter
+from fcn_repro import Segmenter
 segmenter = Segmenter("voc-fcn8s")
 label_hw = segmenter("street.jpg")
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator, Mapping, Sequence
+from typing import Callable, Iterator, Mapping, Sequence, Union
 
 import numpy as np
-from google.protobuf import text_format
 from PIL import Image
 
 from fcn_repro import device
-from fcn_repro.datasets.base import to_blob
-from fcn_repro.datasets.download.fetch import fetch, sources
-from fcn_repro.drawing.image_sheet import sheet
-from fcn_repro.engine import caffe
+from fcn_repro.datasets.preprocessing import to_blob
+from fcn_repro.drawing.image_sheet import make_sheet
 from fcn_repro.errors import DataError
-from fcn_repro.inference.photo import MAX_PIXELS, read_photograph, upright_rgb
-from fcn_repro.inference.tile_size import fitting
-from fcn_repro.inference.tiling import Window, reach, windows
+from fcn_repro.inference.photo import MAX_PIXELS, read_photo, to_upright_rgb
+from fcn_repro.inference.tiling import TileSpan, choose_tile, find_extent, split_axis
 from fcn_repro.model import deploy_metadata
-from fcn_repro.model.class_map import label_map
+from fcn_repro.model.class_map import argmax_classes
+from fcn_repro.model.find_weights import find_model, find_weights
+from fcn_repro.model.prototxt import read_net
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.model.surgery import load
-from fcn_repro.paths import BUILD
 from fcn_repro.system import memory
 
-log = logging.getLogger(__name__)
+AnyImage = Union[str, Path, Image.Image, np.ndarray]  # a file, an image of any mode, or (H, W, 3) uint8, R G B
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Scores of a part of a photograph of `size`, (H, W); `done` of `total` pieces are there with it."""
+class Tile:
+    """The scores of a part of an image, the cores of `rows` and `columns`."""
 
-    size: tuple[int, int]
-    rows: Window
-    columns: Window
-    scores: Mapping[str, np.ndarray]  # of each output of the net, (C, h, w), of the cores
-    done: int
-    total: int
+    size: tuple[int, int]  # of the image, (H, W)
+    rows: TileSpan
+    columns: TileSpan
+    scores: Mapping[str, np.ndarray]  # of each output of the net, (C, h, w)
+    total: int  # tiles of the image
 
 
 class Segmenter:
-    """A trained net that labels photographs of any size.
+    """A trained net that labels images of any size.
 
-    Segmenter("voc-fcn8s")(image) is the most probable class of every pixel: (H, W) integers.
+    Segmenter("voc-fcn8s")(image) returns the most probable class of every pixel: (H, W) integers.
 
     Parameters
         model     an experiment's name, that is a folder in build/, or any folder with deploy.prototxt, deploy.json
                   and final.caffemodel
-        weights   a caffemodel to use in place of final.caffemodel; where neither is there, the weights that the
-                  reference released for an experiment of this name, fetched and checked
-        tile      side in pixels of the pieces that a photograph is labelled in, rounded up to the net's stride; 0 for
-                  always whole. None: whole where that fits in memory, else the largest tile that does; on a GPU whole
-                  up to a million pixels, then 512. The labels are the same: see `tiling`
-        gpu       a GPU by number, -1 for the CPU; None: what was chosen already, else GPU 0 if there is one
-    Raises   DataError when a file is missing or the net does not read photographs; ValueError for a GPU that cannot be
-             used. Calls raise DataError for what is no photograph.
-    Source   reference 1305c73, infer.py. The softmax is left out: it changes no maximum.
+        weights   a caffemodel instead of final.caffemodel. Without either, the weights that the reference released for
+                  the experiment of this name, downloaded and verified
+        tile      side of the tiles in pixels, rounded up to the net's stride; 0: never tile. None: no tiles if the
+                  image fits in memory, else the largest that do; on a GPU no tiles up to a million pixels, then 512.
+                  The labels are the same: see `tiling`
+        gpu       a GPU's number, or -1 for the CPU. None: the device chosen before, else GPU 0 if there is one
+    Raises   DataError if a file is missing, or the net has other inputs than colour images; ValueError for an unusable
+             GPU. Calls raise DataError for damaged images.
+    Source   reference 1305c73, infer.py. The softmax is omitted: it changes no maximum.
     """
 
     def __init__(
         self, model: str | Path, weights: Path | None = None, tile: int | None = None, gpu: int | None = None
     ) -> None:
-        self.folder = model_folder(model)
-        note = deploy_metadata.read(self.folder.facts)
-        if note.reads != ("color",):
-            raise DataError(
-                f"{self.folder.experiment} reads {' and '.join(note.reads)}; expected a net for photographs"
-            )
-        self.classes, self.mean_bgr, self.tile = note.classes, note.mean_bgr, tile
-        self.weights = weights or model_weights(self.folder)
+        self.folder = find_model(model)
+        metadata = deploy_metadata.read(self.folder.metadata)
+        if metadata.reads != ("color",):
+            raise DataError(f"{self.folder.experiment} reads {' and '.join(metadata.reads)}; expected color")
+        self.classes, self.mean_bgr, self.tile = metadata.classes, metadata.mean_bgr, tile
+        self.weights = find_weights(self.folder, weights, allow_released=True)
         if gpu is not None or device.chosen is None:
             device.choose(gpu)
-        self._beside = memory.resident_bytes()
+        self._other_bytes = memory.resident_bytes()
         self._net = load(self.folder.deploy, self.weights)
-        text = self.folder.deploy.read_text(encoding="utf-8")
-        self._prototxt = text_format.Merge(text, caffe.proto.caffe_pb2.NetParameter())
+        self._prototxt = read_net(self.folder.deploy)
 
     @property
     def outputs(self) -> Sequence[str]:
@@ -91,42 +83,41 @@ class Segmenter:
 
     @property
     def class_names(self) -> Sequence[str]:
-        """What the values in the label map of the first output stand for; `classes` has those of all outputs."""
+        """The classes of the first output, in the order of its label map's values; `classes` has those of all."""
         return self.classes[self.outputs[0]]
 
-    def __call__(self, image: str | Path | Image.Image | np.ndarray, output: str | None = None) -> np.ndarray:
-        """The most probable class of every pixel: (H, W), uint8 for up to 256 classes.
+    def __call__(self, image: AnyImage, output: str | None = None) -> np.ndarray:
+        """Return the most probable class of every pixel: (H, W), uint8 for up to 256 classes.
 
-        `image` is a file, a picture of any mode, or an (H, W, 3) uint8 array, R G B; `output` one of `outputs`, by
-        default the first.
+        `output` is one of `outputs`, by default the first.
         """
-        return self.labels(self.pieces(image))[output or self.outputs[0]]
+        return self.label_tiles(self.compute_tiles(image))[output or self.outputs[0]]
 
-    def labels(self, pieces: Iterator[Piece]) -> Mapping[str, np.ndarray]:
-        """The label maps, one for each output, that pieces make."""
-        found: dict[str, np.ndarray] = {}
-        for piece in pieces:
-            for name, scores in piece.scores.items():
-                if name not in found:
-                    found[name] = np.empty(piece.size, np.min_scalar_type(len(scores) - 1))
-                found[name][piece.rows.core, piece.columns.core] = label_map(scores[np.newaxis])[0]
-        return found
+    def label_tiles(self, tiles: Iterator[Tile]) -> Mapping[str, np.ndarray]:
+        """Assemble the label maps, one for each output, of an image's tiles."""
+        labels: dict[str, np.ndarray] = {}
+        for tile in tiles:
+            for name, scores in tile.scores.items():
+                if name not in labels:
+                    labels[name] = np.empty(tile.size, np.min_scalar_type(len(scores) - 1))
+                labels[name][tile.rows.core, tile.columns.core] = argmax_classes(scores[np.newaxis])[0]
+        return labels
 
-    def pieces(self, image: str | Path | Image.Image | np.ndarray) -> Iterator[Piece]:
-        """The scores of all pixels, piece by piece; each is overwritten by the next."""
-        image_rgb = np.asarray(photograph(image))
+    def compute_tiles(self, image: AnyImage) -> Iterator[Tile]:
+        """Yield the scores of all pixels, tile by tile; the next tile overwrites the arrays of the last one."""
+        image_rgb = np.asarray(to_photo(image))
         size = (image_rgb.shape[0], image_rgb.shape[1])
-        rows, columns = self._cut(size)
-        for i, (row, column) in enumerate((row, column) for row in rows for column in columns):
-            scores = self._forward(image_rgb[row.whole, column.whole])
+        rows, columns = self._split(size)
+        for row, column in ((row, column) for row in rows for column in columns):
+            scores = self._forward(image_rgb[row.input, column.input])
             kept = {name: all_chw[:, row.kept, column.kept] for name, all_chw in scores.items()}
-            yield Piece(size, row, column, kept, i + 1, len(rows) * len(columns))
+            yield Tile(size, row, column, kept, len(rows) * len(columns))
 
-    def _cut(self, size: Sequence[int]) -> Sequence[Sequence[Window]]:
-        tile = self.tile if self.tile is not None else fitting(self._net, self._prototxt, size, self._beside)
+    def _split(self, size: Sequence[int]) -> Sequence[Sequence[TileSpan]]:
+        tile = self.tile if self.tile is not None else choose_tile(self._net, self._prototxt, size, self._other_bytes)
         if not tile or max(size) <= tile:
-            return [[Window(0, length, 0, length)] for length in size]
-        return [list(windows(length, tile, reach(self._prototxt, axis))) for axis, length in enumerate(size)]
+            return [[TileSpan(0, length, 0, length)] for length in size]
+        return [list(split_axis(length, tile, find_extent(self._prototxt, axis))) for axis, length in enumerate(size)]
 
     def _forward(self, image_rgb: np.ndarray) -> Mapping[str, np.ndarray]:
         data = to_blob(image_rgb, self.mean_bgr)
@@ -137,60 +128,34 @@ class Segmenter:
         return {output: self._net.blobs[output].data[0] for output in self.outputs}
 
 
-def photograph(image: str | Path | Image.Image | np.ndarray, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """A photograph, however it is given, in the mode RGB.
+def to_photo(image: AnyImage, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Return an image in the mode RGB.
 
-    Raises   DataError for a file that is no photograph; ValueError for an array of another shape or type
+    Raises   DataError for a damaged file; ValueError for an array of another shape or type
     """
     if isinstance(image, (str, Path)):
-        return read_photograph(Path(image), max_pixels)
+        return read_photo(Path(image), max_pixels)
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(f"{image.dtype} of shape {image.shape}; expected a photograph, uint8 (H, W, 3), R G B")
+            raise ValueError(f"image: got {image.dtype} of shape {image.shape}, expected uint8 (H, W, 3), R G B")
         return Image.fromarray(image)
-    return upright_rgb(image)
+    return to_upright_rgb(image)
 
 
-def stage_sheet(
+def draw_stage_sheet(
     folders: Sequence[RunFolder],
     files: Sequence[tuple[Path, Path]],
     paint: Callable[[Image.Image, np.ndarray], Image.Image],
 ) -> Image.Image:
-    """Photographs, their label maps, and what the final weights of each run make of them, a photograph a row.
+    """Draw images, their label maps, and the predictions of each run's final weights, one image per row.
 
     Parameters
-        files   of each photograph and its label map
-        paint   a photograph and the (H, W) classes that a run gives it, as a picture
+        files   of each image and its label map
+        paint   draws a run's (H, W) classes for an image
     """
     rows: list[list[Image.Image]] = [[Image.open(str(path)) for path in pair] for pair in files]
     for folder in folders:
         segmenter = Segmenter(folder.path)
         for row in rows:
             row.append(paint(row[0], segmenter(row[0])))
-    return sheet(["photograph", "label map", *(folder.experiment for folder in folders)], rows)
-
-
-def model_folder(model: str | Path) -> RunFolder:
-    """A model by its folder, or by its name in build/.
-
-    Raises   DataError where there is no deploy.prototxt
-    """
-    path = Path(model)
-    folder = RunFolder(path.name, path.parent) if (path / "deploy.prototxt").is_file() else RunFolder(str(model), BUILD)
-    if not folder.deploy.is_file():
-        raise DataError(f"{folder.deploy}: missing; write it: python -m tools.emit {folder.experiment}")
-    return folder
-
-
-def model_weights(folder: RunFolder) -> Path:
-    """What a run handed on; else what the reference released under its name, fetched and checked.
-
-    Raises   DataError where there is neither
-    """
-    if folder.final.exists():
-        return folder.final
-    name = folder.experiment
-    if name not in sources():
-        raise DataError(f"{folder.final}: missing; train it (make {name}) or name other weights (--weights FILE)")
-    log.info("%s is not there: taking the weights that the reference released as %s", folder.final, name)
-    return fetch(name)
+    return make_sheet(["photograph", "label map", *(folder.experiment for folder in folders)], rows)

@@ -1,40 +1,48 @@
-"""Windows of an image on which a net computes, piece by piece, the very scores that it gives the whole image.
+"""Tiles of an image whose scores equal those of the whole image, and the largest tile that fits in memory.
 
-The scores of a core, a part of the image, are the same on a window around it as on the whole image if on each axis
+The scores of a core, a part of the image, are equal on a window around it and on the whole image if on each axis
 
-- the window begins at a multiple of the net's stride: then strides, and the rounding of sizes (pooling's up,
-  convolution's down), fall on the same pixels as they do on the image; and
-- at each of its ends the window either holds every pixel that a score of the core is computed from, so that no padding
-  has a part in it, or ends where the image ends, so that every layer is padded there as it is on the image.
+- the window begins at a multiple of the net's stride: then strides, and the rounding of sizes (up in pooling, down in
+  convolutions), fall on the same pixels; and
+- each end of the window either includes every pixel that the core's scores depend on, so that they use no padding, or
+  is the end of the image, where the whole image has the same padding.
 
-Both follow from the prototxt alone: kernels, strides, pads and offsets. Equal means to float rounding: a library of
-convolutions may add in another order where sizes differ.
+Both follow from the prototxt: kernels, strides, pads and offsets. Equal means up to float rounding, because
+convolution libraries may add in another order at another size.
+
+docs/using.md has the measurements.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Iterator, Mapping, Sequence, Tuple
 
-from fcn_repro.model.window import SLIDING, slide
-
-# Layers that compute each cell from that cell of every bottom alone.
-POINTWISE = (
-    *("AbsVal", "BNLL", "BatchNorm", "Bias", "Clip", "Concat", "Dropout", "ELU", "Eltwise", "Exp", "LRN", "Log"),
-    *("PReLU", "Power", "ReLU", "Scale", "Sigmoid", "Softmax", "Split", "Swish", "TanH", "Threshold"),
-)
+from fcn_repro import device
+from fcn_repro.conv_window import SLIDING, read_window
+from fcn_repro.model.receptive_field import is_cellwise
+from fcn_repro.system import memory
+from fcn_repro.system.memory import VALUE_BYTES
 
 Span = Tuple[int, int]  # first and last cell
 LONGEST_STRIDE = 4096  # pixels: with more, no tile would be smaller than an image
+GPU_PIXELS, GPU_TILE = 1024 * 1024, 512  # on a GPU, larger images are cut into tiles of this side
+MEASURED_SIDE = 1024  # pixels: the memory for longer sides is extrapolated from this one
+USED_MEMORY = 0.9  # of the available memory
+IMAGE_BYTES = 15  # per pixel of the image, its label map and its overlay
+MAX_COUNT = 2**31 - 1  # elements of a blob, as Caffe counts
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Reach:
-    """Along one axis: a score at pixel y may be computed from pixels y - before to y + after, padding included.
+class ReceptiveExtent:
+    """Along one axis: a score at pixel y depends on pixels y - before to y + after at most, padding included.
 
-    `stride` is the least number of pixels that is a whole number of cells in every blob.
+    `stride` is the smallest number of pixels that is a whole number of cells in every blob.
     """
 
     before: int
@@ -43,8 +51,8 @@ class Reach:
 
 
 @dataclass(frozen=True)
-class Window:
-    """Along one axis, half-open: what the net is run on, and the core of it, whose scores are kept."""
+class TileSpan:
+    """Along one axis, half-open: the input of the net, and its core, whose scores are kept."""
 
     start: int
     stop: int
@@ -52,8 +60,8 @@ class Window:
     core_stop: int
 
     @property
-    def whole(self) -> slice:
-        """The window, in pixels of the image."""
+    def input(self) -> slice:
+        """The net's input, in pixels of the image."""
         return slice(self.start, self.stop)
 
     @property
@@ -63,99 +71,153 @@ class Window:
 
     @property
     def kept(self) -> slice:
-        """The core, counted from the window's start."""
+        """The core, in pixels of the tile."""
         return slice(self.core_start - self.start, self.core_stop - self.start)
 
 
-def reach(net: Any, axis: int) -> Reach:
-    """How far a deploy net's scores see along an axis, 0 for rows and 1 for columns.
+def find_extent(net: Any, axis: int) -> ReceptiveExtent:
+    """Find the receptive extent of a deploy net's scores along an axis, 0 for rows and 1 for columns.
 
     `net` is a NetParameter that begins with Input layers, and whose outputs have a cell per pixel.
 
-    Raises   ValueError naming a layer that sees all of the image, or of which it is not known what it sees; or where
-             strides are longer than images
+    Raises   ValueError for a layer that depends on the whole image or is unknown here, for outputs with another stride,
+             and for strides longer than images
     """
-    spacing = _spacing(net, axis)
-    outputs = _outputs(net)
-    coarse = [blob for blob in outputs if spacing[blob] != 1]
+    strides = _find_strides(net, axis)
+    outputs = _find_outputs(net)
+    coarse = [blob for blob in outputs if strides[blob] != 1]
     if coarse:
-        raise ValueError(f"blob {coarse[0]} has a cell every {spacing[coarse[0]]} pixels; expected one per pixel")
+        raise ValueError(f"blob {coarse[0]}: got a cell every {strides[coarse[0]]} pixels, expected one per pixel")
     stride = 1
-    for each in spacing.values():
+    for each in strides.values():
         stride = stride * each.numerator // math.gcd(stride, each.numerator)
     if stride > LONGEST_STRIDE:
-        raise ValueError(f"its strides fall together every {stride} pixels, so no part of an image will do")
-    sources = [_sources(net, axis, outputs, y) for y in range(stride)]  # from there on it is the same again
+        raise ValueError(f"its strides have the common multiple {stride}, which exceeds every image")
+    sources = [_find_source(net, axis, outputs, y) for y in range(stride)]  # from there on they repeat
     before = max(y - first for y, (first, _) in enumerate(sources))
     after = max(last - y for y, (_, last) in enumerate(sources))
-    return Reach(max(before, 0), max(after, 0), stride)
+    return ReceptiveExtent(max(before, 0), max(after, 0), stride)
 
 
-def windows(length: int, tile: int, reach: Reach) -> Iterator[Window]:
-    """The windows along an axis of `length` pixels. Their cores cover it: at least `tile` pixels each, but the last.
+def split_axis(length: int, tile: int, extent: ReceptiveExtent) -> Iterator[TileSpan]:
+    """Yield the tiles along an axis of `length` pixels. Their cores cover it, each at least `tile` pixels but the last.
 
-    All have one size but the last, which is smaller: at the image's ends, where there is no margin, the core is larger.
+    All have one size but the last, which is smaller. At the ends of the image, which need no margin, cores are larger.
     """
-    before, core = (-(-pixels // reach.stride) * reach.stride for pixels in (reach.before, tile))
-    size = before + core + reach.after
+    before, core = (-(-pixels // extent.stride) * extent.stride for pixels in (extent.before, tile))
+    size = before + core + extent.after
     start = core_start = 0
     while start + size < length:
-        yield Window(start, start + size, core_start, start + size - reach.after)
-        core_start = start + size - reach.after
-        start = (core_start - reach.before) // reach.stride * reach.stride
-    yield Window(start, length, core_start, length)
+        yield TileSpan(start, start + size, core_start, start + size - extent.after)
+        core_start = start + size - extent.after
+        start = (core_start - extent.before) // extent.stride * extent.stride
+    yield TileSpan(start, length, core_start, length)
 
 
-def _spacing(net: Any, axis: int) -> Mapping[str, Fraction]:
-    """Pixels from one cell to the next, in every blob."""
-    spacing: dict[str, Fraction] = {}
+def choose_tile(net: Any, prototxt: Any, size: Sequence[int], other_bytes: float = 0) -> int:
+    """Return the largest tile side that fits in memory for an image of (H, W), since margins are computed repeatedly.
+
+    0 means the whole image: it fits, or the net has no tiles.
+
+    Parameters
+        net           a net of one input, (N, 3, H, W); it is reshaped
+        prototxt      its NetParameter
+        other_bytes   memory that the process holds besides the net
+    """
+    if device.chosen != "cpu":
+        return GPU_TILE if size[0] * size[1] > GPU_PIXELS else 0
+    other_bytes += IMAGE_BYTES * size[0] * size[1]
+    usable, whole = USED_MEMORY * memory.available_bytes(), other_bytes + estimate_bytes(net, prototxt, size)
+    if whole <= usable:
+        return 0
+    try:
+        extents = [find_extent(prototxt, axis) for axis in (0, 1)]
+    except ValueError:  # the net needs the whole image; the engine reports by how much it is too large
+        return 0
+    for parts in range(2, max(size) + 1):
+        tile = -(-max(size) // parts)
+        splits = [split_axis(length, tile, extent) for length, extent in zip(size, extents)]
+        largest = [max(each.stop - each.start for each in split) for split in splits]
+        fits = other_bytes + estimate_bytes(net, prototxt, largest) <= usable
+        if fits or tile <= max(extent.stride for extent in extents):
+            break
+    log.info(
+        "%d x %d pixels need %s of memory, and %s are available: labelling in tiles of %d x %d",
+        *(size[1], size[0], memory.format_bytes(whole), memory.format_bytes(usable), tile, tile),
+    )
+    return tile
+
+
+def estimate_bytes(net: Any, prototxt: Any, size: Sequence[int]) -> float:
+    """Estimate a net's memory for an image of (H, W) from the shapes of its blobs; inf if one would be too large.
+
+    A layer's bottoms, tops and weights count twice while it computes, because products copy them into another memory
+    layout. Weights that the engine keeps in that layout do not count: it keeps them only if memory is available.
+    """
+    rows, columns = (min(length, MEASURED_SIDE) for length in size)
+    net.blobs[net.inputs[0]].reshape(1, 3, rows, columns)
+    net.reshape()
+    tops = {top for layer in prototxt.layer for top in layer.top}
+    counts = {top: net.blobs[top].count * size[0] * size[1] / (rows * columns) for top in tops}
+    if max(counts.values()) > MAX_COUNT:
+        return math.inf
+    weights = {name: sum(blob.count for blob in blobs) for name, blobs in net.params.items()}
+    copies = (
+        weights.get(layer.name, 0) + sum(counts[blob] for blob in {*layer.bottom, *layer.top})
+        for layer in prototxt.layer
+    )
+    return VALUE_BYTES * (sum(counts.values()) + sum(weights.values()) + max(copies))
+
+
+def _find_strides(net: Any, axis: int) -> Mapping[str, Fraction]:
+    """Return the pixels from one cell to the next, of every blob."""
+    strides: dict[str, Fraction] = {}
     for layer in net.layer:
         if layer.type == "Input":
-            spacing.update(dict.fromkeys(layer.top, Fraction(1)))
+            strides.update(dict.fromkeys(layer.top, Fraction(1)))
             continue
-        factor = Fraction(slide(layer, axis).stride if layer.type in SLIDING else 1)
-        below = spacing[layer.bottom[0]]
-        spacing.update(dict.fromkeys(layer.top, below / factor if layer.type == "Deconvolution" else below * factor))
-    return spacing
+        factor = Fraction(read_window(layer, 2).stride[axis] if layer.type in SLIDING else 1)
+        below = strides[layer.bottom[0]]
+        strides.update(dict.fromkeys(layer.top, below / factor if layer.type == "Deconvolution" else below * factor))
+    return strides
 
 
-def _outputs(net: Any) -> Sequence[str]:
-    """The blobs that no layer reads, save to change them in place."""
+def _find_outputs(net: Any) -> Sequence[str]:
+    """Return the blobs that no layer reads, except to change them in place."""
     read = {blob for layer in net.layer for blob in layer.bottom if blob not in layer.top}
     return list(dict.fromkeys(blob for layer in net.layer for blob in layer.top if blob not in read))
 
 
-def _sources(net: Any, axis: int, outputs: Sequence[str], y: int) -> Span:
-    """The first and last pixel that cell `y` of the outputs is computed from; outside of the image is padding."""
+def _find_source(net: Any, axis: int, outputs: Sequence[str], y: int) -> Span:
+    """Return the first and last pixel that cell `y` of the outputs depends on; pixels outside the image are padding."""
     needed = {blob: (y, y) for blob in outputs}
     images = [blob for layer in net.layer if layer.type == "Input" for blob in layer.top]
     for layer in reversed([layer for layer in net.layer if layer.type != "Input"]):
         spans = [needed[blob] for blob in layer.top if blob in needed]
         if spans:
-            span = _below(layer, axis, *_hull(spans))
-            # Crop's second bottom lends its size alone.
+            span = _map_to_bottom(layer, axis, *_unite(spans))
+            # Only the size of Crop's second bottom counts.
             for blob in layer.bottom[:1] if layer.type == "Crop" else layer.bottom:
-                needed[blob] = _hull([span, needed.get(blob, span)])
-    return _hull([needed[blob] for blob in images if blob in needed])
+                needed[blob] = _unite([span, needed.get(blob, span)])
+    return _unite([needed[blob] for blob in images if blob in needed])
 
 
-def _below(layer: Any, axis: int, first: int, last: int) -> Span:
-    """The cells of a layer's bottoms that cells `first` to `last` of its top are computed from."""
-    if layer.type in ("Convolution", "Pooling"):
-        at = slide(layer, axis)
-        return first * at.stride - at.pad, last * at.stride - at.pad + at.extent - 1
-    if layer.type == "Deconvolution":
-        at = slide(layer, axis)
-        return -((at.extent - 1 - at.pad - first) // at.stride), (last + at.pad) // at.stride
+def _map_to_bottom(layer: Any, axis: int, first: int, last: int) -> Span:
+    """Return the cells of a layer's bottoms that cells `first` to `last` of its top depend on."""
+    if layer.type in SLIDING:
+        window = read_window(layer, 2)
+        extent, stride, pad = window.extent[axis], window.stride[axis], window.pad[axis]
+        if layer.type == "Deconvolution":
+            return -((extent - 1 - pad - first) // stride), (last + pad) // stride
+        return first * stride - pad, last * stride - pad + extent - 1
     if layer.type == "Crop":
         offsets = list(layer.crop_param.offset) or [0]
         offset = offsets[min(axis, len(offsets) - 1)]
         return first + offset, last + offset
-    across = layer.type != "LRN" or layer.lrn_param.norm_region == 0  # ACROSS_CHANNELS
-    if layer.type not in POINTWISE or not across:
-        raise ValueError(f"layer {layer.name}, of type {layer.type}: not known which pixels it sees")
+    if not is_cellwise(layer):
+        raise ValueError(f"layer {layer.name}: the receptive field of type {layer.type} is unknown")
     return first, last
 
 
-def _hull(spans: Sequence[Span]) -> Span:
+def _unite(spans: Sequence[Span]) -> Span:
     return min(first for first, _ in spans), max(last for _, last in spans)

@@ -1,15 +1,15 @@
-"""From scores to label maps."""
+"""Label maps from scores."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def label_map(scores: np.ndarray) -> np.ndarray:
-    """The class of the highest score of every pixel: (N, C, H, W) becomes (N, H, W) integers.
+def argmax_classes(scores: np.ndarray) -> np.ndarray:
+    """Return the class of the highest score of every pixel: (N, C, H, W) to (N, H, W) integers.
 
-    The same as `scores.argmax(1)`, the lowest of equals and the first NaN included, several times faster: numpy
-    walks along each pixel's classes, which lie a whole map apart in memory; this walks along the maps.
+    Equals `scores.argmax(1)`, including the lowest of equal scores and the first NaN, and is several times faster:
+    numpy strides over whole planes for every pixel, and this reads one plane after another.
     """
     best = scores[:, 0].copy()
     label = np.zeros(best.shape, np.min_scalar_type(scores.shape[1] - 1))

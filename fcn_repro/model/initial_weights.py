@@ -1,7 +1,7 @@
-"""The first weights of a net: those of runs and classifiers before it, by layer name.
+"""The initial weights of a run: those of earlier runs and classifiers, by layer name.
 
-Where a layer's name says that it is another, altered, its weights are made from the other's (`ALTERED`). Where a net
-has several trunks, each takes the weights of a net of its own: conv1_1color those of conv1_1 in the source "color".
+A name with an ending of `ALTERED` marks a layer made from another one's weights. In a net with several trunks, each
+takes the weights of its own source: conv1_1color those of conv1_1 in the source "color".
 
 Source   reference 1305c73, solve.py of every directory
 """
@@ -15,63 +15,61 @@ from typing import Mapping
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.model import surgery
-from fcn_repro.model.run_folder import RunFolder, net_of
+from fcn_repro.model.run_folder import RunFolder, prototxt_of
 
 ALTERED = {
-    "_bgrd": surgery.inflate,  # reads depth beside blue, green and red
-    "_14x14": surgery.spread,  # sees the same pixels at half the stride
+    "_bgrd": surgery.add_channels,  # reads depth beside blue, green and red
+    "_14x14": surgery.double_kernel,  # covers the same pixels at half the stride
 }
 
 logger = logging.getLogger(__name__)
 
 
 def initialise(net: caffe.Net, init: Mapping[str, Path]) -> None:
-    """Give a net bilinear filters for its upsampling layers, then the weights of each source.
+    """Give a net bilinear upsampling filters, then the weights of each source.
 
-    `init` has files of weights by the suffix of the layers they are for; what no source has is as the fillers made it.
+    `init` maps layer name suffixes to weight files. Layers without a source keep their fillers' values.
 
-    Raises   DataError when a file is missing, does not fit, or leaves a layer below the scores without weights
+    Raises   DataError if a file is missing, does not fit, or leaves a layer below the scores without weights
     """
-    surgery.interp(net, surgery.upsampling_layers(net))  # first, as the filters of a source may have been learnt
+    surgery.interp(net, surgery.find_upsampling_layers(net))  # first: a source may have trained filters
     for suffix, weights in init.items():
         if not weights.exists():
-            raise DataError(
-                f"{weights}: missing; expected the weights to start from. Make them: make {_target(weights)}"
-            )
+            raise DataError(f"{weights}: missing; expected the initial weights. Fix: make {_target(weights)}")
         if suffix:
-            logger.info("%s\n%s", weights, surgery.transplant(net, _source(weights), suffix))
+            logger.info("%s\n%s", weights, surgery.transplant(net, _load_source(weights), suffix))
         else:
             _copy(net, weights)
     surgery.check_weights(net, ", ".join(map(str, init.values())))
 
 
 def _copy(net: caffe.Net, weights: Path) -> None:
-    """Copy what has the same name, and alter what is to be altered."""
+    """Copy the layers of equal names, and make the altered ones."""
     try:
         net.copy_from(str(weights))
     except RuntimeError as error:
         raise DataError(
-            f"{weights}: {error}\nThese are not the weights of this net. If they are a classifier's, "
-            "convolutionalise them first (python -m tools.convolutionalise --help)."
+            f"{weights}: {error}\nThese weights do not fit this net. For a classifier's weights, "
+            "convolutionalise them first: python -m tools.convolutionalise --help"
         ) from error
-    names = [(name, ending) for name in net.params for ending in ALTERED if name.endswith(ending)]
-    if names:
-        source = _source(weights)
-        for name, ending in names:
+    altered = [(name, ending) for name in net.params for ending in ALTERED if name.endswith(ending)]
+    if altered:
+        source = _load_source(weights)
+        for name, ending in altered:
             origin = name[: -len(ending)]
             if name not in source.params and origin in source.params:
                 ALTERED[ending](net, name, source, origin)
 
 
-def _source(weights: Path) -> caffe.Net:
-    """The net that a file of weights is of."""
-    prototxt = net_of(weights)
+def _load_source(weights: Path) -> caffe.Net:
+    """Load the net that a file of weights belongs to."""
+    prototxt = prototxt_of(weights)
     if not prototxt.exists():
         name = _target(weights)
-        raise DataError(f"{prototxt}: missing; expected the net that {weights} is of: python -m tools.emit {name}")
+        raise DataError(f"{prototxt}: missing; expected the net of {weights}. Fix: python -m tools.emit {name}")
     return caffe.Net(str(prototxt), caffe.TEST, weights=str(weights))
 
 
 def _target(weights: Path) -> str:
-    """The make target that writes a file of weights: build/voc-fcn32s/final.caffemodel, build/vgg16-fcn.caffemodel."""
+    """Return the make target that writes build/voc-fcn32s/final.caffemodel or build/vgg16-fcn.caffemodel."""
     return weights.parent.name if weights.name == RunFolder("").final.name else weights.stem

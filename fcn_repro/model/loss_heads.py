@@ -1,7 +1,7 @@
-"""The heads of a net: what each of its loss layers compares, read from its prototxt.
+"""The heads of a net: what each of its loss layers compares, read from the prototxt.
 
-A segmentation net says there what is to be scored: the loss layer's bottoms are the scores and the truth. SIFT Flow's
-nets have two heads, the others one.
+The bottoms of a loss layer are the scores and the truth, so a prototxt says what to evaluate. SIFT Flow's nets have two
+heads, the others one.
 """
 
 from __future__ import annotations
@@ -9,56 +9,55 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from google.protobuf import text_format
-
 from fcn_repro.engine import caffe
+from fcn_repro.loss_normalization import is_summed, read_normalization
+from fcn_repro.model.prototxt import read_net
 
 
 @dataclass(frozen=True)
 class Head:
     """One SoftmaxWithLoss layer; `score`, `label` and `loss` are blob names."""
 
-    score: str  # (N, C, ...) one channel per class, softmax not yet taken
+    score: str  # (N, C, ...) one channel per class, before the softmax
     label: str  # (N, 1, ...) class index, or `ignore_label`
     loss: str  # the layer's top
     ignore_label: int | None
-    normalization: str  # what the summed loss was divided by: VALID, FULL, BATCH_SIZE or NONE
+    normalization: str  # the divisor of the summed loss: VALID, FULL, BATCH_SIZE or NONE
     loss_weight: float
 
     @property
-    def summed(self) -> bool:
-        """Whether the loss grows with the image, as in the paper's heavy learning."""
-        return self.normalization in ("BATCH_SIZE", "NONE")
+    def is_sum(self) -> bool:
+        """Whether the loss grows with the image's size, as in the paper's heavy learning."""
+        return is_summed(self.normalization)
 
     def loss_of(self, net: caffe.Net) -> float:
-        """The loss of the last forward, weighted as the net adds it up."""
+        """Return the last forward pass's loss, weighted as in the net's total."""
         return self.loss_weight * float(net.blobs[self.loss].data.flat[0])
 
     def loss_per_pixel(self, net: caffe.Net) -> float:
-        """Mean cross entropy, in nats, over the pixels that count in the last forward."""
+        """Return the mean cross entropy, in nats, over the pixels of the last forward pass that count."""
         label = net.blobs[self.label].data
         counted = label.size if self.ignore_label is None else int((label != self.ignore_label).sum())
         divisor = {"VALID": counted, "FULL": label.size, "BATCH_SIZE": label.shape[0], "NONE": 1}[self.normalization]
         return float(net.blobs[self.loss].data.flat[0]) * max(divisor, 1) / max(counted, 1)
 
     def classes(self, net: caffe.Net) -> int:
-        """How many classes the scores tell apart."""
+        """Return the number of classes."""
         return net.blobs[self.score].shape[1]
 
 
-def heads(prototxt: Path) -> list[Head]:
-    """The heads of a net, in the order of its layers.
+def read_heads(prototxt: Path) -> list[Head]:
+    """Read the heads of a net, in the order of its layers.
 
-    Raises   ValueError when the net has none.
+    Raises   ValueError if the net has none
     """
-    net = text_format.Merge(prototxt.read_text(encoding="utf-8"), caffe.proto.caffe_pb2.NetParameter())
-    found = [_head(layer) for layer in net.layer if layer.type == "SoftmaxWithLoss"]
-    if not found:
-        raise ValueError(f"{prototxt}: no SoftmaxWithLoss layer, so nothing says which blob to score against which")
-    return found
+    heads = [_make_head(layer) for layer in read_net(prototxt).layer if layer.type == "SoftmaxWithLoss"]
+    if not heads:
+        raise ValueError(f"{prototxt}: no SoftmaxWithLoss layer; expected one, which names the scores and the truth")
+    return heads
 
 
-def _head(layer: caffe.proto.caffe_pb2.LayerParameter) -> Head:
+def _make_head(layer: caffe.proto.caffe_pb2.LayerParameter) -> Head:
     param = layer.loss_param
     score, label = layer.bottom
     return Head(
@@ -66,13 +65,6 @@ def _head(layer: caffe.proto.caffe_pb2.LayerParameter) -> Head:
         label=label,
         loss=layer.top[0],
         ignore_label=param.ignore_label if param.HasField("ignore_label") else None,
-        normalization=_normalization(param),
+        normalization=read_normalization(param),
         loss_weight=layer.loss_weight[0] if layer.loss_weight else 1.0,
     )
-
-
-def _normalization(param: caffe.proto.caffe_pb2.LossParameter) -> str:
-    """Caffe's rule: `normalize` is older than `normalization` and yields to it (loss_layer.cpp, LayerSetUp)."""
-    if param.HasField("normalize") and not param.HasField("normalization"):
-        return "VALID" if param.normalize else "BATCH_SIZE"
-    return param.NormalizationMode.Name(param.normalization)

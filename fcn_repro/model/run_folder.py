@@ -1,4 +1,4 @@
-"""Where everything of a run lives: the one place that names the files under build/<experiment>/."""
+"""The files of a run: the one place that names what lies under build/<experiment>/."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from pathlib import Path
 
 from fcn_repro.paths import BUILD
 
-CLASSIFIER_NETS = BUILD / "ilsvrc"  # prototxts of classifiers, but for those that a run here trains
+CLASSIFIER_NETS = BUILD / "ilsvrc"  # prototxts of classifiers, except those that runs here train
 ENDINGS = (".caffemodel", ".solverstate", ".run.json", ".score.json")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The files that Caffe and `fcn_repro.training.trainer` write at one iteration."""
+    """The files that Caffe and `fcn_repro.training` write at one iteration."""
 
     iteration: int
     weights: Path  # Caffe's: the net
     history: Path  # Caffe's: iteration and momentum
-    resume: Path  # ours: position in the data and state of the generators; written last, so it seals the snapshot
-    score: Path  # ours: what these weights achieve
+    resume: Path  # ours: place in the data and generator states; written last, it marks a complete snapshot
+    score: Path  # ours: the score of these weights
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """build/<experiment>/: prototxts in, snapshots, log, score and final weights out."""
+    """build/<experiment>/: prototxts, snapshots, log, score and final weights."""
 
     experiment: str
     build: Path = BUILD
@@ -37,12 +37,12 @@ class RunFolder:
 
     @property
     def train(self) -> Path:
-        """The net that learns."""
+        """The net for training."""
         return self.path / "train.prototxt"
 
     @property
     def val(self) -> Path:
-        """The net that is scored."""
+        """The net for evaluation."""
         return self.path / "val.prototxt"
 
     @property
@@ -51,13 +51,13 @@ class RunFolder:
         return self.path / "deploy.prototxt"
 
     @property
-    def facts(self) -> Path:
-        """What one must know to use `deploy`: `fcn_repro.model.deploy_metadata`."""
+    def metadata(self) -> Path:
+        """Inputs, mean pixel and classes of `deploy`: `fcn_repro.model.deploy_metadata`."""
         return self.path / "deploy.json"
 
     @property
     def solver(self) -> Path:
-        """How the net learns; names `train` and `val`."""
+        """The solver's parameters; they name `train` and `val`."""
         return self.path / "solver.prototxt"
 
     @property
@@ -67,7 +67,7 @@ class RunFolder:
 
     @property
     def log(self) -> Path:
-        """The learning curve: a row per stretch of iterations and per score."""
+        """The learning curve: a row per interval of iterations and per score."""
         return self.path / "log.csv"
 
     @property
@@ -77,52 +77,52 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """Held by the process that trains here."""
+        """The lock file of the process that trains here."""
         return self.path / ".lock"
 
     def score_of(self, name: str) -> Path:
-        """The score of weights from elsewhere, called `name`."""
+        """Return the path of the score of other weights, called `name`."""
         return self.path / f"{name}.score.json"
 
     @property
     def final(self) -> Path:
-        """The weights that the run hands on: the next stage starts from them."""
+        """The weights that the run exports; the next stage starts from them."""
         return self.path / "final.caffemodel"
 
     @property
     def tensorboard(self) -> Path:
-        """Event files, if they were asked for."""
+        """TensorBoard's event files, if requested."""
         return self.path / "tensorboard"
 
     @property
     def examples(self) -> Path:
-        """What the best weights so far make of the first images of the scored split."""
-        return self.pictures / "examples.png"
+        """Predictions of the best weights so far on the first images of the evaluated split."""
+        return self.images / "examples.png"
 
     @property
-    def pictures(self) -> Path:
-        """Label maps and overlays."""
+    def images(self) -> Path:
+        """The folder of label maps and overlays."""
         return self.path / "pictures"
 
     def snapshot(self, iteration: int) -> Snapshot:
-        """The names of the files of one iteration, whether they exist or not."""
+        """Return the file names of one iteration, whether or not they exist."""
         stem = self.snapshot_prefix.parent / f"{self.snapshot_prefix.name}_iter_{iteration}"
         files = [stem.with_name(stem.name + ending) for ending in ENDINGS]
         return Snapshot(iteration, *files)
 
     def snapshots(self) -> list[Snapshot]:
-        """Every iteration that left any file behind, oldest first; `fcn_repro.training.checkpoint` knows which are complete."""
+        """Return every iteration with any file, complete or not, oldest first."""
         pattern = re.compile(re.escape(self.snapshot_prefix.name) + r"_iter_(\d+)\.")
         names = (pattern.match(file.name) for file in self.snapshot_prefix.parent.glob("*"))
         return [self.snapshot(iteration) for iteration in sorted({int(name.group(1)) for name in names if name})]
 
 
-def converted(name: str, build: Path = BUILD) -> Path:
-    """A convolutionalised classifier's weights, such as `vgg16-fcn`, that first stages start from."""
+def classifier_weights(name: str, build: Path = BUILD) -> Path:
+    """Return the path of a convolutionalised classifier's weights, such as `vgg16-fcn`; runs start from them."""
     return build / f"{name}.caffemodel"
 
 
-def net_of(weights: Path) -> Path:
-    """The prototxt of the net that a file of weights was written for: a run's, or a convolutionalised classifier's."""
-    run = weights.name == RunFolder("").final.name
-    return RunFolder("" if run else weights.stem, weights.parent if run else CLASSIFIER_NETS).deploy
+def prototxt_of(weights: Path) -> Path:
+    """Return the prototxt of a file of weights: that of a run, or of a convolutionalised classifier."""
+    is_run = weights.name == RunFolder("").final.name
+    return RunFolder("" if is_run else weights.stem, weights.parent if is_run else CLASSIFIER_NETS).deploy

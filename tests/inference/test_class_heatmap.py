@@ -29,36 +29,44 @@ def test_a_map_is_the_probability_of_its_classes_added(net):
     odds = np.exp((cells - MEAN_BGR) / 10)
     prob = odds / odds.sum(axis=-1, keepdims=True)
     image = Image.fromarray(image_rgb)
-    np.testing.assert_allclose(class_heatmap.heat_map(net, image, MEAN_BGR, [2]), prob[..., 2], rtol=1e-5)
-    np.testing.assert_allclose(class_heatmap.heat_map(net, image, MEAN_BGR, [0, 2]), 1 - prob[..., 1], rtol=1e-5)
+    np.testing.assert_allclose(class_heatmap.compute_heat_map(net, image, MEAN_BGR, [2]), prob[..., 2], rtol=1e-5)
+    np.testing.assert_allclose(
+        class_heatmap.compute_heat_map(net, image, MEAN_BGR, [0, 2]), 1 - prob[..., 1], rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("classes", [[3], [-1], [0, 5]])
-def test_refuses_a_class_that_the_net_has_not(net, classes):
-    with pytest.raises(ValueError, match="; the net has 3, 0 to 2"):
-        class_heatmap.heat_map(net, Image.new("RGB", (4, 4)), MEAN_BGR, classes)
+def test_an_unknown_class_is_refused(net, classes):
+    with pytest.raises(ValueError, match=", expected 0 to 2"):
+        class_heatmap.compute_heat_map(net, Image.new("RGB", (4, 4)), MEAN_BGR, classes)
 
 
-def test_cells_are_met_at_their_centres_and_level_outside():
+def test_maps_are_exact_at_cell_centres_and_constant_beyond():
     heat = np.array([[0.0, 1.0], [2.0, 3.0]])
-    pixels = class_heatmap.at_pixels(heat, Grid(first=2, spacing=4, sees=9), (9, 10))
+    pixels = class_heatmap.interpolate_to_pixels(heat, Grid(offset=2, stride=4, receptive_field=9), (9, 10))
     assert pixels.shape == (9, 10)
     assert (pixels[2, 2], pixels[2, 6], pixels[6, 2], pixels[6, 6]) == (0, 1, 2, 3)
     assert pixels[4, 4] == 1.5 and pixels[3, 5] == 1.25
     assert (pixels[:3, :3] == 0).all() and (pixels[6:, 6:] == 3).all()
 
 
-def test_a_single_cell_covers_the_picture():
-    assert (class_heatmap.at_pixels(np.array([[0.5]]), Grid(12, 32, 404), (3, 5)) == np.full((3, 5), 0.5)).all()
+def test_a_single_cell_covers_the_image():
+    assert (
+        class_heatmap.interpolate_to_pixels(np.array([[0.5]]), Grid(12, 32, 404), (3, 5)) == np.full((3, 5), 0.5)
+    ).all()
 
 
-def test_the_peak_glows_and_the_rest_is_grey():
+def test_the_maximum_is_coloured_and_the_rest_grey():
     image = Image.new("RGB", (2, 1), (40, 80, 120))
     grey = image.convert("L").getpixel((0, 0))
-    glowing = class_heatmap.picture(image, np.array([[0.0, 0.2]]))
-    assert glowing.getpixel((0, 0)) == (grey, grey, grey)
-    assert glowing.getpixel((1, 0)) == (round(0.25 * grey + 0.75 * 255),) * 3
+    drawn = class_heatmap.draw_heat_map(image, np.array([[0.0, 0.2]]))
+    assert drawn.getpixel((0, 0)) == (grey, grey, grey)
+    assert drawn.getpixel((1, 0)) == (round(0.25 * grey + 0.75 * 255),) * 3
 
 
-def test_a_map_of_nothing_leaves_the_picture_grey():
-    assert class_heatmap.picture(Image.new("RGB", (2, 1), (9, 9, 9)), np.zeros((1, 2))).getpixel((1, 0)) == (9, 9, 9)
+def test_a_map_of_zeros_leaves_the_image_grey():
+    assert class_heatmap.draw_heat_map(Image.new("RGB", (2, 1), (9, 9, 9)), np.zeros((1, 2))).getpixel((1, 0)) == (
+        9,
+        9,
+        9,
+    )

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_repro.datasets.user.folder_layout import PHOTOGRAPHS
+from fcn_repro.datasets.user.folder_layout import IMAGE_SUFFIXES
 from fcn_repro.errors import DataError
 from fcn_repro.inference import label_images
-from fcn_repro.inference.label_images import find, label, write_legend
-from fcn_repro.inference.photo import read_photograph
+from fcn_repro.inference.label_images import find_images, write_legend
+from fcn_repro.inference.photo import read_photo
 from fcn_repro.inference.segmenter import Segmenter
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.system.untrusted_files import FORMATS
-from tests.inference.test_segmenter import write_model
+from tests.fixtures.copy_model import write_model
 
 
 @pytest.fixture
@@ -22,40 +22,40 @@ def segmenter(tmp_path):
 
 @pytest.fixture
 def album(tmp_path, monkeypatch):
-    """Five photographs in three folders, and a file that is none."""
+    """Five images in three folders, and another file."""
     monkeypatch.chdir(tmp_path)
     for i, name in enumerate(("a.jpg", "b.PNG", "deep/a.jpg", "deep/er/c.bmp", "other/a.png")):
         path = tmp_path / "album" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (40 + i, 30), (0, 0, 255)).save(path)
-    (tmp_path / "album/notes.txt").write_text("no picture")
+    (tmp_path / "album/notes.txt").write_text("no image")
     return Path("album")
 
 
 def names(*meant: str) -> list[str]:
-    return [each.name for each in find(meant)]
+    return [each.name for each in find_images(meant)]
 
 
-def test_a_folder_means_all_photographs_in_it_under_their_folders_names(album):
+def test_a_folder_means_all_images_below_it(album):
     assert names("album") == ["a", "b", "deep/a", "deep/er/c", "other/a"]
 
 
-def test_what_a_folder_has_besides_is_told_of(album, caplog):
-    (album / ".hidden").write_text("no picture")
+def test_other_files_in_a_folder_are_reported(album, caplog):
+    (album / ".hidden").write_text("no image")
     names("album")
-    assert caplog.messages == ["album: files of other endings are not labelled: 1, such as notes.txt"]
+    assert caplog.messages == ["album: skipping 1 files with other endings, such as notes.txt"]
 
 
-@pytest.mark.parametrize("ending", PHOTOGRAPHS)
+@pytest.mark.parametrize("ending", IMAGE_SUFFIXES)
 def test_every_ending_that_a_folder_is_searched_for_can_be_read(tmp_path, ending):
     path = tmp_path / f"a{ending}"
     Image.new("1" if ending == ".pbm" else "RGB", (40, 30), 1).save(path)
-    assert read_photograph(find([str(tmp_path)])[0].path).size == (40, 30)
+    assert read_photo(find_images([str(tmp_path)])[0].path).size == (40, 30)
 
 
 def test_a_folder_is_searched_for_all_endings_of_the_formats_that_are_read():
     known = {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
-    assert set(PHOTOGRAPHS) == known - {".pfm"}
+    assert set(IMAGE_SUFFIXES) == known - {".pfm"}
 
 
 def test_a_pattern_means_what_matches(album):
@@ -68,23 +68,27 @@ def test_a_file_with_the_characters_of_a_pattern_is_a_file(album):
     assert names("album/x[1].jpg") == ["x[1]"]
 
 
-def test_no_two_photographs_share_a_name(album):
+def test_no_two_images_share_a_name(album):
     assert names("album/a.jpg", "album/other/a.png", "album/deep/a.jpg") == ["a", "a-png", "a-jpg"]
     assert names(*["album/a.jpg"] * 4) == ["a", "a-jpg", "a-2", "a-3"]
 
 
 @pytest.mark.parametrize("meant", ["album/*.gif", "empty"])
-def test_nothing_found_is_said(album, meant):
+def test_arguments_without_images_are_refused(album, meant):
     Path("empty").mkdir()
-    with pytest.raises(DataError, match="no file matches|no photographs in this folder"):
-        find([meant])
+    with pytest.raises(DataError, match="no file matches|no images in this folder"):
+        find_images([meant])
 
 
-def test_a_bad_picture_is_told_of_and_all_others_are_labelled(segmenter, album, tmp_path):
+def test_a_damaged_image_is_reported_and_all_others_are_labelled(segmenter, album, tmp_path):
     out = tmp_path / "out"
-    done = list(label(segmenter, find(["album/a.jpg", "album/notes.txt", "album/gone.jpg", "album/b.PNG"]), out))
-    assert [each.trouble is None for each in done] == [True, False, False, True]
-    assert "notes.txt: damaged, or not a photograph" in done[1].trouble and "gone.jpg: missing" in done[2].trouble
+    done = list(
+        label_images.label_images(
+            segmenter, find_images(["album/a.jpg", "album/notes.txt", "album/gone.jpg", "album/b.PNG"]), out
+        )
+    )
+    assert [each.error is None for each in done] == [True, False, False, True]
+    assert "notes.txt: damaged, or not a photograph" in done[1].error and "gone.jpg: missing" in done[2].error
     assert sorted(path.name for path in out.iterdir()) == ["a-overlay.png", "a.png", "b-overlay.png", "b.png"]
     assert done[3].files == {out / "b.png": {"blue": 1.0}}
 
@@ -92,7 +96,7 @@ def test_a_bad_picture_is_told_of_and_all_others_are_labelled(segmenter, album, 
 def test_scores_are_kept_whole_as_an_array(segmenter, tmp_path):
     image_rgb = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
     Image.fromarray(image_rgb).save(tmp_path / "p.png")
-    list(label(segmenter, find([str(tmp_path / "p.png")]), tmp_path / "out", scores=True))
+    list(label_images.label_images(segmenter, find_images([str(tmp_path / "p.png")]), tmp_path / "out", scores=True))
     scores = np.load(tmp_path / "out/p-scores.npy")
     expected = image_rgb[..., ::-1].transpose(2, 0, 1) - np.float32(segmenter.mean_bgr)[:, None, None]
     assert scores.dtype == np.float32
@@ -102,24 +106,24 @@ def test_scores_are_kept_whole_as_an_array(segmenter, tmp_path):
 
 
 def test_scores_are_not_left_half_written(segmenter, album, tmp_path, monkeypatch):
-    def interrupted(self, pieces):
-        next(pieces)
+    def interrupted(self, tiles):
+        next(tiles)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Segmenter, "labels", interrupted)
+    monkeypatch.setattr(Segmenter, "label_tiles", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        list(label(segmenter, find(["album/a.jpg"]), tmp_path / "out", scores=True))
+        list(label_images.label_images(segmenter, find_images(["album/a.jpg"]), tmp_path / "out", scores=True))
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_outputs_have_files_of_their_own(tmp_path):
+def test_each_output_has_its_own_files(tmp_path):
     segmenter = Segmenter(write_model(RunFolder("two", tmp_path), "score_sem", "score_geo").path)
     Image.new("RGB", (4, 3)).save(tmp_path / "p.png")
-    (done,) = label(segmenter, find([str(tmp_path / "p.png")]), tmp_path / "out")
+    (done,) = label_images.label_images(segmenter, find_images([str(tmp_path / "p.png")]), tmp_path / "out")
     assert sorted(path.name for path in done.files) == ["p-geo.png", "p-sem.png"]
 
 
-def test_tiles_of_a_large_picture_have_a_bar_of_their_own(segmenter, tmp_path, monkeypatch):
+def test_tiles_of_a_large_image_have_a_progress_bar(segmenter, tmp_path, monkeypatch):
     bars = []
 
     class Bar(label_images.Progress):
@@ -129,7 +133,7 @@ def test_tiles_of_a_large_picture_have_a_bar_of_their_own(segmenter, tmp_path, m
 
     monkeypatch.setattr(label_images, "Progress", Bar)
     Image.new("RGB", (70, 40)).save(tmp_path / "p.png")
-    list(label(segmenter, find([str(tmp_path / "p.png")]), tmp_path / "out"))
+    list(label_images.label_images(segmenter, find_images([str(tmp_path / "p.png")]), tmp_path / "out"))
     assert [(bar.label, bar.done, bar.total) for bar in bars] == [("label", 1, 1), ("p.png", 6, 6)]
 
 

@@ -1,4 +1,4 @@
-"""Tiles give what the whole image gives: on the real topologies, and by closed form and perturbation."""
+"""Tiles have the scores of the whole image: on the real topologies, in closed form, and by perturbation."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,9 +8,9 @@ import pytest
 from google.protobuf import text_format
 
 from fcn_repro.engine import caffe
-from fcn_repro.inference.tiling import Reach, reach, windows
-from fcn_repro.model.receptive_field import grids
-from fcn_repro.model.surgery import interp, upsampling_layers
+from fcn_repro.inference.tiling import ReceptiveExtent, find_extent, split_axis
+from fcn_repro.model.receptive_field import find_grids
+from fcn_repro.model.surgery import find_upsampling_layers, interp
 from nets import build
 from nets.fcn import FCNS, fcn
 
@@ -25,13 +25,13 @@ NARROW = {
 
 
 def narrow(name: str):
-    """A net of the table with few channels: kernels, strides, pads and offsets are what tiles are cut by."""
+    """A net of the table with few channels and the same kernels, strides, pads and offsets."""
     net = FCNS[name]
     return fcn(replace(net, style=replace(net.style, width=NARROW[name])), "deploy", DATA, False)
 
 
 def random_net(message, folder):
-    """The net with weights that let everything through, biases included, so that padding does not stay zero."""
+    """A net with random weights that keep the variance, and biases, so that padding does not stay zero."""
     path = folder / "deploy.prototxt"
     path.write_text(text_format.MessageToString(message))
     net = caffe.Net(str(path), caffe.TEST)
@@ -41,7 +41,7 @@ def random_net(message, folder):
         blobs[0].data[...] = random.normal(0, np.sqrt(2 / fan_in), blobs[0].data.shape)
         for blob in list(blobs)[1:]:
             blob.data[...] = random.normal(0.2, 0.1, blob.data.shape)
-    interp(net, upsampling_layers(net))
+    interp(net, find_upsampling_layers(net))
     return net
 
 
@@ -53,11 +53,11 @@ def run(net, data: np.ndarray) -> np.ndarray:
 
 
 def tiled(net, message, data: np.ndarray, tile: int) -> np.ndarray:
-    rows, columns = (list(windows(data.shape[1 + axis], tile, reach(message, axis))) for axis in (0, 1))
+    rows, columns = (list(split_axis(data.shape[1 + axis], tile, find_extent(message, axis))) for axis in (0, 1))
     score = np.full((3, *data.shape[1:]), np.nan, np.float32)
     for row in rows:
         for column in columns:
-            part = run(net, data[:, row.whole, column.whole])
+            part = run(net, data[:, row.input, column.input])
             score[:, row.core, column.core] = part[:, row.kept, column.kept]
     return score
 
@@ -71,7 +71,7 @@ def image(*hw: int) -> np.ndarray:
 def test_tiles_give_the_scores_of_the_whole_image(name, height, tile, tmp_path):
     message = narrow(name)
     net, data = random_net(message, tmp_path), image(height, 5)
-    assert len(list(windows(height, tile, reach(message, 0)))) > 2
+    assert len(list(split_axis(height, tile, find_extent(message, 0)))) > 2
     whole = run(net, data)
     np.testing.assert_allclose(tiled(net, message, data, tile), whole, rtol=0, atol=1e-5 * abs(whole).max())
 
@@ -79,7 +79,9 @@ def test_tiles_give_the_scores_of_the_whole_image(name, height, tile, tmp_path):
 def test_tiles_are_cut_along_both_axes(tmp_path):
     message = narrow("vgg16-8s")
     net, data = random_net(message, tmp_path), image(650, 700)
-    assert all(len(list(windows(length, 128, reach(message, axis)))) == 2 for axis, length in enumerate((650, 700)))
+    assert all(
+        len(list(split_axis(length, 128, find_extent(message, axis)))) == 2 for axis, length in enumerate((650, 700))
+    )
     whole = run(net, data)
     np.testing.assert_allclose(tiled(net, message, data, 128), whole, rtol=0, atol=1e-5 * abs(whole).max())
 
@@ -96,7 +98,7 @@ def test_a_window_that_begins_off_the_stride_gives_other_scores(tmp_path):
 def test_a_score_does_not_change_with_what_is_out_of_its_reach(name, tmp_path):
     message = narrow(name)
     net, data, y = random_net(message, tmp_path), image(900, 5), 431
-    seen = reach(message, 0)
+    seen = find_extent(message, 0)
     before = run(net, data)[:, y].copy()
     data[:, : y - seen.before] += 50
     data[:, y + seen.after + 1 :] -= 50
@@ -106,7 +108,7 @@ def test_a_score_does_not_change_with_what_is_out_of_its_reach(name, tmp_path):
 @pytest.mark.parametrize("name", ["vgg16-32s", "vgg16-8s", "googlenet-8s"])
 def test_reach_is_as_wide_as_the_receptive_field(name):
     message = build(name, "deploy", DATA)
-    seen, sees = reach(message, 0), grids(message)["score"].sees
+    seen, sees = find_extent(message, 0), find_grids(message)["score"].receptive_field
     assert sees <= seen.before + seen.after + 1 < sees + seen.stride
     assert seen.stride == 32
 
@@ -121,25 +123,25 @@ layer { name: "c" type: "Convolution" bottom: "data" top: "c"
 @pytest.mark.parametrize(
     ("window", "axis", "expected"),
     [
-        ("kernel_size: 3 pad: 1", 0, Reach(1, 1, 1)),
-        ("kernel_size: 5 pad: 0", 0, Reach(0, 4, 1)),
-        ("kernel_size: 3 dilation: 4 pad: 4", 1, Reach(4, 4, 1)),
-        ("kernel_h: 1 kernel_w: 7 pad_w: 3 pad_h: 0", 0, Reach(0, 0, 1)),
-        ("kernel_h: 1 kernel_w: 7 pad_w: 3 pad_h: 0", 1, Reach(3, 3, 1)),
-        ("kernel_size: [5, 3] pad: [2, 1]", 0, Reach(2, 2, 1)),
+        ("kernel_size: 3 pad: 1", 0, ReceptiveExtent(1, 1, 1)),
+        ("kernel_size: 5 pad: 0", 0, ReceptiveExtent(0, 4, 1)),
+        ("kernel_size: 3 dilation: 4 pad: 4", 1, ReceptiveExtent(4, 4, 1)),
+        ("kernel_h: 1 kernel_w: 7 pad_w: 3 pad_h: 0", 0, ReceptiveExtent(0, 0, 1)),
+        ("kernel_h: 1 kernel_w: 7 pad_w: 3 pad_h: 0", 1, ReceptiveExtent(3, 3, 1)),
+        ("kernel_size: [5, 3] pad: [2, 1]", 0, ReceptiveExtent(2, 2, 1)),
     ],
 )
-def test_reach_of_one_convolution(window, axis, expected):
+def test_the_receptive_extent_of_one_convolution(window, axis, expected):
     net = text_format.Merge(CONV % window, caffe.proto.caffe_pb2.NetParameter())
-    assert reach(net, axis) == expected
+    assert find_extent(net, axis) == expected
 
 
 @pytest.mark.parametrize("length", [1, 31, 32, 33, 500, 997])
 @pytest.mark.parametrize("tile", [1, 32, 100])
 def test_cores_cover_every_pixel_once_and_windows_hold_what_they_need(length, tile):
-    seen = Reach(70, 90, 32)
+    seen = ReceptiveExtent(70, 90, 32)
     covered: list[int] = []
-    for window in windows(length, tile, seen):
+    for window in split_axis(length, tile, seen):
         covered += range(window.core_start, window.core_stop)
         assert window.start % seen.stride == 0
         assert window.start == 0 or window.core_start - window.start >= seen.before
@@ -149,31 +151,37 @@ def test_cores_cover_every_pixel_once_and_windows_hold_what_they_need(length, ti
 
 
 def test_all_windows_but_the_last_have_one_size_and_cores_grow_where_there_is_no_margin():
-    *others, last = windows(2000, 100, Reach(70, 90, 32))
+    *others, last = split_axis(2000, 100, ReceptiveExtent(70, 90, 32))
     assert {window.stop - window.start for window in others} == {96 + 128 + 90}
     assert last.stop - last.start <= 96 + 128 + 90
     assert [window.core_stop - window.core_start for window in others] == [96 + 128, *[128] * (len(others) - 1)]
     assert last.core_stop - last.core_start <= 128 + 90
 
 
-def test_strides_longer_than_images_are_not_walked_along():
+def test_strides_longer_than_images_are_refused_at_once():
     text = CONV % "kernel_size: 1 stride: 1000003"
     text += """layer { name: "d" type: "Deconvolution" bottom: "c" top: "d"
                        convolution_param { num_output: 1 kernel_size: 1 stride: 1000003 } }"""
-    with pytest.raises(ValueError, match="every 1000003 pixels, so no part of an image will do"):
-        reach(text_format.Merge(text, caffe.proto.caffe_pb2.NetParameter()), 0)
+    with pytest.raises(ValueError, match="common multiple 1000003, which exceeds every image"):
+        find_extent(text_format.Merge(text, caffe.proto.caffe_pb2.NetParameter()), 0)
 
 
 @pytest.mark.parametrize(
     ("layer", "complaint"),
     [
         ('type: "Pooling" pooling_param { pool: AVE global_pooling: true }', "pools over all of the image"),
-        ('type: "InnerProduct" inner_product_param { num_output: 2 }', "type InnerProduct: not known"),
-        ('type: "LRN" lrn_param { norm_region: WITHIN_CHANNEL }', "type LRN: not known"),
-        ('type: "Pooling" pooling_param { kernel_size: 2 stride: 2 }', "a cell every 2 pixels; expected one per pixel"),
+        (
+            'type: "InnerProduct" inner_product_param { num_output: 2 }',
+            "receptive field of type InnerProduct is unknown",
+        ),
+        ('type: "LRN" lrn_param { norm_region: WITHIN_CHANNEL }', "receptive field of type LRN is unknown"),
+        (
+            'type: "Pooling" pooling_param { kernel_size: 2 stride: 2 }',
+            "got a cell every 2 pixels, expected one per pixel",
+        ),
     ],
 )
-def test_refuses_nets_whose_scores_no_part_of_the_image_gives(layer, complaint):
+def test_nets_that_need_the_whole_image_are_refused(layer, complaint):
     text = CONV % "kernel_size: 1" + f'layer {{ name: "top" bottom: "c" top: "top" {layer} }}'
     with pytest.raises(ValueError, match=complaint):
-        reach(text_format.Merge(text, caffe.proto.caffe_pb2.NetParameter()), 0)
+        find_extent(text_format.Merge(text, caffe.proto.caffe_pb2.NetParameter()), 0)

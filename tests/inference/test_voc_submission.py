@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_repro.drawing.palette import save_label, voc_palette
+from fcn_repro.drawing.palette import make_voc_palette, save_label
 from fcn_repro.errors import DataError
 from fcn_repro.inference.voc_submission import Submission
 
@@ -18,7 +18,7 @@ def submission(tmp_path):
     (voc / "ImageSets/Segmentation").mkdir(parents=True)
     (voc / "JPEGImages").mkdir()
     (voc / "ImageSets/Segmentation/test.txt").write_text("".join(f"{item}\n" for item in ITEMS))
-    for item, (height, width) in ITEMS.items():
+    for item, (height, width) in ITEMS.read_ids():
         Image.new("RGB", (width, height), (200, 0, 0)).save(voc / f"JPEGImages/{item}.jpg")
     return Submission(tmp_path / "out", voc, "test", 6)
 
@@ -32,12 +32,12 @@ def corner(image_rgb):
 
 @pytest.fixture
 def written(submission):
-    submission.begin("a" * 64)
+    submission.prepare("a" * 64)
     submission.write(corner)
     return submission
 
 
-def test_label_maps_lie_where_the_devkit_puts_results(written):
+def test_label_maps_have_the_devkits_paths(written):
     paths = {path.relative_to(written.root).as_posix() for path in written.root.glob("results/**/*.png")}
     assert paths == {f"results/VOC2012/Segmentation/comp6_test_cls/{item}.png" for item in ITEMS}
     assert written.check() == 2
@@ -51,7 +51,7 @@ def test_the_archive_holds_the_label_maps_and_nothing_else(written, tmp_path):
         archive.extractall(tmp_path / "server", filter="data")
     with Image.open(tmp_path / "server/results/VOC2012/Segmentation/comp6_test_cls/2008_000006.png") as image:
         assert (image.mode, image.size) == ("P", (7, 5))
-        assert np.array_equal(np.asarray(image.convert("RGB"))[0, 0], voc_palette()[20])
+        assert np.array_equal(np.asarray(image.convert("RGB"))[0, 0], make_voc_palette()[20])
 
 
 def test_the_same_label_maps_make_the_same_archive(written):
@@ -59,18 +59,18 @@ def test_the_same_label_maps_make_the_same_archive(written):
     assert written.pack().read_bytes() == first
 
 
-def test_what_is_there_is_not_labelled_again(written):
-    written.label_map("2008_000011").unlink()
+def test_existing_label_maps_are_kept(written):
+    written.label_path("2008_000011").unlink()
     seen = []
-    written.begin("a" * 64)
+    written.prepare("a" * 64)
     written.write(lambda image_rgb: seen.append(image_rgb.shape[:2]) or corner(image_rgb))
     assert seen == [(6, 4)] and written.check() == 2
 
 
-def test_label_maps_of_other_weights_are_made_anew(written):
+def test_label_maps_of_other_weights_are_replaced(written):
     seen = []
     written.pack()
-    written.begin("b" * 64)
+    written.prepare("b" * 64)
     assert not written.archive.exists()
     written.write(lambda image_rgb: seen.append(image_rgb.shape[:2]) or corner(image_rgb))
     assert len(seen) == 2
@@ -89,20 +89,20 @@ def bad_palette(path):
         (lambda path: path.write_bytes(path.read_bytes()[:40]), "2008_000006.png: .*Error"),
         (lambda path: Image.new("L", (7, 5)).save(path), "PNG of mode L; expected an indexed PNG, mode P"),
         (lambda path: Image.new("P", (7, 5)).save(path, "GIF"), "GIF of mode"),
-        (lambda path: save_label(path, np.zeros((7, 5))), "5 x 7 pixels; expected its photograph's 7 x 5"),
+        (lambda path: save_label(path, np.zeros((7, 5))), "5 x 7 pixels; expected its image's 7 x 5"),
         (lambda path: save_label(path, np.full((5, 7), 255)), "label value 255; expected 0 to 20"),
-        (bad_palette, "another palette than VOC's"),
+        (bad_palette, "expected VOC's palette"),
         (lambda path: save_label(path.with_name("9999.png"), np.zeros((5, 7))), "9999.png: test has no such image"),
     ],
 )
-def test_what_the_server_would_not_take_is_refused(written, spoil, message):
-    spoil(written.label_map("2008_000006"))
+def test_label_maps_that_the_server_refuses_are_reported(written, spoil, message):
+    spoil(written.label_path("2008_000006"))
     with pytest.raises(DataError, match=message):
         written.check()
 
 
-def test_a_label_map_that_is_unfit_is_made_anew(written):
-    Image.new("L", (7, 5)).save(written.label_map("2008_000006"))
+def test_an_invalid_label_map_is_replaced(written):
+    Image.new("L", (7, 5)).save(written.label_path("2008_000006"))
     written.write(corner)
     assert written.check() == 2
 
@@ -110,11 +110,11 @@ def test_a_label_map_that_is_unfit_is_made_anew(written):
 def test_a_missing_split_says_where_test_images_come_from(submission):
     (submission.voc_dir / "ImageSets/Segmentation/test.txt").unlink()
     with pytest.raises(DataError, match=r"test\.txt: missing(.|\n)*evaluation server(.|\n)*VOCdevkit/VOC2012"):
-        submission.items()
+        submission.read_ids()
 
 
 def test_an_id_that_leads_elsewhere_is_refused(submission):
-    for item, fault in {"../../stolen": "leaves its folder", "a/b": "is no image's id"}.items():
+    for item, error in {"../../stolen": "leaves its folder", "a/b": "is not an image id"}.read_ids():
         (submission.voc_dir / "ImageSets/Segmentation/test.txt").write_text(f"{item}\n")
-        with pytest.raises(DataError, match=f"'{item}' {fault}"):
-            submission.items()
+        with pytest.raises(DataError, match=f"'{item}' {error}"):
+            submission.read_ids()

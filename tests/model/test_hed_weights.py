@@ -25,7 +25,7 @@ def prototxt(tmp_path, monkeypatch):
                 layer["0"] = random.normal(size=(3, 3, inputs, outputs)).astype(np.float32)
                 layer["1"] = random.normal(size=outputs).astype(np.float32)
                 inputs = outputs
-    monkeypatch.setattr(hed_weights, "member", lambda package, inside: tmp_path / "hed.h5")
+    monkeypatch.setattr(hed_weights, "fetch_member", lambda package, inside: tmp_path / "hed.h5")
     return tmp_path / "deploy.prototxt"
 
 

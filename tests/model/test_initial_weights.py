@@ -1,4 +1,4 @@
-"""First weights from one source, from one with altered layers, and from one for each trunk."""
+"""Initial weights from one source, from one with altered layers, and from one per trunk."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.model import surgery
 from fcn_repro.model.initial_weights import initialise
-from fcn_repro.model.run_folder import RunFolder, converted, net_of
+from fcn_repro.model.run_folder import RunFolder, classifier_weights, prototxt_of
 
 
 def layer(name: str, bottom: str, outputs: int, kernel: int = 1, filler: str = "constant", kind: str = "Convolution"):
@@ -40,11 +40,11 @@ def net(tmp_path, monkeypatch):
 
 
 def trained(run: str, text: str, bias: float = 0.5):
-    """Leave behind what a run, or a classifier's conversion, would: the net of the weights."""
-    weights = converted(run) if run.endswith("-fcn") else RunFolder(run).final
-    net_of(weights).parent.mkdir(parents=True)
-    net_of(weights).write_text(text)
-    net = caffe.Net(str(net_of(weights)), caffe.TEST)
+    """Write the weights and the prototxt of a run or a convolutionalised classifier; returns the net and the file."""
+    weights = classifier_weights(run) if run.endswith("-fcn") else RunFolder(run).final
+    prototxt_of(weights).parent.mkdir(parents=True)
+    prototxt_of(weights).write_text(text)
+    net = caffe.Net(str(prototxt_of(weights)), caffe.TEST)
     for blobs in net.params.values():
         if len(blobs) > 1:
             blobs[1].data[...] = bias
@@ -57,8 +57,8 @@ def same(one, other) -> bool:
 
 
 def test_the_net_of_weights_is_the_runs_or_the_converted_classifiers():
-    assert net_of(RunFolder("voc-fcn32s").final).as_posix() == "build/voc-fcn32s/deploy.prototxt"
-    assert net_of(converted("vgg16-fcn")).as_posix() == "build/ilsvrc/vgg16-fcn/deploy.prototxt"
+    assert prototxt_of(RunFolder("voc-fcn32s").final).as_posix() == "build/voc-fcn32s/deploy.prototxt"
+    assert prototxt_of(classifier_weights("vgg16-fcn")).as_posix() == "build/ilsvrc/vgg16-fcn/deploy.prototxt"
 
 
 def test_each_trunk_has_the_weights_of_the_net_before_it(net):
@@ -75,7 +75,7 @@ def test_each_trunk_has_the_weights_of_the_net_before_it(net):
         assert not same(fused.params[f"{name}a"], fused.params[f"{name}b"])
 
 
-def test_a_layer_that_reads_depth_too_is_inflated_from_the_one_it_is_named_after(net):
+def test_a_layer_with_a_depth_channel_starts_from_the_layer_in_its_name(net):
     vgg, file = trained("vgg16-fcn", inputs(data=3) + TRUNK)
     early = net(inputs(data=4) + TRUNK.replace("conv1_1", "conv1_1_bgrd"))
     initialise(early, {"": file})
@@ -86,21 +86,21 @@ def test_a_layer_that_reads_depth_too_is_inflated_from_the_one_it_is_named_after
     assert same(early.params["fc6"], vgg.params["fc6"])
 
 
-def test_a_window_of_14_cells_is_spread_from_that_of_7(net):
+def test_a_kernel_of_14_cells_starts_from_that_of_7(net):
     vgg, file = trained("vgg16-fcn", inputs(data=3) + TRUNK)
     fine = net(inputs(data=3) + layer("conv1_1", "data", 4, 3) + layer("fc6_14x14", "conv1_1", 5, 14))
     initialise(fine, {"": file})
     assert np.array_equal(fine.params["fc6_14x14"][0].data[:, :, ::2, 1::2], vgg.params["fc6"][0].data / 4)
 
 
-def test_a_run_that_goes_on_from_altered_layers_takes_them_as_they_are(net):
+def test_a_later_stage_copies_altered_layers(net):
     early, file = trained("nyud-fcn32s-color-d", inputs(data=4) + layer("conv1_1_bgrd", "data", 4, 3, "xavier"))
     later = net(inputs(data=4) + layer("conv1_1_bgrd", "data", 4, 3))
     initialise(later, {"": file})
     assert same(later.params["conv1_1_bgrd"], early.params["conv1_1_bgrd"])
 
 
-def test_upsampling_that_was_learnt_is_kept_and_new_ones_begin_bilinear(net):
+def test_trained_upsampling_is_kept_and_new_upsampling_starts_bilinear(net):
     up = layer("upscore2", "fc6", 5, 4, "xavier", "Deconvolution")
     before, file = trained("voc-fcn16s-cvpr", inputs(data=3) + TRUNK + up)
     later = net(inputs(data=3) + TRUNK + up + layer("upscore8", "upscore2", 5, 16, "constant", "Deconvolution"))
@@ -109,21 +109,20 @@ def test_upsampling_that_was_learnt_is_kept_and_new_ones_begin_bilinear(net):
     assert later.params["upscore8"][0].data.sum() == pytest.approx(5 * 64)
 
 
-def test_a_missing_source_is_named_with_the_target_that_makes_it(net):
-    fused = net(inputs(a=3) + TRUNK.replace('"data"', '"a"').replace("conv1_1", "conv1_1a").replace("fc6", "fc6a"))
-    with pytest.raises(DataError, match="final.caffemodel: missing; .* make nyud-fcn32s-color"):
-        initialise(fused, {"a": RunFolder("nyud-fcn32s-color").final})
-
-
-def test_a_source_without_its_net_is_named_with_the_command_that_writes_it(net):
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [("final", "final.caffemodel: missing; .* make nyud-fcn32s-color"),
+     ("deploy", "deploy.prototxt: missing; .*python -m tools.emit nyud-fcn32s-color")],
+)  # fmt: skip
+def test_a_missing_source_or_net_is_named_with_the_command_that_makes_it(net, missing, message):
     _, file = trained("nyud-fcn32s-color", inputs(data=3) + TRUNK)
-    net_of(file).unlink()
+    getattr(RunFolder("nyud-fcn32s-color"), missing).unlink()
     fused = net(inputs(a=3) + TRUNK.replace('"data"', '"a"').replace("conv1_1", "conv1_1a").replace("fc6", "fc6a"))
-    with pytest.raises(DataError, match="deploy.prototxt: missing; .*python -m tools.emit nyud-fcn32s-color"):
+    with pytest.raises(DataError, match=message):
         initialise(fused, {"a": file})
 
 
-def test_a_trunk_that_no_source_is_for_is_refused(net):
+def test_a_trunk_without_a_source_is_refused(net):
     _, file = trained("nyud-fcn32s-color", inputs(data=3) + TRUNK)
     text = inputs(a=3) + layer("conv1_1a", "a", 4, 3) + layer("fc6a", "conv1_1a", 5, 7)
     with pytest.raises(DataError, match="final.caffemodel: no weights for conv1_1a fc6a"):

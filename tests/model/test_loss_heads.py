@@ -3,7 +3,7 @@ import math
 import pytest
 
 from fcn_repro.engine import caffe
-from fcn_repro.model.loss_heads import heads
+from fcn_repro.model.loss_heads import read_heads
 
 NET = """
 layer {{ name: "score" type: "Input" top: "score" input_param {{ shape {{ dim: [2, 3, 4, 5] }} }} }}
@@ -14,7 +14,7 @@ layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" to
 
 @pytest.fixture
 def head(tmp_path):
-    """A head and its net, whose scores are all equal; labels are void in the first row, if void there is."""
+    """A head and its net, whose scores are all equal; labels are void in the first row, if void is ignored."""
 
     def build(param):
         path = tmp_path / "net.prototxt"
@@ -23,7 +23,7 @@ def head(tmp_path):
         net.blobs["score"].data[...] = 1
         net.blobs["label"].data[:, :, 0] = 255 if "ignore_label" in param else 0
         net.forward()
-        return heads(path)[0], net
+        return read_heads(path)[0], net
 
     return build
 
@@ -38,18 +38,19 @@ def head(tmp_path):
         ("normalization: NONE normalize: true", "NONE"),
     ],
 )
-def test_equal_scores_lose_ln_of_the_classes_per_pixel_however_the_loss_is_normalised(head, param, normalization):
-    found, net = head(f"loss_param {{ ignore_label: 255 {param} }}")
+@pytest.mark.parametrize("void", ["ignore_label: 255", ""])
+def test_equal_scores_cost_ln_of_the_classes_per_pixel_in_every_normalization(head, param, normalization, void):
+    found, net = head(f"loss_param {{ {void} {param} }}")
     assert found.normalization == normalization
     assert found.loss_per_pixel(net) == pytest.approx(math.log(3), rel=1e-6)
 
 
 def test_a_summed_loss_grows_with_the_image_and_a_mean_does_not(head):
     summed, net = head("loss_param { ignore_label: 255 normalize: false }")
-    assert summed.summed
+    assert summed.is_sum
     assert summed.loss_of(net) == pytest.approx(15 * math.log(3), rel=1e-6)
     mean, net = head("loss_param { ignore_label: 255 normalize: true }")
-    assert not mean.summed
+    assert not mean.is_sum
     assert mean.loss_of(net) == pytest.approx(math.log(3), rel=1e-6)
 
 
@@ -59,14 +60,14 @@ def test_loss_weight_counts_in_the_loss_but_not_per_pixel(head):
     assert found.loss_per_pixel(net) == pytest.approx(math.log(3), rel=1e-6)
 
 
-def test_an_image_of_nothing_but_void_loses_nothing(head):
+def test_an_image_of_only_void_has_no_loss(head):
     found, net = head("loss_param { ignore_label: 255 normalize: false }")
     net.blobs["label"].data[...] = 255
     net.forward()
     assert found.loss_per_pixel(net) == 0
 
 
-def test_a_head_names_its_blobs_and_counts_its_classes(head):
+def test_a_head_has_its_blobs_and_number_of_classes(head):
     found, net = head("")
     assert (found.score, found.label, found.loss, found.ignore_label) == ("score", "label", "loss", None)
     assert found.classes(net) == 3
@@ -75,15 +76,10 @@ def test_a_head_names_its_blobs_and_counts_its_classes(head):
 def test_every_loss_layer_is_a_head_in_order(tmp_path):
     second = 'layer { name: "l2" type: "SoftmaxWithLoss" bottom: "score_geo" bottom: "geo" top: "loss_geo" }'
     (tmp_path / "net.prototxt").write_text(NET.format(param="") + second)
-    assert [head.score for head in heads(tmp_path / "net.prototxt")] == ["score", "score_geo"]
+    assert [head.score for head in read_heads(tmp_path / "net.prototxt")] == ["score", "score_geo"]
 
 
-def test_refuses_a_net_without_a_loss(tmp_path):
+def test_a_net_without_a_loss_is_refused(tmp_path):
     (tmp_path / "net.prototxt").write_text('layer { name: "data" type: "Input" top: "data" }')
     with pytest.raises(ValueError, match=r"net\.prototxt: no SoftmaxWithLoss"):
-        heads(tmp_path / "net.prototxt")
-
-
-def test_without_void_every_pixel_counts(head):
-    found, net = head("loss_param { normalization: FULL }")
-    assert found.loss_per_pixel(net) == pytest.approx(math.log(3), rel=1e-6)
+        read_heads(tmp_path / "net.prototxt")

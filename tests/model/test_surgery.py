@@ -76,7 +76,7 @@ def test_convolutional_net_computes_what_the_classifier_computes_at_every_positi
         np.testing.assert_allclose(grid[0, :, y, x], classifier.forward(data=crop)["fc2"][0], rtol=1e-4, atol=1e-5)
 
 
-def test_transplant_tells_what_became_of_every_layer(net):
+def test_a_transplant_reports_every_layer(net):
     report = surgery.transplant(net(CONVOLUTIONAL.replace('"conv1"', '"conv1_1"') + SCORE), net(CLASSIFIER))
     assert report == surgery.Transplant(copied=[], reshaped=["fc2"], dropped=["conv1"], untouched=["conv1_1", "score"])
     assert str(report).splitlines() == [
@@ -86,60 +86,54 @@ def test_transplant_tells_what_became_of_every_layer(net):
     ]
 
 
-def test_transplant_copies_layers_of_equal_shape(net):
-    source, target = net(CLASSIFIER), net(CONVOLUTIONAL)
-    assert surgery.transplant(target, source).copied == ["conv1"]
-    for i in range(2):
-        assert np.array_equal(target.params["conv1"][i].data, source.params["conv1"][i].data)
-
-
-def test_suffix_sends_a_net_into_one_stream_of_another(net):
+def test_a_suffix_copies_a_net_into_one_trunk_of_another(net):
     source, target = net(convolution(2, 3)), net(convolution(2, 3, name="score_colour"))
     assert surgery.transplant(target, source, "_colour").copied == ["score_colour"]
     assert np.array_equal(target.params["score_colour"][0].data, source.params["score"][0].data)
 
 
-def test_transplant_refuses_another_count_of_numbers_and_names_both_shapes(net):
-    too_big = CONVOLUTIONAL.replace("kernel_size: 4", "kernel_size: 5")
-    with pytest.raises(ValueError, match=r"fc2\[0\]: \[5, 48\] holds 240 .* \[5, 3, 5, 5\], which holds 375"):
-        surgery.transplant(net(too_big), net(CLASSIFIER))
-
-
-def test_transplant_refuses_a_bias_on_one_side_only(net):
-    no_bias = CONVOLUTIONAL.replace("num_output: 5", "num_output: 5 bias_term: false")
-    with pytest.raises(ValueError, match="fc2 has 2 weight blobs and fc2 has 1.*bias_term"):
-        surgery.transplant(net(no_bias), net(CLASSIFIER))
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("kernel_size: 4", "kernel_size: 5", r"fc2\[0\]: \[5, 48\] holds 240 .* \[5, 3, 5, 5\], which holds 375"),
+        ("num_output: 5", "num_output: 5 bias_term: false", "fc2 has 2 weight blobs and fc2 has 1.*bias_term"),
+    ],
+)
+def test_a_transplant_refuses_other_counts_of_weights(net, old, new, message):
+    with pytest.raises(ValueError, match=message):
+        surgery.transplant(net(CONVOLUTIONAL.replace(old, new)), net(CLASSIFIER))
 
 
 # --- convolutionalise
 
 
-def test_a_classifiers_file_becomes_a_convolutional_nets_file(net, tmp_path):
-    classifier = net(CLASSIFIER, "classifier.prototxt")
-    classifier.save(str(tmp_path / "classifier.caffemodel"))
-    (tmp_path / "fcn.prototxt").write_text(CONVOLUTIONAL)
-    report = surgery.convolutionalise(
-        tmp_path / "classifier.prototxt",
-        tmp_path / "classifier.caffemodel",
-        tmp_path / "fcn.prototxt",
-        tmp_path / "fcn.caffemodel",
-    )
-    assert report.reshaped == ["fc2"]
+@pytest.fixture
+def convolutionalise(net, tmp_path):
+    """Convolutionalise a classifier's file into that of a net; returns the classifier and the report."""
+
+    def run(convolutional):
+        classifier = net(CLASSIFIER, "classifier.prototxt")
+        classifier.save(str(tmp_path / "classifier.caffemodel"))
+        (tmp_path / "fcn.prototxt").write_text(convolutional)
+        names = ("classifier.prototxt", "classifier.caffemodel", "fcn.prototxt", "fcn.caffemodel")
+        return classifier, surgery.convolutionalise(*(tmp_path / name for name in names))
+
+    return run
+
+
+def test_a_classifiers_file_becomes_a_convolutional_nets_file(convolutionalise, tmp_path):
+    classifier, report = convolutionalise(CONVOLUTIONAL)
+    assert (report.copied, report.reshaped) == (["conv1"], ["fc2"])
     loaded = caffe.Net(str(tmp_path / "fcn.prototxt"), caffe.TEST, weights=str(tmp_path / "fcn.caffemodel"))
-    assert np.array_equal(loaded.params["fc2"][0].data.flat, classifier.params["fc2"][0].data.flat)
+    for name, blobs in loaded.params.items():
+        for found, expected in zip(blobs, classifier.params[name], strict=True):
+            assert np.array_equal(found.data.flat, expected.data.flat)
     assert sorted(file.name for file in tmp_path.glob("*.part")) == []
 
 
-def test_convolutionalising_refuses_to_leave_a_layer_without_weights(net, tmp_path):
-    net(CLASSIFIER, "classifier.prototxt").save(str(tmp_path / "classifier.caffemodel"))
-    (tmp_path / "fcn.prototxt").write_text(CONVOLUTIONAL.replace('"fc2"', '"fc6"'))
+def test_convolutionalising_refuses_to_leave_a_layer_without_weights(convolutionalise, tmp_path):
     with pytest.raises(ValueError, match="no weights for fc6; its layers are conv1 fc2"):
-        surgery.convolutionalise(
-            tmp_path / "classifier.prototxt",
-            tmp_path / "classifier.caffemodel",
-            tmp_path / "fcn.prototxt",
-            tmp_path / "fcn.caffemodel",
-        )
+        convolutionalise(CONVOLUTIONAL.replace('"fc2"', '"fc6"'))
     assert not (tmp_path / "fcn.caffemodel").exists()
 
 
@@ -153,7 +147,7 @@ def test_a_loaded_net_has_the_files_weights(net, tmp_path):
     assert np.array_equal(loaded.params["fc6"][0].data, saved.params["fc6"][0].data)
 
 
-def test_loading_refuses_a_layer_that_is_left_at_zero_but_a_score_layer_may_be(net, tmp_path):
+def test_loading_refuses_a_layer_of_zeros_unless_it_is_a_score_layer(net, tmp_path):
     surgery.save(net(convolution(2, 3, name="fc7")), tmp_path / "net.caffemodel")
     for name in ("fc6", "score_fr"):
         (tmp_path / f"{name}.prototxt").write_text(convolution(2, 3, name=name).replace("gaussian", "constant"))
@@ -172,20 +166,24 @@ def test_loading_names_a_missing_file(tmp_path):
 
 @pytest.mark.parametrize(
     "size, total, peak",
-    [(4, 4, 0.5625), (16, 64, 0.87890625), (32, 256, 0.938476562), (64, 1024, 0.96899414), (63, 1024, 1)],
+    [
+        (1, 1, 1),
+        (2, 1, 0.25),
+        (3, 4, 1),
+        (4, 4, 0.5625),
+        (5, 9, 1),
+        (16, 64, 0.87890625),
+        (32, 256, 0.938476562),
+        (64, 1024, 0.96899414),
+        (63, 1024, 1),
+    ],
 )
-def test_kernel_sums_to_the_factor_squared_and_peaks_below_one_if_even(size, total, peak):
+def test_a_kernel_is_symmetric_sums_to_the_factor_squared_and_peaks_below_one_if_even(size, total, peak):
     kernel = surgery.upsample_filt(size)
     assert kernel.shape == (size, size)
     assert kernel.sum() == pytest.approx(total, rel=1e-12)
-    assert kernel.max() == pytest.approx(peak, abs=1e-7)
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 16, 63, 64])
-def test_kernel_is_symmetric_and_nowhere_negative(size):
-    kernel = surgery.upsample_filt(size)
+    assert kernel.max() == pytest.approx(peak, abs=1e-7) and kernel.min() >= 0
     assert np.allclose(kernel, kernel.T) and np.allclose(kernel, kernel[::-1, ::-1])
-    assert kernel.min() >= 0
 
 
 @pytest.mark.parametrize("param", ["num_output: 3", "num_output: 3 group: 3"])
@@ -209,27 +207,20 @@ def test_interpolation_reproduces_a_plane(net):
     np.testing.assert_allclose(top[inside], (3 * v + 2 * u)[inside], rtol=1e-5)
 
 
-def test_interpolation_mixes_no_channels(net):
-    up = net(deconvolution(3, "num_output: 3 kernel_size: 4 stride: 2"))
-    surgery.interp(up, ["upscore"])
-    off_diagonal = up.params["upscore"][0].data[~np.eye(3, dtype=bool)]
-    assert not off_diagonal.any()
+@pytest.mark.parametrize(
+    ("param", "message"),
+    [("num_output: 2 kernel_size: 4", "maps 4 channels to 2"),
+     ("num_output: 4 kernel_h: 4 kernel_w: 6", "has 4 x 6 filters")],
+)  # fmt: skip
+def test_interpolation_refuses_unequal_channels_and_oblong_filters(net, param, message):
+    with pytest.raises(ValueError, match=f"upscore {message}"):
+        surgery.interp(net(deconvolution(4, param)), ["upscore"])
 
 
-def test_interpolation_refuses_unequal_channels(net):
-    with pytest.raises(ValueError, match="upscore maps 4 channels to 2"):
-        surgery.interp(net(deconvolution(4, "num_output: 2 kernel_size: 4")), ["upscore"])
-
-
-def test_interpolation_refuses_oblong_filters(net):
-    with pytest.raises(ValueError, match="upscore has 4 x 6 filters"):
-        surgery.interp(net(deconvolution(2, "num_output: 2 kernel_h: 4 kernel_w: 6")), ["upscore"])
-
-
-def test_upsampling_layers_are_the_deconvolutions_called_up(net):
-    assert surgery.upsampling_layers(net(deconvolution(2, "num_output: 2 kernel_size: 4", "upscore2"))) == ["upscore2"]
-    assert surgery.upsampling_layers(net(deconvolution(2, "num_output: 2 kernel_size: 4", "learned"))) == []
-    assert surgery.upsampling_layers(net(convolution(2, 2, name="group1"))) == []
+def test_upsampling_layers_are_the_deconvolutions_with_up_in_their_names(net):
+    nets = [net(deconvolution(2, "num_output: 2 kernel_size: 4", name)) for name in ("upscore2", "learned")]
+    nets.append(net(convolution(2, 2, name="group1")))
+    assert [surgery.find_upsampling_layers(each) for each in nets] == [["upscore2"], [], []]
 
 
 # --- growing layers
@@ -244,31 +235,20 @@ def test_expanded_score_keeps_the_old_classes_first(net):
         assert np.array_equal(new.params["score"][i].data[2:], fillers[i])
 
 
-def test_expanding_a_score_refuses_to_shrink_it(net):
-    with pytest.raises(ValueError, match=r"\[5, 3, 1, 1\] does not fit the start of score \[2, 3, 1, 1\]"):
-        surgery.expand_score(net(convolution(3, 2)), "score", net(convolution(3, 5)), "score")
-
-
-def test_inflated_channel_is_the_mean_of_the_others(net):
+def test_an_added_channel_is_the_mean_of_the_others(net):
     colour, depth = net(convolution(3, 4, "kernel_size: 3")), net(convolution(4, 4, "kernel_size: 3"))
-    surgery.inflate(depth, "score", colour, "score")
+    surgery.add_channels(depth, "score", colour, "score")
     weights, new_weights = colour.params["score"][0].data, depth.params["score"][0].data
     assert np.array_equal(new_weights[:, :3], weights)
     np.testing.assert_allclose(new_weights[:, 3], weights.sum(axis=1) / 3, rtol=1e-6)
     assert np.array_equal(depth.params["score"][1].data, colour.params["score"][1].data)
 
 
-def test_inflating_refuses_another_kernel(net):
-    colour, depth = net(convolution(3, 4, "kernel_size: 3")), net(convolution(4, 4, "kernel_size: 1"))
-    with pytest.raises(ValueError, match=r"\[4, 3, 3, 3\] cannot be inflated to score \[4, 4, 1, 1\]"):
-        surgery.inflate(depth, "score", colour, "score")
-
-
-def test_a_spread_window_finds_on_a_map_of_twins_what_it_found_on_the_single_cells(net):
-    """Every cell of the finer map comes four times, so every weight meets its own cell in all of its four places."""
+def test_a_doubled_kernel_computes_the_same_on_a_map_of_repeated_cells(net):
+    """Every cell of the finer map comes four times, so all four quarters of a weight meet its cell."""
     coarse = net(convolution(2, 3, "kernel_size: 3"))
     fine = net(convolution(2, 3, "kernel_size: 6 pad: 5"), "fine.prototxt")
-    surgery.spread(fine, "score", coarse, "score")
+    surgery.double_kernel(fine, "score", coarse, "score")
     cells = np.random.RandomState(0).normal(size=(1, 2, 4, 5)).astype(np.float32)
     coarse.blobs["data"].data[...] = cells
     coarse.forward()
@@ -280,19 +260,26 @@ def test_a_spread_window_finds_on_a_map_of_twins_what_it_found_on_the_single_cel
     )
 
 
-def test_spreading_refuses_a_window_that_is_not_twice_as_wide(net):
-    coarse, fine = net(convolution(2, 3, "kernel_size: 2")), net(convolution(2, 3, "kernel_size: 3"), "fine.prototxt")
-    with pytest.raises(ValueError, match=r"cannot be spread to score \[3, 2, 3, 3\]; expected the last two axes"):
-        surgery.spread(fine, "score", coarse, "score")
+@pytest.mark.parametrize(
+    ("grow", "old", "new", "message"),
+    [
+        (surgery.expand_score, (3, 5), (3, 2), r"\[5, 3, 1, 1\] does not fit the start of score \[2, 3, 1, 1\]"),
+        (surgery.add_channels, (3, 4, "kernel_size: 3"), (4, 4), r"\[4, 3, 3, 3\] does not fit score \[4, 4, 1, 1\]"),
+        (surgery.double_kernel, (2, 3, "kernel_size: 2"), (2, 3, "kernel_size: 3"), r"\[3, 2, 3, 3\]; .*last two axes"),
+    ],
+)
+def test_growing_refuses_layers_that_differ_otherwise(net, grow, old, new, message):
+    with pytest.raises(ValueError, match=message):
+        grow(net(convolution(*new), "new.prototxt"), "score", net(convolution(*old)), "score")
 
 
-# --- decapitate
+# --- trunks
 
 
 FCN = CONVOLUTIONAL + SCORE
 
 
-def test_a_decapitated_net_keeps_all_weights_below_its_scores(net, tmp_path):
+def test_a_trunk_keeps_all_weights_below_the_scores(net, tmp_path):
     source = net(FCN.replace("kernel_size: 1 }", "kernel_size: 1 weight_filler { type: 'xavier' } }"))
     for blobs in source.params.values():
         blobs[0].data[...] = np.random.default_rng(0).normal(size=blobs[0].data.shape)
@@ -300,7 +287,7 @@ def test_a_decapitated_net_keeps_all_weights_below_its_scores(net, tmp_path):
     other_classes = text_format.Merge(
         FCN.replace("num_output: 2", "num_output: 7"), caffe.proto.caffe_pb2.NetParameter()
     )
-    surgery.decapitate(other_classes, tmp_path / "source.caffemodel", tmp_path / "out" / "init.caffemodel")
+    surgery.save_trunk(other_classes, tmp_path / "source.caffemodel", tmp_path / "out" / "init.caffemodel")
     target = net(FCN.replace("num_output: 2", "num_output: 7"), "target.prototxt")
     target.copy_from(str(tmp_path / "out" / "init.caffemodel"))
     for name in ("conv1", "fc2"):
@@ -309,17 +296,17 @@ def test_a_decapitated_net_keeps_all_weights_below_its_scores(net, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "fault, complaint", [("num_output: 5", "These are not the weights of"), ('"fc2"', "no weights for fc2, which")]
+    "fault, complaint", [("num_output: 5", "Expected the weights of"), ('"fc2"', "no weights for fc2, so")]
 )
 @pytest.mark.skipif(engine.name == "bvlc", reason="real Caffe ends the process over such weights")
-def test_decapitation_refuses_weights_of_another_net(net, tmp_path, fault, complaint):
+def test_saving_a_trunk_refuses_weights_of_another_net(net, tmp_path, fault, complaint):
     source = net(FCN.replace(fault, {"num_output: 5": "num_output: 6", '"fc2"': '"fc3"'}[fault]))
     for blobs in source.params.values():
         blobs[0].data[...] = 1
     surgery.save(source, tmp_path / "source.caffemodel")
     param = text_format.Merge(FCN, caffe.proto.caffe_pb2.NetParameter())
     with pytest.raises(DataError, match=f"source.caffemodel: (.|\n)*{complaint}"):
-        surgery.decapitate(param, tmp_path / "source.caffemodel", tmp_path / "init.caffemodel")
+        surgery.save_trunk(param, tmp_path / "source.caffemodel", tmp_path / "init.caffemodel")
     assert not (tmp_path / "init.caffemodel").exists()
 
 
@@ -327,10 +314,10 @@ def test_decapitation_refuses_weights_of_another_net(net, tmp_path, fault, compl
     "layer, fault",
     [
         ('type: "Python" python_param { module: "antigravity" layer: "L" }', "code of the Python module 'antigravity'"),
-        ('type: "HDF5Output" hdf5_output_param { file_name: "stolen.h5" }', "writes a file of its own"),
+        ('type: "HDF5Output" hdf5_output_param { file_name: "stolen.h5" }', "writes a file"),
     ],
 )
-def test_a_net_that_is_given_imports_no_module_and_writes_no_file(tmp_path, layer, fault):
+def test_an_untrusted_net_imports_no_module_and_writes_no_file(tmp_path, layer, fault):
     prototxt, weights = tmp_path / "deploy.prototxt", tmp_path / "a.caffemodel"
     prototxt.write_text(f'layer {{ name: "evil" {layer} top: "data" }}')
     weights.touch()

@@ -13,7 +13,7 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 
 
 def printed(capsys, experiment: str, size: tuple) -> str:
-    explain.main(argparse.Namespace(experiment=experiment, size=size))
+    explain.main(argparse.Namespace(experiment=experiment, size=size, format="text"))
     return capsys.readouterr().out
 
 
@@ -32,13 +32,13 @@ def test_a_classifier_has_positions_up_to_its_fc_layers(capsys):
     out = printed(capsys, "mini-vgg16", (96, 96))
     (fc6,) = [line.split() for line in out.splitlines() if line.startswith("fc6")]
     assert fc6[:2] == ["fc6", "InnerProduct"]
-    assert len(fc6) == 4  # and its channels and parameters
+    assert len(fc6) == 4  # with its channels and parameters
 
 
 @pytest.mark.parametrize("size", ["375", "375x", "0x500", "axb"])
-def test_refuses_what_is_no_size(size: str, monkeypatch, capsys):
+def test_other_sizes_are_refused(size: str, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["explain.py", "voc-fcn8s", "--size", size])
     with pytest.raises(SystemExit) as refused:
         runpy.run_path(explain.__file__, run_name="__main__")
     assert refused.value.code == 2
-    assert f"'{size}' is no size; expected HEIGHTxWIDTH, such as 375x500" in capsys.readouterr().err
+    assert f"got '{size}', expected HEIGHTxWIDTH, such as 375x500" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from tools import heatmap
 
 NET = "mini-vgg16-fcn"
 SIDE = 224
-WNIDS = [f"n0{number}" for number in range(7)]  # as many as the net has classes
+WNIDS = [f"n0{number}" for number in range(7)]  # one per class of the net
 META = [*((i + 1, wnid, wnid, ()) for i, wnid in enumerate(WNIDS)), (8, "n9", "pair", (2, 6))]
 
 
@@ -37,35 +37,35 @@ def weights(run):
     write_classifier(NET)
 
 
-def test_a_concept_is_painted_over_the_picture(run, weights, capsys):
+def test_a_concept_is_drawn_over_the_image(run, weights, capsys):
     assert run("--synset", "pair", "--meta", "meta.mat") == 0
-    said = capsys.readouterr().out
-    assert "n9 (pair): 2 of 7 classes" in said and "around pixel" in said
+    output = capsys.readouterr().out
+    assert "n9 (pair): 2 of 7 classes" in output and "around pixel" in output
     with Image.open("build/ilsvrc/mini-vgg16-fcn/pictures/photo-n9.png") as painted, Image.open("photo.png") as photo:
         assert painted.size == photo.size
 
 
-def test_a_larger_picture_has_a_finer_map(run, weights, capsys):
+def test_a_larger_image_has_a_finer_map(run, weights, capsys):
     assert run("--class", "3", "--out", "maps", "--side", str(SIDE + 128)) == 0
     with Image.open("maps/photo-class3.png") as painted:
         assert min(painted.size) == SIDE + 128
     assert " x 5 cells" in capsys.readouterr().out
 
 
-def test_refuses_a_picture_smaller_than_the_window(run, weights, capsys):
+def test_an_image_smaller_than_a_cells_input_is_refused(run, weights, capsys):
     Image.new("RGB", (SIDE, 20)).save("photo.png")
     assert run("--class", "3") == 1
-    assert f"photo.png: {SIDE} x 20 pixels; expected {SIDE} or more on both sides" in capsys.readouterr().err
+    assert f"photo.png: got {SIDE} x 20 pixels, expected at least {SIDE} per side" in capsys.readouterr().err
 
 
 def test_refuses_a_class_beyond_the_last(run, weights, capsys):
     assert run("--class", "7") == 1
-    assert "the net has 7, 0 to 6" in capsys.readouterr().err
+    assert "expected 0 to 6" in capsys.readouterr().err
 
 
-def test_says_how_to_make_missing_weights(run, capsys):
+def test_missing_weights_are_named_with_the_fix(run, capsys):
     assert run("--class", "3") == 3
-    assert "build/mini-vgg16-fcn.caffemodel: missing; make it (make mini-vgg16-fcn)" in capsys.readouterr().err
+    assert "build/mini-vgg16-fcn.caffemodel: missing. Fix: make mini-vgg16-fcn" in capsys.readouterr().err
 
 
 def test_wants_a_class_or_a_concept(run, capsys):
@@ -73,8 +73,8 @@ def test_wants_a_class_or_a_concept(run, capsys):
     assert "one of the arguments --class --synset is required" in capsys.readouterr().err
 
 
-def test_a_bad_picture_is_passed_over_and_the_rest_painted(run, weights, capsys):
+def test_a_missing_image_is_skipped(run, weights, capsys):
     assert run("--class", "3", images=["missing.png", "photo.png"]) == 1
-    said = capsys.readouterr()
-    assert "photo-class3.png" in said.out
-    assert "passed over: missing.png" in said.err and "1 of 2 images could not be painted" in said.err
+    output = capsys.readouterr()
+    assert "photo-class3.png" in output.out
+    assert "skipped: missing.png" in output.err and "skipped 1 of 2 images" in output.err

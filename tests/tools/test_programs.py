@@ -11,14 +11,15 @@ import pytest
 from PIL import Image
 
 from fcn_repro import datasets
-from fcn_repro.drawing.palette import voc_palette
+from fcn_repro.drawing.palette import make_voc_palette
 from fcn_repro.errors import DataError
 from fcn_repro.evaluation.score_report import headline, read_report
 from fcn_repro.model import deploy_metadata
-from fcn_repro.model.deploy_metadata import Deployment
+from fcn_repro.model.deploy_metadata import DeployMetadata
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.system.signals import JobInterrupted
 from solvers.experiments import EXPERIMENTS
+from solvers.recipe import find_init_weights, make_recipe
 from tests.fixtures.tiny_run import DEPLOY, SIZES, write_run
 from tools import infer, program, score, solve
 
@@ -33,7 +34,7 @@ def folder(tmp_path, monkeypatch):
         monkeypatch.setattr(tool, "EXPERIMENTS", {"tiny": TINY})
     folder = RunFolder("tiny")
     folder.deploy.write_text(DEPLOY)
-    deploy_metadata.write(folder.facts, Deployment.of(datasets.DATASETS["voc"]))
+    deploy_metadata.write(folder.metadata, DeployMetadata.from_data_set(datasets.DATASETS["voc"]))
     monkeypatch.setattr(infer, "emit_experiment", lambda row: None)
     return folder
 
@@ -68,14 +69,14 @@ def test_solving_names_the_data_sets_classes(trained, folder):
 
 
 def test_weights_of_a_row_come_from_the_run_or_the_classifier_it_names():
-    assert solve.weights("vgg16-fcn").as_posix() == "build/vgg16-fcn.caffemodel"
-    assert solve.weights("voc-fcn16s").as_posix() == "build/voc-fcn16s/final.caffemodel"
-    nets = solve.recipe(EXPERIMENTS["nyud-fcn32s-color-hha"]).init
+    assert find_init_weights("vgg16-fcn").as_posix() == "build/vgg16-fcn.caffemodel"
+    assert find_init_weights("voc-fcn16s").as_posix() == "build/voc-fcn16s/final.caffemodel"
+    nets = make_recipe(EXPERIMENTS["nyud-fcn32s-color-hha"]).init
     assert {suffix: path.parent.name for suffix, path in nets.items()} == {
         "color": "nyud-fcn32s-color",
         "hha": "nyud-fcn32s-hha",
     }
-    assert solve.recipe(EXPERIMENTS["mini-vgg16"]).init == {}
+    assert make_recipe(EXPERIMENTS["mini-vgg16"]).init == {}
 
 
 def test_scoring_final_weights_again_changes_nothing_but_the_circumstances(trained, folder):
@@ -108,23 +109,23 @@ def test_scoring_a_part_of_the_split_prints_and_writes_nothing(trained, folder, 
 
 def test_scoring_can_keep_the_label_maps(trained, folder):
     score.main(scoring(pictures=True))
-    assert len(list((folder.pictures / "final").glob("*.png"))) == len(SIZES)
+    assert len(list((folder.images / "final").glob("*.png"))) == len(SIZES)
 
 
-def test_scoring_before_training_says_what_to_do(folder):
-    with pytest.raises(DataError, match=r"final\.caffemodel: missing; train it \(make tiny\)"):
+def test_scoring_before_training_is_refused_with_the_fix(folder):
+    with pytest.raises(DataError, match=r"final\.caffemodel: missing. Fix: make tiny"):
         score.main(scoring())
 
 
-def test_labelled_photographs_have_voc_colours_and_overlays(trained, folder, tmp_path, capsys):
+def test_label_maps_have_voc_colours_and_overlays(trained, folder, tmp_path, capsys):
     infer.main(labelling(tmp_path / "VOC/JPEGImages/2011_000000.jpg"))
-    with Image.open(folder.pictures / "2011_000000.png") as picture:
-        label_hw = np.asarray(picture)
-        colours = np.asarray(picture.convert("RGB"))
+    with Image.open(folder.images / "2011_000000.png") as label_map:
+        label_hw = np.asarray(label_map)
+        colours = np.asarray(label_map.convert("RGB"))
     assert label_hw.shape == SIZES[0]
     assert set(np.unique(label_hw)) == {0, 1}
-    assert np.array_equal(colours, voc_palette()[label_hw])
-    with Image.open(folder.pictures / "2011_000000-overlay.png") as tinted:
+    assert np.array_equal(colours, make_voc_palette()[label_hw])
+    with Image.open(folder.images / "2011_000000-overlay.png") as tinted:
         assert tinted.size == SIZES[0][::-1]
     assert "background" in capsys.readouterr().out
 
@@ -134,19 +135,19 @@ def test_labelling_can_write_elsewhere(trained, folder, tmp_path):
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["2011_000001-overlay.png", "2011_000001.png"]
 
 
-def test_what_is_no_photograph_is_counted_and_the_rest_is_labelled(trained, folder, tmp_path, capsys):
-    (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(ValueError, match="1 of 2 images could not be labelled; the others are"):
+def test_damaged_images_are_counted_and_the_rest_is_labelled(trained, folder, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("no image")
+    with pytest.raises(ValueError, match="skipped 1 of 2 images"):
         infer.main(labelling(tmp_path / "notes.txt", tmp_path / "VOC/JPEGImages/2011_000001.jpg"))
-    assert "passed over: " in capsys.readouterr().err
-    assert (folder.pictures / "2011_000001.png").exists()
+    assert "skipped: " in capsys.readouterr().err
+    assert (folder.images / "2011_000001.png").exists()
 
 
 def test_images_are_listed_on_standard_input(trained, folder, tmp_path, monkeypatch):
     listed = "\n".join(str(tmp_path / f"VOC/JPEGImages/2011_00000{i}.jpg") for i in range(3))
     monkeypatch.setattr("sys.stdin", io.StringIO(listed + "\n\n"))
     infer.main(labelling("-"))
-    assert len(list(folder.pictures.glob("*-overlay.png"))) == 3
+    assert len(list(folder.images.glob("*-overlay.png"))) == 3
 
 
 def test_an_empty_list_is_refused(trained, monkeypatch):
@@ -157,8 +158,8 @@ def test_an_empty_list_is_refused(trained, monkeypatch):
 
 def test_labelling_can_draw_a_legend_and_keep_scores(trained, folder, tmp_path):
     infer.main(labelling(tmp_path / "VOC/JPEGImages/2011_000000.jpg", legend=True, scores=True, tile=0))
-    assert (folder.pictures / "legend.png").exists()
-    assert np.load(folder.pictures / "2011_000000-scores.npy").shape == (21, *SIZES[0])
+    assert (folder.images / "legend.png").exists()
+    assert np.load(folder.images / "2011_000000-scores.npy").shape == (21, *SIZES[0])
 
 
 def test_labelling_with_released_weights_fetches_them(trained, folder, tmp_path, monkeypatch):
@@ -168,37 +169,37 @@ def test_labelling_with_released_weights_fetches_them(trained, folder, tmp_path,
     assert asked == ["tiny"]
 
 
-def test_a_folder_is_a_model_and_what_is_neither_is_refused(trained, folder, tmp_path):
+def test_a_model_is_a_folder_or_an_experiment(trained, folder, tmp_path):
     options = labelling(tmp_path / "VOC/JPEGImages/2011_000000.jpg")
     options.model = str(folder.path)
     infer.main(options)
     options.model = "nothing"
-    with pytest.raises(DataError, match="nothing: no folder with a deploy.prototxt, and no experiment; there are tiny"):
+    with pytest.raises(DataError, match="nothing: expected a folder with a deploy.prototxt, or an experiment: tiny"):
         infer.main(options)
 
 
 @pytest.mark.parametrize("text", ["0", "-3", "many", "1.5"])
-def test_a_count_must_be_positive(text):
-    with pytest.raises(argparse.ArgumentTypeError, match="is no count"):
+def test_counts_must_be_positive_integers(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="expected a positive integer"):
         program.positive(text)
 
 
 @pytest.mark.parametrize(
-    "trouble, status",
+    "error, status",
     [
         *((DataError("x"), 3), (ValueError("x"), 1), (KeyboardInterrupt(), 130), (None, 0)),
         *((JobInterrupted("x", signal.SIGINT), 130), (JobInterrupted("x", signal.SIGTERM), 143)),
     ],
 )
-def test_exit_statuses_tell_what_kind_of_trouble_it_was(trouble, status):
+def test_exit_statuses_follow_from_the_kind_of_error(error, status):
     def main(options):
-        if trouble:
-            raise trouble
+        if error:
+            raise error
 
     assert program.run(main, argparse.Namespace()) == status
 
 
-def test_a_signal_that_python_itself_hears_is_named_too(capsys):
+def test_pythons_own_keyboard_interrupt_is_named(capsys):
     def main(options):
         raise KeyboardInterrupt
 

@@ -1,8 +1,9 @@
-"""Nets and weights in the formats of others: ONNX and PyTorch, there and back.
+"""Nets and weights in other formats: ONNX and PyTorch, written and read.
 
-graph          a net as a list of steps, each blob written once: what both writers work from
-onnx_files     ONNX
-torch_module   a net as the text of a PyTorch module that needs nothing of this package
-torch_files    state_dicts; the one file outside the engine that imports torch, because they are its format
-vgg16          VGG-16's weights from elsewhere, made to take Caffe's images
+export             start here: writes a trained net, and compares what it computes there with what it computes here
+graph              a net as a list of steps, the common input of both writers
+onnx_files         ONNX
+torch_module       a net as the source of a plain PyTorch module
+torch_files        state_dicts; imports torch, because they are torch's own format
+torchvision_vgg16  VGG-16's weights from elsewhere, converted to Caffe's preprocessing
 """

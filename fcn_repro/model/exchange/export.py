@@ -1,4 +1,4 @@
-"""A trained net handed on in another format, and compared there with what it computes here."""
+"""Export a trained net to another format, and compare what it computes there and here."""
 
 from __future__ import annotations
 
@@ -7,70 +7,68 @@ from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
 import numpy as np
-from google.protobuf import text_format
 
-from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.model import deploy_metadata
 from fcn_repro.model.exchange import onnx_files, torch_module
-from fcn_repro.model.exchange.graph import Graph, graph, identifier
+from fcn_repro.model.exchange.graph import Graph, build_graph, to_identifier
+from fcn_repro.model.prototxt import read_net
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.model.surgery import load
 from fcn_repro.system.atomic_write import atomic_write
 
-SIZES = ((64, 96), (97, 75), (161, 130))  # height, width of what is compared
+SIZES = ((64, 96), (97, 75), (161, 130))  # height and width of the compared inputs
 Run = Callable[[Mapping[str, np.ndarray]], Sequence[np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The worst difference of a score there from the score here, and the largest score, at a size."""
+    """The comparison at one input size."""
 
-    size: Sequence[int]
-    worst: float
-    largest: float
+    size: Sequence[int]  # height, width
+    worst: float  # largest absolute difference between a score there and here
+    largest: float  # largest absolute score
 
 
-class Model:
-    """A trained net that is to be handed on: its graph, and how its input is made."""
+class ExportModel:
+    """A trained net for export: its graph and its deployment metadata."""
 
     def __init__(self, folder: RunFolder, weights: Path) -> None:
-        self.name, self.note = folder.experiment, deploy_metadata.read(folder.facts)
+        self.name, self.metadata = folder.experiment, deploy_metadata.read(folder.metadata)
         self._net = load(folder.deploy, weights)
-        text = folder.deploy.read_text(encoding="utf-8")
-        self.graph: Graph = graph(text_format.Merge(text, caffe.proto.caffe_pb2.NetParameter()), self._net)
+        self.graph: Graph = build_graph(read_net(folder.deploy), self._net)
 
     def to_onnx(self, out: Path) -> tuple[Sequence[Path], Run]:
-        """Write NAME.onnx; the file, and how it is run.
+        """Write NAME.onnx; return the file, and a function that runs it.
 
-        Raises   DataError where onnx is missing; ValueError for a net that has no equal there
+        Raises   DataError if the package onnx is missing; ValueError for a net without an equivalent in ONNX
         """
         path = out / f"{self.name}.onnx"
-        onnx_files.write(path, self.graph, self.note)
+        onnx_files.write(path, self.graph, self.metadata)
         return [path], lambda inputs: list(onnx_files.run(path, inputs).values())
 
     def to_torch(self, out: Path) -> tuple[Sequence[Path], Run]:
-        """Write NAME.py and NAME.pt; the files, and how they are run.
+        """Write NAME.py and NAME.pt; return the files, and a function that runs them.
 
-        Raises   DataError where torch is missing; ValueError for a net that has no equal there
+        Raises   DataError if the package torch is missing; ValueError for a net without an equivalent in PyTorch
         """
         try:
             from fcn_repro.model.exchange import torch_files
         except ImportError as error:
             raise DataError(f"the package torch is missing ({error})") from error
-        module, weights = (out / f"{identifier(self.name)}.{ending}" for ending in ("py", "pt"))
-        text = torch_module.source(self.name, self.graph, self.note)
-        torch_files.write_state_dict(weights, torch_module.state_dict(self.graph))
+        module, weights = (out / f"{to_identifier(self.name)}.{ending}" for ending in ("py", "pt"))
+        text = torch_module.generate_source(self.name, self.graph, self.metadata)
+        torch_files.write_state_dict(weights, torch_module.build_state_dict(self.graph))
         with atomic_write(module) as file:
             file.write(text)
         return [module, weights], lambda inputs: torch_files.run(module, weights, inputs)
 
-    def differences(self, run: Run) -> list[Difference]:
-        """How far the net is from itself in the other format, on random images of some sizes."""
+    def compare(self, run: Run) -> list[Difference]:
+        """Compare the scores of `run` with the net's own, on random inputs of several sizes."""
         found = []
         random = np.random.default_rng(0)
         (shape,) = {tuple(dims[2:]) for dims in self.graph.inputs.values()}
-        for size in [shape] if self.graph.fixed else SIZES:
+        for size in [shape] if self.graph.has_fixed_size else SIZES:
             inputs = {
                 name: random.uniform(-120, 130, (1, dims[1], *size)).astype(np.float32)
                 for name, dims in self.graph.inputs.items()

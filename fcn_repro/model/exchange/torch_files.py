@@ -1,7 +1,7 @@
-"""PyTorch's state_dicts, read and written, and modules run to compare them with their nets.
+"""Read and write PyTorch's state_dicts, and run exported modules.
 
-torch is imported here and in the engine alone: the files are torch's own format, and only torch reads all of its
-versions without running what is in them.
+Outside the engine, torch is imported only here: state_dicts are its own format, and only torch reads all of their
+versions without running code in them.
 """
 
 from __future__ import annotations
@@ -24,24 +24,22 @@ def write_state_dict(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_state_dict(path: Path) -> dict[str, np.ndarray]:
-    """The tensors in a file, or under "state_dict" in it, in its order, float32. Nothing in it is run.
+    """Read the tensors of a file, or those under its key "state_dict", in order, as float32. No code in it runs.
 
-    Raises   DataError when it is missing, holds more than tensors, or is no such file
+    Raises   DataError if the file is missing or damaged, or holds other things than tensors
     """
     try:
         found = torch.load(str(path), map_location="cpu", weights_only=True)
         found = found.get("state_dict", found)
         return {name: tensor.detach().float().numpy() for name, tensor in found.items()}
-    except Exception as error:  # noqa: BLE001  pickle, zip and torch each have their own
+    except Exception as error:  # noqa: BLE001  of pickle, zip or torch
         reason = str(error).splitlines()[0] if str(error) else ""
-        raise DataError(
-            f"{path}: no state_dict ({type(error).__name__}: {reason}); expected tensors by name"
-        ) from error
+        raise DataError(f"{path}: {type(error).__name__}: {reason}; expected a state_dict, tensors by name") from error
 
 
 def run(module: Path, weights: Path, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """What the module of a file that we wrote computes with its weights from inputs: each output."""
+    """Run an exported module with its weights and return its outputs."""
     load = runpy.run_path(str(module))["load"]
     with torch.inference_mode():
-        made = load(str(weights))(*(torch.from_numpy(array) for array in inputs.values()))
-    return [output.numpy() for output in (made if isinstance(made, tuple) else (made,))]
+        outputs = load(str(weights))(*(torch.from_numpy(array) for array in inputs.values()))
+    return [output.numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]

@@ -1,12 +1,12 @@
-"""VGG-16's weights from elsewhere, made to take what Caffe's nets take.
+"""Convert VGG-16's weights from elsewhere to Caffe's preprocessing.
 
 Torchvision's nets read R G B, divided by 255, minus a mean, divided by a standard deviation; Caffe's B G R, 0-255,
-minus another mean. Both are linear, so the first convolution can take the difference: p the pixel, w and b the layer's,
+minus another mean. Both are linear, so the first convolution absorbs the difference. For a pixel p, weights w, bias b:
 
     w (p / 255 - mean) / std + b  =  (w / (255 std)) (p - mean_bgr) + (w (mean_bgr / 255 - mean) / std + b)
 
-What is inside the image comes out the same. At its border the zeros that the layer pads with stand for the one mean or
-the other, some thousandths of the range apart: there, within a pixel of the edge, the two are not quite the same.
+Inside the image the results are equal. Within a pixel of its edge they differ slightly, because the padding's zeros
+stand for the two means, which are some thousandths of the range apart.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ ALEXNET = (64, 3, 11, 11)
 
 
 @dataclass(frozen=True)
-class Images:
-    """What a net was trained to take: R G B, pixels divided by `divisor`, minus `mean`, divided by `std`."""
+class Preprocessing:
+    """The input that a net was trained with: R G B, divided by `divisor`, minus `mean`, divided by `std`."""
 
     divisor: float
     mean: Sequence[float]
     std: Sequence[float]
 
 
-TORCHVISION = Images(255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+TORCHVISION = Preprocessing(255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def read_layers(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The weights and biases of a file's layers, in order: an ONNX file by its name, else a state_dict.
+    """Read the weights and biases of a file's layers, in order: of an ONNX file (*.onnx) or of a state_dict.
 
-    Raises   DataError for a file that is neither, and for nets with batch normalisation, which VGG-16 has not
+    Raises   DataError for a damaged file, and for batch normalisation, which the paper's VGG-16 lacks
     """
     if path.suffix == ".onnx":
         return onnx_files.read_layers(path)
@@ -47,7 +47,7 @@ def read_layers(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
 
     arrays = torch_files.read_state_dict(path)
     if any(name.endswith("running_mean") for name in arrays):
-        raise DataError(f"{path}: normalises batches (vgg16_bn?), and the VGG-16 of the paper does not: take vgg16")
+        raise DataError(f"{path}: has batch normalisation (vgg16_bn?), which the paper's VGG-16 lacks. Fix: use vgg16")
     return [
         (array, arrays.get(f"{name[: -len('weight')]}bias", np.zeros(len(array), np.float32)))
         for name, array in arrays.items()
@@ -55,15 +55,15 @@ def read_layers(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     ]
 
 
-def fill(net: caffe.Net, path: Path, layers: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Give a net the weights of layers, in order and in memory order.
+def set_weights(net: caffe.Net, path: Path, layers: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Copy the weights of `layers`, read from `path`, into a net, in order and in memory order.
 
-    Raises   DataError where they are not as many, or of other shapes, or hold what is no number
+    Raises   DataError for another number of layers, other shapes, NaN and infinity
     """
     if layers and layers[0][0].shape == ALEXNET:
         raise DataError(
-            f"{path}: torchvision's AlexNet. It is another net than Caffe's: 64 filters in its first layer and not 96, "
-            "no groups, no normalisation. No layer of CaffeNet or of FCN-AlexNet can take its weights."
+            f"{path}: torchvision's AlexNet is another net than Caffe's: 64 filters in its first layer instead of 96, "
+            "no groups, no normalisation. Its weights fit no layer of CaffeNet or FCN-AlexNet."
         )
     mine, theirs = list(net.params), [list(weights.shape) for weights, _ in layers]
     if len(mine) != len(theirs):
@@ -74,13 +74,13 @@ def fill(net: caffe.Net, path: Path, layers: Sequence[tuple[np.ndarray, np.ndarr
                 found, expected = list(array.shape), list(blob.shape)
                 raise DataError(f"{path}: {found} where {name} has {expected}; expected VGG-16 with 1000 classes")
             if not np.isfinite(array).all():
-                hint = "torchvision's IMAGENET1K_FEATURES have convolutions alone"
-                raise DataError(f"{path}: the weights of {name} are not all numbers; {hint}: take IMAGENET1K_V1")
+                hint = "torchvision's IMAGENET1K_FEATURES hold only convolutions. Fix: use IMAGENET1K_V1"
+                raise DataError(f"{path}: the weights of {name} hold NaN or infinity; {hint}")
             blob.data[...] = array.reshape(blob.data.shape)
 
 
-def fold(net: caffe.Net, first: str, images: Images, mean_bgr: Sequence[float]) -> None:
-    """Make a net's first convolution, which takes R G B as `images` says, take B G R, 0-255, minus a mean."""
+def fold_preprocessing(net: caffe.Net, first: str, images: Preprocessing, mean_bgr: Sequence[float]) -> None:
+    """Change the first convolution from the preprocessing `images` to B G R, 0-255, minus `mean_bgr`."""
     weights, bias = (blob.data.astype(np.float64) for blob in net.params[first])
     std, mean = np.array(images.std), np.array(images.mean)
     shift = (np.array(mean_bgr)[::-1] / images.divisor - mean) / std

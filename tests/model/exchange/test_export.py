@@ -1,4 +1,4 @@
-"""Nets in other formats compute what they compute here."""
+"""Exported nets compute the same in other formats."""
 
 import ast
 import subprocess
@@ -16,12 +16,12 @@ from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.inference.segmenter import Segmenter
 from fcn_repro.model import deploy_metadata
-from fcn_repro.model.deploy_metadata import Deployment
+from fcn_repro.model.deploy_metadata import DeployMetadata
 from fcn_repro.model.exchange import onnx_files, torch_files
-from fcn_repro.model.exchange.export import Model
-from fcn_repro.model.exchange.graph import graph
+from fcn_repro.model.exchange.export import ExportModel
+from fcn_repro.model.exchange.graph import build_graph
 from fcn_repro.model.run_folder import RunFolder
-from fcn_repro.model.surgery import interp, save, upsampling_layers
+from fcn_repro.model.surgery import find_upsampling_layers, interp, save
 from nets import build
 from nets.fcn import FCNS, fcn
 
@@ -40,14 +40,14 @@ def message(name: str):
 def write_net(folder: RunFolder, text: str) -> RunFolder:
     folder.path.mkdir(parents=True)
     folder.deploy.write_text(text)
-    deploy_metadata.write(folder.facts, Deployment(("color",), MEAN_BGR, {"score": CLASSES}))
+    deploy_metadata.write(folder.metadata, DeployMetadata(("color",), MEAN_BGR, {"score": CLASSES}))
     net = caffe.Net(str(folder.deploy), caffe.TEST)
     random = np.random.default_rng(1)
     for blobs in net.params.values():
         for blob in blobs:
             fan_in = max(blob.count / blob.shape[0], 4)
             blob.data[...] = random.normal(0, np.sqrt(2 / fan_in), blob.data.shape)
-    for name in upsampling_layers(net) if "upscore" in text else ():
+    for name in find_upsampling_layers(net) if "upscore" in text else ():
         net.params[name][0].data[...] = 0
         interp(net, [name])
     save(net, folder.final)
@@ -58,14 +58,14 @@ def write_net(folder: RunFolder, text: str) -> RunFolder:
 def model(request, tmp_path_factory):
     folder = RunFolder(request.param, tmp_path_factory.mktemp("build"))
     write_net(folder, text_format.MessageToString(message(request.param)))
-    return Model(folder, folder.final)
+    return ExportModel(folder, folder.final)
 
 
 @pytest.mark.parametrize("to", ["to_onnx", "to_torch"])
 def test_a_net_computes_the_same_in_another_format(model, to, tmp_path):
     _, run = getattr(model, to)(tmp_path)
-    found = model.differences(run)
-    assert len(found) == (1 if model.graph.fixed else 3)
+    found = model.compare(run)
+    assert len(found) == (1 if model.graph.has_fixed_size else 3)
     for difference in found:
         assert difference.largest > 0
         assert difference.worst <= 1e-5 * difference.largest
@@ -78,52 +78,44 @@ def small(tmp_path):
 
 
 def test_a_wrong_weight_shows_as_a_difference(small, tmp_path):
-    model = Model(small, small.final)
+    model = ExportModel(small, small.final)
     _, run = model.to_onnx(tmp_path)
     model._net.params["score_pool3"][0].data[0] += 1
-    assert any(each.worst > 1e-3 * each.largest for each in model.differences(run))
+    assert any(each.worst > 1e-3 * each.largest for each in model.compare(run))
 
 
-def test_interpolation_that_is_diagonal_becomes_grouped_and_learnt_upsampling_stays_dense(small):
+def test_diagonal_interpolation_becomes_grouped_and_trained_upsampling_stays_dense(small):
     net = caffe.Net(str(small.deploy), caffe.TEST, weights=str(small.final))
     net.params["upscore2"][0].data[0, 1] += 0.5
-    groups = {step.layer.name: step.group for step in graph(message("vgg16-8s"), net).steps}
+    groups = {step.layer.name: step.group for step in build_graph(message("vgg16-8s"), net).steps}
     assert (groups["upscore8"], groups["upscore_pool4"], groups["upscore2"]) == (3, 3, 1)
 
 
-def test_onnx_files_say_how_their_input_is_made_and_take_any_size(small, tmp_path):
-    onnx = onnx_files.package("onnx")
-    ((path,), _) = Model(small, small.final).to_onnx(tmp_path)
+def test_onnx_files_document_their_input_and_take_any_size(small, tmp_path):
+    onnx = onnx_files.import_package("onnx")
+    ((path,), _) = ExportModel(small, small.final).to_onnx(tmp_path)
     found = onnx.load(str(path))
     props = {prop.key: prop.value for prop in found.metadata_props}
     assert props["mean_bgr"] == "[104.0, 117.0, 123.0]" and '"cow"' in props["classes"]
     (image,) = found.graph.input
-    assert [dim.dim_param or dim.dim_value for dim in image.type.tensor_type.shape.dim] == [
-        "batch",
-        3,
-        "height",
-        "width",
-    ]
+    shape = [dim.dim_param or dim.dim_value for dim in image.type.tensor_type.shape.dim]
+    assert shape == ["batch", 3, "height", "width"]
 
 
-def test_the_module_labels_a_photograph_without_this_package(small, tmp_path):
-    (module, _), _ = Model(small, small.final).to_torch(tmp_path)
+def test_the_module_labels_an_image_without_this_package(small, tmp_path):
+    (module, weights), _ = ExportModel(small, small.final).to_torch(tmp_path)
+    arrays = torch_files.read_state_dict(weights)
+    assert arrays["conv1_1.weight"].shape == (1, 3, 3, 3) and arrays["upscore8.weight"].shape == (3, 1, 16, 16)
     tree = ast.walk(ast.parse(module.read_text()))
     imported = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
     assert imported == {"sys", "numpy", "torch"}
     image_rgb = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     Image.fromarray(image_rgb).save(tmp_path / "photo.png")
     command = [sys.executable, "-I", str(module), "photo.png", "labels.png"]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     with Image.open(tmp_path / "labels.png") as labels:
         assert np.array_equal(np.asarray(labels), Segmenter(small.path)(image_rgb))
-    assert set(told.split()[::2]) <= set(CLASSES)
-
-
-def test_the_modules_weights_are_a_plain_state_dict(small, tmp_path):
-    (_, weights), _ = Model(small, small.final).to_torch(tmp_path)
-    arrays = torch_files.read_state_dict(weights)
-    assert arrays["conv1_1.weight"].shape == (1, 3, 3, 3) and arrays["upscore8.weight"].shape == (3, 1, 16, 16)
+    assert set(printed.split()[::2]) <= set(CLASSES)
 
 
 INPUT = 'layer { name: "in" type: "Input" top: "data" input_param { shape { dim: [1, 3, 20, 20] } } } '
@@ -150,35 +142,32 @@ ODD = {
 
 @pytest.mark.parametrize("net", ODD)
 @pytest.mark.parametrize("to", ["to_onnx", "to_torch"])
-def test_every_form_of_a_layer_is_written(net, to, tmp_path):
+def test_every_form_of_a_layer_is_exported(net, to, tmp_path):
     folder = write_net(RunFolder("odd", tmp_path), INPUT + ODD[net])
-    model = Model(folder, folder.final)
+    model = ExportModel(folder, folder.final)
     _, run = getattr(model, to)(tmp_path)
-    assert all(each.worst <= 1e-5 * each.largest for each in model.differences(run))
+    assert all(each.worst <= 1e-5 * each.largest for each in model.compare(run))
 
 
 @pytest.mark.parametrize(
     ("layer", "complaint"),
     [
-        (
-            'type: "Pooling" pooling_param { kernel_size: 3 stride: 2 pad: 1 }',
-            "layer top pools with stride 2 and pad 1",
-        ),
-        ('type: "Pooling" pooling_param { kernel_size: 2 stride: 2 pool: AVE }', "cut it otherwise"),
-        ('type: "MVN"', "layer top of type MVN has no (ONNX|line) here"),
+        ('type: "Pooling" pooling_param { kernel_size: 3 stride: 2 pad: 1 }', "top pools with stride 2 and pad 1"),
+        ('type: "Pooling" pooling_param { kernel_size: 2 stride: 2 pool: AVE }', "differ where a window exceeds"),
+        ('type: "MVN"', "layer top: got type MVN, expected one with (ONNX|PyTorch)"),
         ('type: "LRN" lrn_param { norm_region: WITHIN_CHANNEL }', "normalises within channels"),
     ],
 )
 @pytest.mark.parametrize("to", ["to_onnx", "to_torch"])
-def test_layers_without_an_equal_are_refused(layer, complaint, to, tmp_path):
+def test_layers_without_an_equivalent_are_refused(layer, complaint, to, tmp_path):
     layers = INPUT + f'layer {{ name: "top" bottom: "data" top: "top" {layer} }}'
     folder = write_net(RunFolder("odd", tmp_path), layers)
     with pytest.raises(ValueError, match=complaint):
-        getattr(Model(folder, folder.final), to)(tmp_path)
+        getattr(ExportModel(folder, folder.final), to)(tmp_path)
     assert not list(Path(tmp_path).glob("odd.onnx")) and not list(Path(tmp_path).glob("odd.py"))
 
 
-def test_a_missing_package_is_named_with_how_to_get_it(small, tmp_path, monkeypatch):
+def test_a_missing_package_is_named_with_its_installation(small, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(DataError, match="the package onnx is missing .*pip install onnx"):
-        Model(small, small.final).to_onnx(tmp_path)
+        ExportModel(small, small.final).to_onnx(tmp_path)
