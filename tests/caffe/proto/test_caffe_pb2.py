@@ -1,31 +1,85 @@
+"""Facts of Caffe's file formats, counted and quoted from the format tables, not from our own caffe.proto."""
+
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from google.protobuf import descriptor_pool
 
 from fcn_repro.caffe.proto import caffe_pb2
 
+FOLDER = Path(caffe_pb2.__file__).parent
+MESSAGES = caffe_pb2.DESCRIPTOR.message_types_by_name
+NUMBERS = {
+    "NetParameter.layer": 100, "NetParameter.layers": 2, "LayerParameter.blobs": 7,
+    "LayerParameter.convolution_param": 106, "LayerParameter.python_param": 130, "LayerParameter.crop_param": 144,
+    "LayerParameter.clip_param": 148, "V1LayerParameter.blobs": 6, "V1LayerParameter.param": 1001,
+    "V0LayerParameter.hdf5_output_param": 1001, "BlobProto.data": 5, "BlobProto.shape": 7,
+    "SolverParameter.weights": 42, "SPPParameter.engine": 6,
+}  # fmt: skip
+DEFAULTS = {
+    "FillerParameter.type": "constant", "FillerParameter.max": 1.0, "FillerParameter.sparse": -1,
+    "ParamSpec.decay_mult": 1.0, "NetState.phase": 1, "CropParameter.axis": 2, "LRNParameter.beta": 0.75,
+    "LossParameter.normalization": 1, "EltwiseParameter.operation": 1, "SolverParameter.delta": pytest.approx(1e-8),
+    "SolverParameter.snapshot_format": 1, "SolverParameter.solver_mode": 1, "SolverParameter.type": "SGD",
+    "WindowDataParameter.crop_mode": "warp", "ConvolutionParameter.bias_term": True,
+}  # fmt: skip
 
-def test_phases_are_module_attributes():
-    assert (caffe_pb2.TRAIN, caffe_pb2.TEST) == (0, 1)
-    assert caffe_pb2.Phase.Name(1) == "TEST"
+
+def test_the_committed_descriptor_is_compiled_from_caffe_proto(tmp_path):
+    pytest.importorskip("grpc_tools", reason="protoc is missing. Fix: pip install grpcio-tools")
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{FOLDER}", f"--descriptor_set_out={tmp_path / 'new'}"]
+    subprocess.run([*command, "caffe.proto"], check=True)
+    fresh = (tmp_path / "new").read_bytes()
+    assert fresh == (FOLDER / "caffe.desc").read_bytes(), "caffe.desc is out of date. Fix: make proto"
 
 
-def test_nested_enum_values_are_class_attributes():
-    assert caffe_pb2.PoolingParameter.AVE == 1
-    assert caffe_pb2.LossParameter.BATCH_SIZE == 2
+def test_has_every_message_and_field():
+    assert len(MESSAGES) == 63
+    assert sum(len(message.fields) for message in MESSAGES.values()) == 423
+
+
+@pytest.mark.parametrize(("name", "number"), NUMBERS.items())
+def test_numbers_are_the_file_format(name: str, number: int):
+    message, field = name.split(".")
+    assert MESSAGES[message].fields_by_name[field].number == number
+
+
+@pytest.mark.parametrize(("name", "default"), DEFAULTS.items())
+def test_defaults_belong_to_the_schema(name: str, default: object):
+    message, field = name.split(".")
+    assert getattr(getattr(caffe_pb2, message)(), field) == default
+
+
+def test_packs_only_blob_dimensions_and_blob_values():
+    packed = {f"{m.name}.{f.name}" for m in MESSAGES.values() for f in m.fields if f.GetOptions().packed}
+    blob = {f"BlobProto.{name}" for name in ("data", "diff", "double_data", "double_diff")}
+    assert packed == {"BlobShape.dim"} | blob
+    assert caffe_pb2.BlobShape(dim=[1, 3]).SerializeToString() == b"\x0a\x02\x01\x03"
+    assert list(caffe_pb2.BlobShape.FromString(b"\x08\x01\x08\x03").dim) == [1, 3]  # reads unpacked values too
+
+
+def test_requires_only_the_limits_of_clip():
+    required = {f"{m.name}.{f.name}" for m in MESSAGES.values() for f in m.fields if f.is_required}
+    assert required == {"ClipParameter.min", "ClipParameter.max"}
+
+
+def test_skips_fields_of_forks_in_binary_files():
+    fork_field_201 = b"\xca\x0c\x02hi"
+    assert caffe_pb2.LayerParameter.FromString(b"\x0a\x01a" + fork_field_201).name == "a"
+
+
+def test_has_pycaffes_names():
+    assert (caffe_pb2.TRAIN, caffe_pb2.TEST, caffe_pb2.Phase.Name(1)) == (0, 1, "TEST")
+    assert (caffe_pb2.PoolingParameter.AVE, caffe_pb2.LossParameter.BATCH_SIZE) == (1, 2)
     assert caffe_pb2.V1LayerParameter.LayerType.Name(39) == "DECONVOLUTION"
-
-
-def test_lists_its_names():
     assert {"NetParameter", "SolverParameter", "Phase", "TRAIN", "TEST"} <= set(dir(caffe_pb2))
-
-
-def test_refuses_a_name_that_the_schema_lacks():
     with pytest.raises(AttributeError, match="caffe.proto has no message, enum or enum value 'NetParam'"):
         _ = caffe_pb2.NetParam
 
 
-def test_leaves_the_shared_pool_to_real_pycaffe():
-    from google.protobuf import descriptor_pool
-
+def test_leaves_the_default_pool_to_real_pycaffe():
     with pytest.raises(KeyError):
         descriptor_pool.Default().FindMessageTypeByName("caffe.NetParameter")
 

@@ -8,7 +8,7 @@ def parse(text: str):
     return prototxt.parse(text, caffe_pb2.NetParameter, "net.prototxt")
 
 
-def test_what_is_written_is_read_back(tmp_path):
+def test_reads_back_what_it_writes(tmp_path):
     net = parse('name: "n" layer { name: "c" type: "Convolution" convolution_param { pad: 1 kernel_size: 3 } }')
     prototxt.write(net, tmp_path / "net.prototxt")
     assert prototxt.read(tmp_path / "net.prototxt", caffe_pb2.NetParameter) == net
@@ -58,12 +58,9 @@ def test_refuses_malformed_text_and_points_at_it(text: str, complaint: str):
         parse(text)
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_refuses_a_missing_file_and_a_binary_file(tmp_path):
     with pytest.raises(CaffeError, match=r"Could not open file .*absent\.prototxt: No such file"):
         prototxt.read_net(tmp_path / "absent.prototxt")
-
-
-def test_a_binary_file_is_no_prototxt(tmp_path):
     (tmp_path / "net.caffemodel").write_bytes(b"\x0a\x03vgg\xff\xfe")
     with pytest.raises(CaffeError, match="byte 5 is not UTF-8 text; expected a NetParameter prototxt"):
         prototxt.read_net(tmp_path / "net.caffemodel")
@@ -88,7 +85,7 @@ def test_nets_are_upgraded_as_they_are_read(tmp_path):
     assert prototxt.read_net(tmp_path / "v1.prototxt").layer[0].type == "ReLU"
 
 
-def test_snapshots_lie_beside_the_solver_unless_it_says_otherwise(tmp_path):
+def test_snapshots_are_written_beside_the_solver_by_default(tmp_path):
     path = tmp_path / "lenet.prototxt"
     path.write_text("base_lr: 0.1")
     assert prototxt.read_solver(path).snapshot_prefix == str(tmp_path / "lenet")

@@ -16,16 +16,12 @@ def state() -> SolverState:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_written_is_read_back(tmp_path, name):
+def test_reads_back_what_it_writes(tmp_path, name):
     solverstate.write(tmp_path / name, state())
     found = solverstate.read(tmp_path / name)
     assert (found.iter, found.learned_net, found.current_step) == (300, "build/x/train_iter_300.caffemodel", 2)
     assert [blob.shape for blob in found.history] == [(2, 1), ()]
     assert [blob.data.tolist() for blob in found.history] == [[1, 2], [3]]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_solver_without_parameters_has_no_history(tmp_path, name):
     solverstate.write(tmp_path / name, SolverState(1, "m.caffemodel", 0, []))
     assert solverstate.read(tmp_path / name).history == []
 
@@ -63,13 +59,9 @@ def test_more_than_ten_histories_keep_their_order_in_hdf5(tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_refuses_a_missing_file(tmp_path, name):
+def test_a_missing_or_truncated_file_is_read_or_refused_by_name(tmp_path, name):
     with pytest.raises(RuntimeError, match=f"Could not open file .*{name}"):
         solverstate.read(tmp_path / name)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_beginning_of_a_file_is_read_or_refused_by_name(tmp_path, name):
     solverstate.write(tmp_path / name, state())
     content = (tmp_path / name).read_bytes()
     for end in range(0, len(content), 1 if len(content) < 200 else 97):

@@ -29,27 +29,22 @@ def packed(values: list[float], dtype: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("num", "channels", "height", "width", "dims", "fits"),
+    ("legacy", "fitting", "others"),
     [
-        (1, 1, 3, 2, (3, 2), True),
-        (1, 1, 3, 2, (1, 3, 2), True),
-        (1, 1, 3, 2, (1, 1, 3, 2), True),
-        (1, 1, 3, 2, (1, 1, 1, 3, 2), False),  # more than four axes
-        (1, 1, 3, 2, (2, 3), False),
-        (1, 1, 3, 2, (6,), False),
-        (1, 1, 1, 5, (5,), True),
-        (1, 1, 1, 1, (), True),
-        (1, 4, 3, 2, (3, 2), False),
-        (5, 4, 3, 2, (5, 4, 3, 2), True),
-        (0, 1, 3, 2, (3, 2), False),
+        ((1, 1, 3, 2), [(3, 2), (1, 3, 2), (1, 1, 3, 2)], [(1, 1, 1, 3, 2), (2, 3), (6,)]),
+        ((1, 1, 1, 5), [(5,)], []),
+        ((1, 1, 1, 1), [()], []),
+        ((1, 4, 3, 2), [], [(3, 2)]),
+        ((5, 4, 3, 2), [(5, 4, 3, 2)], []),
+        ((0, 1, 3, 2), [], [(3, 2)]),
     ],
 )
-def test_an_old_shape_fits_what_it_equals_after_padding_with_ones_on_the_left(num, channels, height, width, dims, fits):
-    proto = caffe_pb2.BlobProto(num=num, channels=channels, height=height, width=width)
-    assert from_proto(proto).fits(dims) is fits
+def test_a_legacy_shape_fits_dims_padded_with_ones_on_the_left(legacy, fitting, others):
+    blob = from_proto(caffe_pb2.BlobProto(**dict(zip(("num", "channels", "height", "width"), legacy, strict=True))))
+    assert all(blob.fits(dims) for dims in fitting) and not any(blob.fits(dims) for dims in others)
 
 
-def test_a_shape_fits_what_it_equals():
+def test_a_shape_fits_equal_dims_only():
     blob = from_proto(caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[1, 1, 3, 2])))
     assert blob.fits((1, 1, 3, 2)) and not blob.fits((3, 2))
 
@@ -111,21 +106,15 @@ def test_the_gradient_is_read_where_there_is_one(stored, name):
         assert target.data.tolist() == [1, 2] and target.diff.tolist() == [3, 4]
 
 
-def test_without_a_gradient_the_diff_stays(stored):
-    target = Blob((2,))
-    target.diff[...] = 5
-    stored(caffe_pb2.BlobProto(data=[1, 2]).SerializeToString()).copy_to(target)
-    assert target.data.tolist() == [1, 2] and target.diff.tolist() == [5, 5]
-
-
-def test_a_view_that_is_held_shows_what_is_copied(stored):
+def test_without_a_gradient_the_diff_stays_and_existing_views_show_the_data(stored):
     target = Blob((2, 1))
     view = target.data
+    target.diff[...] = 5
     stored(caffe_pb2.BlobProto(data=[1, 2]).SerializeToString()).copy_to(target)
-    assert view.tolist() == [[1], [2]]
+    assert view.tolist() == [[1], [2]] and target.diff.tolist() == [[5], [5]]
 
 
-def test_the_file_is_forgotten_step_by_step():
+def test_pages_are_released_step_by_step():
     copied = []
     values = np.arange(2 * _COPY_STEP + 5, dtype=np.float32)
     target = Blob(values.shape)
@@ -136,7 +125,7 @@ def test_the_file_is_forgotten_step_by_step():
     assert (view == values).all()
 
 
-def test_what_is_written_is_a_blob_proto():
+def test_writes_a_blob_proto():
     data, diff = np.arange(6, dtype=np.float32).reshape(2, 3), np.ones((2, 3), np.float32)
     proto = caffe_pb2.BlobProto.FromString(b"".join(encode_blob(StoredBlob((2, 3), False, data, diff))))
     assert list(proto.shape.dim) == [2, 3]
@@ -153,10 +142,11 @@ def test_what_is_written_is_a_blob_proto():
         (dict(data=[1, 2, 3]), r"layer 'x', blob 0: 3 values for the shape \[2, 2\]; the file is damaged"),
         (dict(), r"0 values for the shape \[2, 2\]"),
         (dict(data=[1] * 4, diff=[1] * 5), r"5 values for the shape \[2, 2\]"),
+        (dict(shape=caffe_pb2.BlobShape(dim=[-1, 2**40])), r"0 values for the shape \[-1, 1099511627776\]"),
     ],
 )
-def test_refuses_another_number_of_values_than_the_shape_says(stored, fields, complaint):
-    proto = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2, 2]), **fields)
+def test_refuses_a_number_of_values_other_than_the_shapes(stored, fields, complaint):
+    proto = caffe_pb2.BlobProto(**{"shape": caffe_pb2.BlobShape(dim=[2, 2]), **fields})
     with pytest.raises(CaffeError, match=complaint):
         stored(proto.SerializeToString()).check_count()
 
@@ -165,9 +155,3 @@ def test_refuses_more_axes_than_a_blob_can_have(stored):
     proto = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2**62] * 1_000_000))
     with pytest.raises(CaffeError, match="layer 'x', blob 0: a shape of more than 32 axes; the file is damaged"):
         stored(proto.SerializeToString())
-
-
-def test_shows_a_shape_that_is_nonsense(stored):
-    blob = stored(caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[-1, 2**40])).SerializeToString())
-    with pytest.raises(CaffeError, match=r"0 values for the shape \[-1, 1099511627776\]"):
-        blob.check_count()

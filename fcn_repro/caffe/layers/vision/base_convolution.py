@@ -139,7 +139,7 @@ class BaseConvolution(Layer):
         y = torch.einsum("ngi,gio->ngo", x.view(len(x), self.group, -1), self._matrix(weight)).reshape(len(x), -1)
         return y if bias is None else y + bias
 
-    def _pointwise_batch_gradients(self, x: Tensor, dy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _pointwise_gradients(self, x: Tensor, dy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         weight = self.blobs[0].tensor
         grouped_x, grouped_dy = (t.view(len(t), self.group, -1) for t in (x, dy))
         dx = torch.einsum("ngo,gio->ngi", grouped_dy, self._matrix(weight)).reshape(x.shape)

@@ -30,7 +30,7 @@ def layer(source: Path, more: str = "", backend: str = "LMDB") -> OneLayer:
     )
 
 
-def test_reads_records_by_key_around_and_around(source):
+def test_reads_records_by_key_and_repeats(source):
     built = layer(source)
     assert built.forward()[:, 0].tolist() == [[[0, 1], [2, 255]], [[1, 1], [2, 255]]]
     assert built.top[1].data.tolist() == [0, 1]
@@ -52,19 +52,22 @@ def test_refuses_leveldb_with_the_reason(source):
         layer(source, backend="LEVELDB")
 
 
-def test_refuses_a_crop_larger_than_the_image(source):
-    with pytest.raises(CaffeError, match="crops 3 pixels from an image of 2 x 2"):
-        layer(source, "crop_size: 3")
+@pytest.mark.parametrize(
+    ("transform", "complaint"),
+    [
+        ("crop_size: 3", "crops 3 pixels from an image of 2 x 2"),
+        ("mean_file: 'x' mean_value: 1", "both mean_file and mean_value"),
+        ("force_color: true force_gray: true", "both force_color and force_gray"),
+    ],
+)
+def test_refuses_impossible_transformations(source, transform, complaint):
+    with pytest.raises(CaffeError, match=complaint):
+        layer(source, transform)
 
 
-def test_refuses_a_missing_data_base(tmp_path):
+def test_refuses_a_missing_database(tmp_path):
     with pytest.raises(CaffeError, match="Could not open the LMDB"):
         layer(tmp_path / "none")
-
-
-def test_refuses_two_kinds_of_mean(source):
-    with pytest.raises(CaffeError, match="both mean_file and mean_value"):
-        layer(source, "mean_file: 'x' mean_value: 1")
 
 
 def test_reads_float_data(tmp_path):

@@ -24,24 +24,24 @@ def layer(source: Path, batch: int, more: str = "", phase: int = caffe.TRAIN) ->
     return OneLayer("HDF5Data", (), f'hdf5_data_param {{ source: "{source}" batch_size: {batch} {more} }}', 2, phase)
 
 
-def test_reads_rows_across_files_and_starts_again(source):
+def test_reads_rows_across_files_and_repeats(source):
     built = layer(source, 2)
     assert [blob.dims for blob in built.top] == [(2,), (2, 2)]
     assert [built.forward().tolist() for _ in range(4)] == [[0, 1], [2, 10], [11, 0], [1, 2]]
     assert built.top[1].data.tolist() == [[1, 100], [2, 200]]
 
 
-def test_shuffled_rows_are_all_there(source):
+def test_shuffling_keeps_all_rows(source):
     built = layer(source, 5, "shuffle: true")
     assert sorted(built.forward().tolist()) == [0, 1, 2, 10, 11]
 
 
-@pytest.mark.parametrize(("phase", "seen"), [(caffe.TRAIN, [1, 10, 0, 2, 11]), (caffe.TEST, [0, 1, 2, 10, 11])])
-def test_solvers_take_turns_at_the_rows_they_train_on(source, phase, seen):
+@pytest.mark.parametrize(("phase", "rows"), [(caffe.TRAIN, [1, 10, 0, 2, 11]), (caffe.TEST, [0, 1, 2, 10, 11])])
+def test_solvers_share_the_rows_in_training(source, phase, rows):
     caffe.set_solver_count(2)
     caffe.set_solver_rank(1)
     try:
-        assert layer(source, 5, phase=phase).forward().tolist() == seen
+        assert layer(source, 5, phase=phase).forward().tolist() == rows
     finally:
         caffe.set_solver_count(1)
         caffe.set_solver_rank(0)

@@ -33,7 +33,7 @@ def layer(folder: Path, more: str = "batch_size: 2", transform: str = "", phase:
 
 
 def labels(built: OneLayer) -> list[float]:
-    """Those of the next batch."""
+    """The labels of the next batch."""
     built.forward()
     return built.top[1].data.tolist()
 
@@ -46,14 +46,14 @@ def test_reads_images_in_order_as_blue_green_red(folder):
     assert [labels(built) for _ in range(2)] == [[2, 3], [4, 0]]
 
 
-def test_shuffles_at_the_start_and_at_every_turn(folder):
+def test_shuffles_at_the_start_and_after_each_pass(folder):
     built = layer(folder, "batch_size: 5 shuffle: true")
-    turns = [labels(built) for _ in range(3)]
-    assert all(sorted(turn) == [0, 1, 2, 3, 4] for turn in turns)
-    assert len({tuple(turn) for turn in turns}) > 1
+    passes = [labels(built) for _ in range(3)]
+    assert all(sorted(labelled) == [0, 1, 2, 3, 4] for labelled in passes)
+    assert len({tuple(labelled) for labelled in passes}) > 1
 
 
-def test_skips_at_most_that_many(folder):
+def test_skips_fewer_images_than_rand_skip(folder):
     built = layer(folder, "batch_size: 1 rand_skip: 3")
     built.forward()
     assert built.top[1].data[0] in (0, 1, 2)
@@ -69,7 +69,7 @@ def test_reads_grey_images_of_another_size(folder):
     assert layer(folder, "batch_size: 1 is_color: false new_height: 3 new_width: 5").forward().shape == (1, 1, 3, 5)
 
 
-def test_resizing_keeps_a_ramp_a_ramp():
+def test_resizing_interpolates_a_ramp_linearly():
     ramp = np.uint8(np.arange(0, 200, 20))[None, None].repeat(4, 1)
     assert resize(ramp, 4, 20)[0, 0].tolist() == [0, 5, *range(15, 180, 10), 180][:20]
 
@@ -82,12 +82,12 @@ def test_resizing_keeps_a_ramp_a_ramp():
         ("new_height: 3 new_width: 2000000000", "resizes to 3 x 2000000000; expected at most 32767 pixels per side"),
     ],
 )
-def test_refuses_impossible_sizes_and_empty_batches(folder, more, message):
+def test_refuses_invalid_sizes_and_empty_batches(folder, more, message):
     with pytest.raises(CaffeError, match=message):
         layer(folder, more)
 
 
-def test_names_the_image_that_is_missing(folder):
+def test_names_a_missing_image(folder):
     (folder / "image 0.png").unlink()
     with pytest.raises(CaffeError, match="Could not load .*image 0.png"):
         layer(folder)

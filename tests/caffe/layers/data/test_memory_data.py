@@ -9,7 +9,7 @@ DATA = np.arange(12, dtype=np.float32).reshape(4, 1, 1, 3)
 LABELS = np.arange(4, dtype=np.float32)
 
 
-def test_hands_out_consecutive_batches_around_and_around():
+def test_outputs_consecutive_batches_and_repeats():
     built = OneLayer("MemoryData", param=PARAM, tops=2)
     assert [blob.dims for blob in built.top] == [(2, 1, 1, 3), (2,)]
     built.layer.set_arrays(DATA, LABELS)
@@ -18,7 +18,7 @@ def test_hands_out_consecutive_batches_around_and_around():
     assert built.top[1].data.ravel().tolist() == [0, 1]
 
 
-def test_says_that_it_has_no_data_yet():
+def test_refuses_forward_without_data():
     with pytest.raises(CaffeError, match="has no data. Fix: call net.set_input_arrays"):
         OneLayer("MemoryData", param=PARAM, tops=2).forward()
 
@@ -33,6 +33,6 @@ def test_says_that_it_has_no_data_yet():
         (np.zeros((4, 1, 3, 1), np.float32), LABELS, r"data \(n, 1, 1, 3\)"),
     ],
 )
-def test_refuses_arrays_that_do_not_fit(data, labels, message):
+def test_refuses_arrays_of_other_types_and_shapes(data, labels, message):
     with pytest.raises(CaffeError, match=message):
         OneLayer("MemoryData", param=PARAM, tops=2).layer.set_arrays(data, labels)

@@ -15,7 +15,7 @@ def built(param: str, scores=SCORES, labels=LABELS) -> OneLayer:
 
 
 def total() -> float:
-    """The sum over the positions that count, in float64."""
+    """The sum over positions that are not ignored, in float64."""
     scores = SCORES.astype(np.float64)
     log_p = scores - np.log(np.exp(scores).sum(1, keepdims=True))
     picked = np.take_along_axis(log_p, np.minimum(LABELS, 3).astype(int), 1)
@@ -35,7 +35,7 @@ def total() -> float:
         ("normalize: false normalization: FULL", 30),
     ],
 )
-def test_divides_by_what_normalization_says(param, divisor):
+def test_normalization_selects_the_divisor(param, divisor):
     layer = built(f"loss_param {{ ignore_label: 255 {param} }}")
     assert layer.forward() == pytest.approx(total() / divisor, rel=1e-5)
     gradient = layer.backward(2.0)
@@ -47,29 +47,26 @@ def test_divides_by_what_normalization_says(param, divisor):
     )
 
 
-def test_a_picture_without_labels_costs_nothing():
+def test_an_image_without_labels_has_loss_0():
     layer = built("loss_param { ignore_label: 255 }", labels=np.full_like(LABELS, 255))
     assert layer.forward() == 0
     assert (layer.backward() == 0).all()
 
 
-def test_a_hopeless_position_costs_no_more_than_the_logarithm_of_the_least_float():
+def test_the_loss_of_a_position_is_bounded_by_the_least_float():
     layer = built("", np.float32([[1000, 0]]), np.float32([1]))
     assert layer.forward() == pytest.approx(87.33655)
     assert layer.backward()[0].tolist() == [1, -1]
 
 
-def test_labels_are_cut_towards_zero():
+def test_labels_are_truncated_towards_zero():
     fractions = np.where(LABELS == 255, 255, LABELS + 0.9)
     param = "loss_param { ignore_label: 255 }"
     assert built(param, labels=fractions).forward() == built(param).forward()
 
 
-def test_refuses_a_label_without_a_score_and_names_it():
+def test_refuses_a_label_outside_the_classes_and_a_wrong_number_of_labels():
     with pytest.raises(CaffeError, match=r"got the label 255 in bottom 'b1'; expected 0 to 3: check the label images"):
         built("").forward()
-
-
-def test_refuses_another_number_of_labels_than_positions():
     with pytest.raises(CaffeError, match="got 20 labels; expected one per position, 30"):
         built("", labels=np.zeros((2, 2, 5), np.float32))

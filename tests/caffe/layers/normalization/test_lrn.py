@@ -1,4 +1,4 @@
-"""LRN across channels, against the sum written out; windows may be far wider than there are channels."""
+"""LRN across channels against an explicit sum; windows may be wider than the number of channels."""
 
 import numpy as np
 import pytest

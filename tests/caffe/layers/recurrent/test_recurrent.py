@@ -14,7 +14,7 @@ def built(type_: str, x: np.ndarray, cont: np.ndarray) -> OneLayer:
 
 
 @pytest.mark.parametrize("type_", ["LSTM", "RNN"])
-def test_goes_on_from_batch_to_batch_as_in_one_sequence(type_):
+def test_continues_a_sequence_in_the_next_batch(type_):
     whole = built(type_, X, np.ones((6, 2))).forward()
     layer = built(type_, X[:3], np.ones((3, 2)))
     first = layer.forward()
@@ -23,7 +23,7 @@ def test_goes_on_from_batch_to_batch_as_in_one_sequence(type_):
 
 
 @pytest.mark.parametrize("type_", ["LSTM", "RNN"])
-def test_forgets_where_a_sequence_begins(type_):
+def test_resets_the_state_where_a_sequence_begins(type_):
     cont = np.ones((6, 2))
     cont[3] = 0
     y = built(type_, X, cont).forward()

@@ -5,7 +5,7 @@ from tests.fixtures.layers.one_layer import OneLayer
 
 
 def test_overlapping_kernels_add_up():
-    """Kernel 3 and stride 2: one pixel in each direction is reached from two positions."""
+    """With kernel 3 and stride 2, every second inner pixel is covered by two positions."""
     ones = np.ones((2, 3, 6, 4), np.float32)
     built = OneLayer(
         "Deconvolution",
@@ -19,17 +19,15 @@ def test_overlapping_kernels_add_up():
     assert y[1, 2] == pytest.approx(0.1 + 3 * np.outer(*times))
 
 
-def test_undoes_the_size_of_a_convolution():
+def test_inverts_the_output_size_of_a_convolution():
     x = np.zeros((1, 2, 5, 9), np.float32)
     window = "kernel_size: 4 stride: 2 pad: 1"
     wide = OneLayer("Deconvolution", [x], f"convolution_param {{ num_output: 1 {window} }}").top[0]
-    assert OneLayer("Convolution", [wide.data], f"convolution_param {{ num_output: 1 {window} }}").top[0].dims[2:] == (
-        5,
-        9,
-    )
+    back = OneLayer("Convolution", [wide.data], f"convolution_param {{ num_output: 1 {window} }}").top[0]
+    assert back.dims[2:] == (5, 9)
 
 
-def test_grouped_bilinear_kernels_keep_a_constant_inside():
+def test_grouped_bilinear_kernels_preserve_a_constant_away_from_the_border():
     x = np.full((1, 3, 6, 6), 7, np.float32)
     y = OneLayer(
         "Deconvolution",

@@ -14,8 +14,8 @@ def pooled(x, param: str, tops: int = 1) -> OneLayer:
     return built
 
 
-def by_hand(x: np.ndarray, k: int, s: int, p: int, average: bool) -> np.ndarray:
-    """Caffe's loops: rounded up, the last window dropped only where there is padding."""
+def pool_in_loops(x: np.ndarray, k: int, s: int, p: int, average: bool) -> np.ndarray:
+    """Caffe's loops: sizes are rounded up; a last window in the padding is dropped only if there is padding."""
     sizes = [int(np.ceil((n + 2 * p - k) / s)) + 1 for n in x.shape]
     if p:
         sizes = [o - 1 if (o - 1) * s >= n + p else o for o, n in zip(sizes, x.shape, strict=True)]
@@ -32,44 +32,31 @@ def by_hand(x: np.ndarray, k: int, s: int, p: int, average: bool) -> np.ndarray:
 @pytest.mark.parametrize("average", [False, True])
 @pytest.mark.parametrize(("k", "s", "p"), [(2, 2, 0), (3, 2, 0), (3, 2, 1), (3, 3, 2), (5, 1, 4), (4, 3, 1), (2, 1, 1)])
 @pytest.mark.parametrize("size", [(5, 7), (6, 6), (11, 4)])
-def test_agrees_with_caffes_loops(size, k, s, p, average):
+def test_equals_caffes_loops(size, k, s, p, average):
     x = np.random.RandomState(0).standard_normal(size)
     built = pooled(x, f"pool: {'AVE' if average else 'MAX'} kernel_size: {k} stride: {s} pad: {p}")
-    assert built.top[0].data[0, 0] == pytest.approx(by_hand(np.float32(x), k, s, p, average), rel=1e-5, abs=1e-6)
+    assert built.top[0].data[0, 0] == pytest.approx(pool_in_loops(np.float32(x), k, s, p, average), rel=1e-5, abs=1e-6)
 
 
-def test_keeps_an_overhanging_window_without_padding():
-    assert pooled(np.zeros((5, 5)), "kernel_size: 2 stride: 2").top[0].dims == (1, 1, 3, 3)
-
-
-def test_drops_a_window_that_would_begin_in_the_far_padding():
-    assert pooled(np.zeros((5, 5)), "kernel_size: 2 stride: 2 pad: 1").top[0].dims == (1, 1, 3, 3)
-    assert pooled(np.zeros((4, 4)), "kernel_size: 2 stride: 3 pad: 1").top[0].dims == (1, 1, 2, 2)
-
-
-def test_rounds_down_when_told_to():
-    assert pooled(np.zeros((5, 5)), "kernel_size: 2 stride: 2 round_mode: FLOOR").top[0].dims == (1, 1, 2, 2)
-
-
-def test_the_mask_names_the_first_maximum_in_its_plane():
+def test_the_mask_holds_the_position_of_the_first_maximum():
     x = [[1, 2, 5, 2, 3], [9, 4, 1, 4, 8], [1, 2, 5, 2, 3]]
     built = pooled(x, "kernel_size: 2", tops=2)
     assert built.top[0].data[0, 0].tolist() == [[9, 5, 5, 8], [9, 5, 5, 8]]
     assert built.top[1].data[0, 0].tolist() == [[5, 2, 2, 9], [5, 12, 12, 9]]
 
 
-def test_an_empty_window_gives_the_least_float_and_no_winner():
+def test_an_empty_window_gives_the_least_float_and_position_minus_1():
     built = pooled(np.ones((5, 5)), "kernel_size: 1 stride: 3", tops=2)
     assert built.top[0].data[0, 0].tolist() == [[1, 1, -FLT_MAX]] * 2 + [[-FLT_MAX] * 3]
     assert built.top[1].data[0, 0, 2].tolist() == [-1, -1, -1]
 
 
-def test_of_equal_maxima_the_first_gets_the_gradient():
+def test_the_first_of_equal_maxima_gets_the_gradient():
     built = pooled(np.ones((2, 2)), "kernel_size: 2")
     assert built.backward(3.0)[0, 0].tolist() == [[3, 0], [0, 0]]
 
 
-def test_in_the_phase_that_tests_winners_are_not_kept_and_found_again():
+def test_in_phase_test_the_backward_pass_recomputes_the_winners():
     x = np.random.RandomState(0).standard_normal((1, 2, 5, 6)).round(1)
     diffs = []
     for phase in (caffe_pb2.TRAIN, caffe_pb2.TEST):
@@ -90,6 +77,6 @@ def test_in_the_phase_that_tests_winners_are_not_kept_and_found_again():
         ("pool: STOCHASTIC kernel_size: 2", "Pooling STOCHASTIC, unsupported here: Caffe computes it on a GPU only"),
     ],
 )
-def test_refuses_windows_that_make_no_sense(param, message):
+def test_refuses_invalid_windows(param, message):
     with pytest.raises(CaffeError, match=message):
         pooled(np.zeros((5, 5)), param)
