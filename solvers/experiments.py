@@ -1,10 +1,10 @@
-"""The table of runs: what differs from one to the next, in one row each.
+"""The table of runs: one row of parameters per run.
 
     python3 -m solvers.experiments            the names of all runs
-    python3 -m solvers.experiments --rules    what each run waits for, as rules for make
+    python3 -m solvers.experiments --rules    the prerequisites of each run, as rules for make
 
-To add a run: a row. Its name is its make target, its folder under build/ and its name on every command line. The runs on
-data sets that people brought along (`tools.user_dataset`) are the rows of others on other data.
+To add a run: a row. Its name is its make target, its folder under build/ and its name on every command line. Runs on
+users' data sets (`tools.user_dataset`) copy rows of this table with other data. Importing this module reads no file.
 
 Source   reference 1305c73: solver.prototxt and solve.py of every directory; CVPR paper, section 4.1 (FCN-GoogLeNet)
 """
@@ -17,10 +17,10 @@ from typing import ItemsView, Iterator, Mapping, ValuesView
 
 from fcn_repro.datasets.user.registry import UserDataset, list_user_datasets
 
-# Classifiers with released weights; data/weights.csv says where they are. `vgg16-fcn` is `vgg16` as convolutions.
+# Classifiers with released weights; data/weights.csv lists the sources. `vgg16-fcn` is `vgg16` as convolutions.
 RELEASED = ("vgg16", "vgg19", "caffenet", "alexnet", "googlenet")
 CONVOLUTIONAL = "-fcn"
-# Data sets of one preparation, by the preparation: nets differ in what they see of the same files.
+# Data sets that share a preparation: nets read different channels of the same files.
 PREPARED = {
     f"{begin}-{seen}": prepared
     for begin, prepared in (("nyud", "nyud"), ("mini", "mini-depth"))
@@ -31,10 +31,10 @@ WEIGHTS = ".caffemodel"
 
 @dataclass(frozen=True)
 class Regime:
-    """How gradients become updates: over how many images they are summed, and what the loss is divided by.
+    """How gradients become updates: images per update, normalisation of the loss, and the solver's parameters.
 
-    `solver` is Caffe's name for the rule, None the one it takes by itself, SGD; `momentum2` is of Adam alone. The rate
-    stays as it is, or falls, with `power`, to zero at max_iter (Caffe's "poly").
+    `solver` is Caffe's name of the update rule; None is Caffe's default, SGD. `momentum2` belongs to Adam. The rate is
+    constant, or with `power` falls to zero at max_iter (Caffe's "poly").
     """
 
     momentum: float
@@ -53,16 +53,16 @@ class Experiment:
     name         also its folder under build/
     net          a row of `nets`
     data         a row of `fcn_repro.datasets`
-    init         the run, or the convolutional classifier, whose weights it starts from, or a file of weights; for a
-                 net of several trunks one for each, by the suffix of the trunk's layers. None: what the fillers make
-    regime       how it learns
-    base_lr      learning rate, the same from beginning to end if the regime does not say otherwise
-    iterations   (rounds, iterations per round): what is run; after each round the net is scored
-    max_iter     what the solver's file says; Caffe's `step`, by which the rounds are run, does not look at it
-    snapshot     iterations between two snapshots that the solver writes by itself
-    seed         of fillers and dropout; None: another one every time
-    varied       what is done to training images, as `fcn_repro.datasets.augmentation` lists
-    scored       the same for those that are scored
+    init         the source of its initial weights: a run, a convolutional classifier, or a file. A net of several trunks
+                 has one for each, by the suffix of the trunk's layers. None: fillers
+    regime       how it trains
+    base_lr      learning rate
+    iterations   (rounds, iterations per round); each round ends with a score
+    max_iter     of the solver's file; Caffe's `step`, which runs the rounds, ignores it
+    snapshot     iterations between the solver's own snapshots
+    seed         of fillers and dropout; None: a new one every time
+    varied       options of training images, see `fcn_repro.datasets.augmentation`
+    scored       the same for scored images
     """
 
     name: str
@@ -80,7 +80,7 @@ class Experiment:
 
     @property
     def sources(self) -> Mapping[str, str]:
-        """What it starts from, by the suffix of the layers that each source is for."""
+        """The sources of its initial weights, by the suffix of the layers that each is for."""
         return {} if self.init is None else {"": self.init} if isinstance(self.init, str) else self.init
 
 
@@ -124,10 +124,10 @@ HEAVY = Regime(momentum=0.99, iter_size=1, normalize=False)
 ONLINE = replace(HEAVY, momentum=0.9)
 ACCUM = replace(ONLINE, iter_size=20)
 MINIBATCH = replace(ACCUM, normalize=True)  # CVPR's
-# Where a part of every image counts, more images make an update; the rates of these rows undo the mean over them.
+# Where only a part of every image counts, an update has more images; the rates of these rows undo the mean over them.
 HALF, QUARTER = (replace(HEAVY, iter_size=n, weight_decay=HEAVY.weight_decay / n) for n in (2, 4))
 # From random weights, without batch normalisation, in minutes: SGD does not leave the plateau that Adam does.
-# That its rate falls makes a third of the iterations needless.
+# The falling rate saves a third of the iterations.
 ADAM = Regime(momentum=0.9, iter_size=1, normalize=True, solver="Adam", momentum2=0.999, power=1)
 
 COLOR_HHA = {"color": "nyud-fcn32s-color", "hha": "nyud-fcn32s-hha"}
@@ -167,7 +167,7 @@ TABLE = table(
     Experiment("voc2011-fcn32s",              "vgg16-32s",            "voc2011",        "vgg16-fcn",            MINIBATCH, 1e-4,    (10, 1_000),  10_000,   1_000),
     Experiment("voc2011-fcn-alexnet",         "alexnet-32s",          "voc2011",        "caffenet-fcn",         MINIBATCH, 1e-3,    (10, 1_000),  10_000,   1_000),
     Experiment("voc2011-fcn-googlenet",       "googlenet-32s",        "voc2011",        "googlenet-fcn",        MINIBATCH, 5e-5,    (10, 1_000),  10_000,   1_000),
-    # The text: VGG-19 is as good as VGG-16, and GoogLeNet better without its last pooling. Its skips are nobody's but ours.
+    # The text: VGG-19 is as good as VGG-16, and GoogLeNet better without its last pooling. Its skips are ours.
     Experiment("voc-fcn32s-vgg19",            "vgg19-32s",            "voc",            "vgg19-fcn",            MINIBATCH, 1e-4,    (20, 1_000),  20_000,   1_000),
     Experiment("voc-fcn-googlenet",           "googlenet-32s",        "voc",            "googlenet-fcn",        MINIBATCH, 5e-5,    (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn16s-googlenet",        "googlenet-16s",        "voc",            "voc-fcn-googlenet",    MINIBATCH, 5e-7,    (25, 4_000),  100_000,  4_000),
@@ -189,15 +189,15 @@ TABLE = table(
     Experiment("voc-fcn-pool5",               "vgg16-pool5",          "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn-pool4",               "vgg16-pool4",          "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn-pool3",               "vgg16-pool3",          "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
-    # What the papers' text tells of without a number, learnt as the nets of table 3.
+    # What the papers' text mentions without a number, trained like the nets of table 3.
     Experiment("voc-fcn16s-max",              "vgg16-16s-max",        "voc",            "voc-fcn32s",           HEAVY,     1e-12,   (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn8s-max",               "vgg16-8s-max",         "voc",            "voc-fcn16s-max",       HEAVY,     1e-14,   (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn32s-learned",          "vgg16-32s-learned",    "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn16s-learned",          "vgg16-16s-learned",    "voc",            "voc-fcn32s",           HEAVY,     1e-12,   (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn8s-learned",           "vgg16-8s-learned",     "voc",            "voc-fcn16s",           HEAVY,     1e-14,   (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn16s-pool5s1",          "vgg16-16s-pool5s1",    "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
-    # Told of in the text, PAMI's table 8 included: other images or labels, everything else as in heavy learning.
-    # Three quarters of the pixels are background; where a third of it counts, it weighs as much as all else.
+    # Mentioned in the text and in PAMI's table 8: other images or labels, everything else as in heavy learning.
+    # Three quarters of the pixels are background; if a third of it counts, it weighs as much as all other classes.
     Experiment("voc-fcn32s-mirrored",         "vgg16-32s",            "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000, varied={"mirror": True, "jitter": 32}),
     Experiment("voc-fcn32s-half",             "vgg16-32s",            "voc",            "vgg16-fcn",            HALF,      2e-10,   (25, 4_000),  100_000,  4_000, varied={"keep": 0.5}),
     Experiment("voc-fcn32s-quarter",          "vgg16-32s",            "voc",            "vgg16-fcn",            QUARTER,   4e-10,   (25, 4_000),  100_000,  4_000, varied={"keep": 0.25}),
@@ -234,7 +234,7 @@ TABLE = table(
     Experiment("mini-fcn32s-foreground",      "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1, varied={"mask": "background"}, scored={"mask": "background"}),
     Experiment("mini-fcn32s-background",      "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1, varied={"mask": "foreground"}, scored={"mask": "foreground"}),
     Experiment("mini-fcn32s-shape",           "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1, varied={"mask": "both"}, scored={"mask": "both"}),
-    # The same scenes with a depth that is made up: NYUDv2's four nets.
+    # The same scenes with synthetic depth: NYUDv2's four nets.
     Experiment("mini-fcn32s-color",           "vgg16-mini-32s",       "mini-color",     "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn32s-hha",             "vgg16-mini-32s",       "mini-hha",       "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn32s-color-d",         "vgg16-mini-32s-early", "mini-color-d",   "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
@@ -295,9 +295,9 @@ EXPERIMENTS = Experiments()
 
 
 def rules() -> Iterator[str]:
-    """GNU make rules without recipes: the data and the weights that each target waits for.
+    """GNU make rules without recipes: the data and the weights that each target needs.
 
-    No target is a file: every program on the way knows whether its work is done.
+    No target is a file: every program skips finished work.
     """
     rows = dict(EXPERIMENTS)
     for row in rows.values():

@@ -1,4 +1,4 @@
-"""What a solver is told: the columns of an experiment's row, and what all experiments share.
+"""The SolverParameter of an experiment: the columns of its row, and the values that all experiments share.
 
 Source   reference 1305c73, solver.prototxt of every directory.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from fcn_repro.engine import caffe
 from solvers.experiments import Experiment
 
-NEVER = 999_999_999  # Caffe's own test would mix images of different sizes; scoring is ours, between rounds
+NEVER = 999_999_999  # disables Caffe's own test, which cannot mix images of different sizes; the trainer scores between rounds
 
 
 def solver(row: Experiment, train_net: Path, test_net: Path, test_iter: int, snapshot_prefix: Path) -> Any:

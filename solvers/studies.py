@@ -1,10 +1,10 @@
-"""WHICH runs answer one question of the papers: their side experiments, a row each.
+"""The papers' side experiments: one row per question, with the runs that answer it.
 
     python3 -m solvers.studies            the names of all studies
-    python3 -m solvers.studies --rules    the runs that each waits for on each data set, as rules for make
+    python3 -m solvers.studies --rules    the runs that each needs on each data set, as rules for make
 
 A study has lines, each with a run of the table of experiments: fcn32s is mini-fcn32s on the mini data, voc-fcn32s on
-PASCAL VOC. What the papers say stands in data/paper/, in the study's table and among the findings.
+PASCAL VOC. The papers' numbers and statements are in data/paper/.
 
 To add a study: a row.
 """
@@ -22,9 +22,9 @@ DATA = ("mini", "voc", "nyud")
 class Line:
     """One line of a study.
 
-    label   the row of the study's table that it answers, or what is done
+    label   the row of the study's table, or a description
     run     the run, without its data set
-    mask    what the images are hidden of when they are scored, if the run was not trained so
+    mask    what scoring masks in the images, if training did not
     """
 
     label: str
@@ -36,14 +36,14 @@ class Line:
 class Study:
     """One question.
 
-    title      what is asked
-    table      the file in data/paper that has the papers' numbers, or empty
-    findings   rows of data/paper/findings.csv: what the text says
-    lines      the runs that are compared; none where the answer is computed (tools.study)
-    needs      what it is computed from: runs, without their data set
-    equal      of what all lines get equally much: "images" or "iterations". A run that starts where another does and
-               goes on for longer is looked at where that one ends. Empty: every run's last word counts
-    data       what it can be made on
+    title      the question
+    table      the file in data/paper with the papers' numbers, or empty
+    findings   rows of data/paper/findings.csv: statements of the text
+    lines      the compared runs; none where the answer is computed (`solvers.grid_studies`)
+    needs      the runs that a computed answer needs, without their data set
+    equal      the budget that all lines share: "images" or "iterations". Of runs with the same start, a longer one is
+               read where the shortest ends. Empty: the end of every run
+    data       its data sets
     """
 
     title: str
@@ -63,7 +63,7 @@ STUDIES = {
         needs=("fcn32s", "fcn16s", "fcn8s"),
     ),
     "skips": Study(
-        "What do skips, truncation, and training the last layer alone come to?",
+        "What do skips, truncation, and training only the last layer achieve?",
         (
             Line("FCN-32s", "fcn32s"),
             Line("FCN-16s", "fcn16s"),
@@ -92,12 +92,12 @@ STUDIES = {
         findings=("pool5 at stride 1",),
     ),
     "fusion": Study(
-        "Are skips to be added, or is the larger score to win?",
+        "Should skips be added, or the larger score be taken?",
         (Line("sum", "fcn16s"), Line("maximum", "fcn16s-max")),
         findings=("Max fusion",),
     ),
     "upsampling": Study(
-        "Is interpolation to be learnt?",
+        "Should interpolation be trained?",
         (Line("fixed, bilinear", "fcn32s"), Line("learnt, from bilinear", "fcn32s-learned")),
         findings=("Learned upsampling",),
     ),
@@ -112,7 +112,7 @@ STUDIES = {
         equal="iterations",
     ),
     "balancing": Study(
-        "Is background to count less?",
+        "Should background count less?",
         (Line("every pixel", "fcn32s"), Line("a third of the background", "fcn32s-balanced")),
         findings=("Class balancing",),
     ),
@@ -149,13 +149,13 @@ STUDIES = {
 
 
 def runs(study: str, data: str) -> list[str]:
-    """The runs that a study waits for on a data set, each once."""
+    """The runs that a study needs on a data set, each once."""
     needs = [line.run for line in STUDIES[study].lines] + list(STUDIES[study].needs)
     return [f"{data}-{run}" for run in dict.fromkeys(needs)]
 
 
 def rules() -> Iterator[str]:
-    """GNU make rules without recipes: what each study waits for on each data set."""
+    """GNU make rules without recipes: the runs that each study needs on each data set."""
     for study, row in STUDIES.items():
         for data in row.data:
             target = f"runs-of/{data}/{study}"

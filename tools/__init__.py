@@ -1,6 +1,16 @@
-"""The programs, one per verb: arguments, one call, printing. Run as `python -m tools.solve` or `fcn-repro solve`.
+"""The programs: arguments, one call, and printing. Run as `python -m tools.solve`, or `fcn-repro solve` when installed.
 
-`fcn_repro/__main__.py` lists them all. `tools/program.py` holds what they share: options, messages and exit statuses.
+emit draw explain profile        write, draw and explain nets; measure their cost
+fetch prepare hha                data sets and released weights
+user_dataset validate_data       your own data sets; errors in any data set
+convolutionalise import_weights  initial weights
+solve score                      train and score; sweep, seeds and smoke train several runs
+experiments study mini compare   list runs; results beside the paper's tables; plot and report show them
+infer heatmap submit             label images; class heat maps; VOC's evaluation server
+export compare_labels            export nets; compare label maps
+caffe pycaffe                    Caffe's own command line, and pycaffe scripts, on this engine
+bench real_caffe                 compare the speed with other engines
+program aliases                  arguments that programs share; old names
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def test_a_whole_nyud_is_looked_through_and_every_fault_of_depth_and_hha_named(t
     with pytest.raises(DataError) as refused:
         validate_data.main(argparse.Namespace(dataset="nyud", split="train", convert=None))
     assert "img_5001.png: 1360 pixels of depth 0" in str(refused.value)
-    assert "img_5002.png: missing; expected a picture. Encode it" in str(refused.value)
+    assert "img_5002.png: missing; expected an image. Fix: encode it" in str(refused.value)
     assert capsys.readouterr().out.startswith("train: 2 images, 2 of them faulty")
 
 
