@@ -43,14 +43,13 @@ class LineChart:
     """Lines on one pair of axes.
 
     marks   (x, text): an upright line at each x, with a text beside it
-    log_x, log_y   logarithmic axes; else the y axis begins at 0 or below
+    log_y   a logarithmic y axis; else it begins at 0 or below
     """
 
     title: str
     x_label: str
     lines: Sequence[Line]
     marks: Sequence[tuple[float, str]] = ()
-    log_x: bool = False
     log_y: bool = False
 
 
@@ -167,12 +166,7 @@ def _draw_lines(axes: Any, chart: LineChart, theme: Theme) -> None:
         axes.text(0.5, 0.5, "nothing measured yet", color=theme.faint, ha="center", transform=axes.transAxes)
         return
     handles = [_draw_line(axes, line, theme, i) for i, line in enumerate(chart.lines)]
-    if chart.log_x:
-        axes.set_xscale("log")
-        axes.set_xticks(sorted({x for line in chart.lines for x, _ in line.points}))
-        axes.minorticks_off()
-    else:
-        axes.set_xlim(left=0)
+    axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter("{x:,.10g}")
     if chart.log_y:
         axes.set_yscale("log")
@@ -183,7 +177,8 @@ def _draw_lines(axes: Any, chart: LineChart, theme: Theme) -> None:
         where = axes.get_xaxis_transform()
         axes.text(x, 1.0, f" {text}", color=theme.faint, va="bottom", transform=where, parse_math=False)
     if len(chart.lines) > 1:
-        legend = axes.legend(handles, [line.name for line in chart.lines], labelcolor=theme.ink, frameon=False)
+        names, beside = [line.name for line in chart.lines], {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+        legend = axes.legend(handles, names, labelcolor=theme.ink, frameon=False, **beside)
         for label in legend.get_texts():
             label.set_parse_math(False)
 

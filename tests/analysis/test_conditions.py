@@ -7,7 +7,7 @@ def test_conditions_name_processor_threads_engine_and_settings(monkeypatch):
     monkeypatch.setattr(conditions, "read_processor_name", lambda: "Some CPU")
     monkeypatch.setattr(conditions, "list_instructions", lambda: ["avx2", "avx"])
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    with caffe.kernels.off():
+    with caffe.kernels.disabled():
         found = collect_conditions()
     assert (found["processor"], found["instructions"], found["threads"]) == ("Some CPU", "avx2", 3)
     assert found["plain"] is True and str(found["engine"]).startswith("torch ")

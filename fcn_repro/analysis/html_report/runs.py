@@ -73,7 +73,7 @@ def embed_image(path: Path) -> Mapping[str, Any]:
         with open_image(path, MAX_PIXELS) as image:
             shown = image.convert("RGB")
     except IMAGE_ERRORS as error:
-        return {"path": path.as_posix(), "error": str(error)}
+        return {"path": path.as_posix(), "error": str(error) or type(error).__name__}
     shown.thumbnail((MAX_SIDE, 4 * MAX_SIDE))
     png = _encode_png(shown)
     if len(png) > MAX_PNG_BYTES:
