@@ -11,7 +11,7 @@ from typing import Any
 from fcn_repro.engine import caffe
 from solvers.experiments import Experiment
 
-NEVER = 999_999_999  # disables Caffe's own test, which cannot mix images of different sizes; the trainer scores between rounds
+NEVER = 999_999_999  # no Caffe test: it cannot mix images of different sizes. The trainer scores
 
 
 def solver(row: Experiment, train_net: Path, test_net: Path, test_iter: int, snapshot_prefix: Path) -> Any:

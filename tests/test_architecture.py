@@ -209,7 +209,7 @@ print(json.dumps([opened, changed, before[1] == after[1], first]))
 
 
 def import_all(modules: list[str]) -> tuple[list[str], list[str], bool, str | None]:
-    """Files of build/ and data/ that imports open, changed variables, unchanged signals, and the first to load torch."""
+    """Opened files of build/ and data/, changed variables, whether signals are unchanged, first module with torch."""
     command = [sys.executable, "-W", "ignore", "-c", IMPORT_ALL, str(ROOT), *modules]
     return json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
