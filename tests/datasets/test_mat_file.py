@@ -1,4 +1,4 @@
-"""What MATLAB files from strangers may do: waste no memory, end no process."""
+"""Untrusted MATLAB files neither exhaust memory nor end the process."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_structs_name_their_fields(tmp_path, content):
 
 @pytest.mark.parametrize("following", [b"", array(CELL, (1, 1), array(TEXT, (1, 1), element(16, b"a")))])
 def test_what_follows_is_not_taken_for_numbers_that_are_missing(tmp_path, following):
-    """scipy crashed: the next array's tag says what no number is."""
+    """scipy crashed here: it read the next array's tag as the type of numbers."""
     body = array(CELL, (1, 2), array(NUMBERS, (3, 3, 1, 0)) + (following or array(NUMBERS, (1, 1))), b"S")
     refused(tmp_path, body, "got 0 elements of numbers for the shape")
 

@@ -23,7 +23,7 @@ LIST = Path("data/pascal/VOC2011/ImageSets/Segmentation/seg11valid.txt")
 
 
 def pack(path, mode, **folders):
-    """An archive of folders under other names, with neighbours that nobody asked for."""
+    """An archive of folders under other names, with further folders that must not be unpacked."""
     with tarfile.open(str(path), mode) as tar:
         for folder, name in folders.values():
             (folder / "Annotations").mkdir()
@@ -143,7 +143,7 @@ def test_the_tools_exit_with_3_and_no_traceback_when_an_archive_cannot_be_had(tm
     assert "Traceback" not in run.stderr and "Fix: put " in run.stderr and "data/downloads/" in run.stderr
 
 
-# ---- a year by itself, and its test
+# ---- one year's own splits, and its test split
 
 
 @pytest.fixture

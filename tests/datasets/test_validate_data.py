@@ -1,4 +1,4 @@
-"""Every image of a split is read once, and every fault is told."""
+"""Every image of a split is read once, and every error is reported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_counts_the_pixels_of_every_label(spec):
     np.testing.assert_array_equal(found.pixels, [expected])
 
 
-def test_tells_every_fault_and_goes_on(spec, voc_dir):
+def test_reports_every_error_and_continues(spec, voc_dir):
     (voc_dir / "JPEGImages" / "2007_000033.jpg").unlink()
     (voc_dir / "SegmentationClass" / "2007_000061.png").write_bytes(b"")
     found = validate_split(spec)
@@ -45,7 +45,7 @@ def test_refuses_a_split_without_a_list(spec, voc_dir):
         validate_split(spec)
 
 
-def test_the_program_tells_faults_and_remedy_and_exits_with_3(voc_dir, tmp_path, repository_path):
+def test_the_program_prints_errors_and_fix_and_exits_with_3(voc_dir, tmp_path, repository_path):
     (voc_dir / "JPEGImages" / "2007_000033.jpg").unlink()
     command = [sys.executable, "-m", "tools.validate_data", "voc", "--split", "val"]
     run = subprocess.run(command, cwd=str(tmp_path), env=repository_path, capture_output=True, text=True)
@@ -63,7 +63,7 @@ def test_counts_the_images_that_have_a_label(spec):
     np.testing.assert_array_equal(validate_split(spec).images_with, [expected])
 
 
-def test_an_image_that_is_learnt_and_scored_is_found_whatever_it_is_called(spec, voc_dir):
+def test_an_image_in_both_splits_is_found_under_any_name(spec, voc_dir):
     val = validate_split(spec)
     (voc_dir / "JPEGImages" / "2007_000033.jpg").rename(voc_dir / "JPEGImages" / "other.jpg")
     (voc_dir / "SegmentationClass" / "2007_000033.png").rename(voc_dir / "SegmentationClass" / "other.png")
@@ -95,6 +95,6 @@ THREE = replace(datasets.DATASETS["voc"], class_names=("ground", "cat", "dog"))
         (found(_0=500_000, _1=500_000, _2=7), "2 dog has 7e-06 of the labelled pixels"),
     ],
 )
-def test_what_is_hardly_meant_is_suspected(inspection, suspicion):
-    said = "\n".join(find_suspicions(inspection, THREE))
-    assert re.search(suspicion, said) if suspicion else not said
+def test_probable_mistakes_are_suspicious(inspection, suspicion):
+    printed = "\n".join(find_suspicions(inspection, THREE))
+    assert re.search(suspicion, printed) if suspicion else not printed

@@ -1,12 +1,12 @@
-"""Fuzz one reader with coverage guidance, or each in a process of its own.
+"""Fuzz one reader with coverage guidance, or every reader in a separate process.
 
-    python -m tests.fuzz.fuzz --seconds 120               all readers, so long together
-    python -m tests.fuzz.fuzz mat --runs 20000 --seed 1   one, so many inputs, always the same
+    python -m tests.fuzz.fuzz --seconds 120               all readers, 120 s in total
+    python -m tests.fuzz.fuzz mat --runs 20000 --seed 1   one reader, a number of inputs, reproducible
 
-A finding ends the run; the input is printed, and kept as build/fuzz/<target>/crash-*. Memory and the time of an input
-are limited: what exceeds them is a finding, too.
+A finding ends the run; it prints the input and keeps it as build/fuzz/<target>/crash-*. An input that exceeds the
+limits of memory or time is also a finding.
 
-Exit     0 nothing was found · 1 something was
+Exit     0 no findings · 1 findings
 """
 
 from __future__ import annotations

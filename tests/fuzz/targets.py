@@ -1,6 +1,6 @@
-"""The readers of files from strangers, each a function of bytes, and small valid files to begin with.
+"""Readers of untrusted files as functions of bytes, and small valid files to start from.
 
-The contract of every reader: whatever the bytes, it returns, or raises one of the errors that are ours.
+Contract of every reader: for any bytes it returns, or raises an error of this project.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
-from fcn_repro import datasets
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2, caffemodel, prototxt, solverstate, stored_blob
-from fcn_repro.datasets import file_readers
+from fcn_repro.datasets import file_readers, voc
 from fcn_repro.datasets.download import unpack
 from fcn_repro.datasets.user import colour_table, registry
 from fcn_repro.errors import DataError
@@ -60,7 +59,7 @@ def _note(path: Path) -> None:
 
 
 def _param_str(path: Path) -> None:
-    layer = datasets.voc.VOCSegDataLayer.__new__(datasets.voc.VOCSegDataLayer)
+    layer = voc.VOCSegDataLayer.__new__(voc.VOCSegDataLayer)
     layer._parse(path.read_bytes().decode("utf-8", "replace"))
 
 

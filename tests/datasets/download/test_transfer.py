@@ -1,4 +1,4 @@
-"""Downloads survive what networks do, and give up at once where waiting is in vain."""
+"""Downloads resume after interruptions, and stop at once on permanent errors."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_brings_the_whole_file_and_leaves_nothing_else(server, part):
     assert [path.name for path in part.parent.glob("a.tar*")] == ["a.tar.part"]
 
 
-def test_goes_on_where_dropped_connections_left_it(server, part):
+def test_resumes_where_dropped_connections_left_it(server, part):
     server.drop_after = [300_000, 1, 500_000]
     download(f"{server.address}/a.tar", part, pause_s=0)
     assert part.read_bytes() == CONTENT
     assert [wanted for _, wanted in server.requests] == [None, "bytes=300000-", "bytes=300001-", "bytes=800001-"]
 
 
-def test_goes_on_where_an_earlier_process_left_it(server, part):
+def test_resumes_where_an_earlier_process_left_it(server, part):
     server.drop_after = [400_000] + [0] * (RETRIES + 1)
     with pytest.raises(DataError, match="connection lost after 400000 of 1048576 bytes"):
         download(f"{server.address}/a.tar", part, pause_s=0)
@@ -50,7 +50,7 @@ def test_goes_on_where_an_earlier_process_left_it(server, part):
     assert server.requests == [("/a.tar", "bytes=400000-")]
 
 
-def test_starts_afresh_when_the_file_there_has_changed_meanwhile(server, part):
+def test_restarts_when_the_file_there_has_changed_meanwhile(server, part):
     server.drop_after = [400_000] + [0] * (RETRIES + 1)
     with pytest.raises(DataError):
         download(f"{server.address}/a.tar", part, pause_s=0)
@@ -60,14 +60,14 @@ def test_starts_afresh_when_the_file_there_has_changed_meanwhile(server, part):
     assert part.read_bytes() == CONTENT[::-1]
 
 
-def test_starts_afresh_when_the_server_knows_no_ranges(server, part):
+def test_restarts_when_the_server_knows_no_ranges(server, part):
     server.ranges = False
     server.drop_after = [400_000]
     download(f"{server.address}/a.tar", part, pause_s=0)
     assert part.read_bytes() == CONTENT
 
 
-def test_goes_on_with_a_server_that_marks_no_versions(server, part):
+def test_resumes_with_a_server_that_marks_no_versions(server, part):
     server.versions = False
     server.drop_after = [400_000]
     download(f"{server.address}/a.tar", part, pause_s=0)
@@ -80,7 +80,7 @@ def test_takes_a_part_that_is_whole_for_whole(server, part):
     assert part.read_bytes() == CONTENT
 
 
-def test_starts_afresh_from_a_part_longer_than_the_file(server, part):
+def test_restarts_from_a_part_longer_than_the_file(server, part):
     part.write_bytes(CONTENT + b"more")
     download(f"{server.address}/a.tar", part, pause_s=0)
     assert part.read_bytes() == CONTENT
@@ -125,7 +125,7 @@ def test_keeps_trying_when_the_network_goes_away_midway(server, part, monkeypatc
     outage = [True]
 
     def pause(seconds):
-        if outage:  # a request that finds nobody, once
+        if outage:  # one failing request
             outage.pop()
             monkeypatch.setattr("fcn_repro.datasets.download.transfer.urllib.request.urlopen", lost)
 

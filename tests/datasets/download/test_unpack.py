@@ -1,4 +1,4 @@
-"""Unpacking takes what it was asked for, and lets nothing out of its place."""
+"""Unpacking writes the selected members, and nothing outside of their folders."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def archive(request, tmp_path):
     return make_zip(path, FILES) if request.param == "zip" else make_tar(path, FILES, request.param)
 
 
-def test_puts_chosen_folders_and_files_where_it_is_told_and_nothing_else(archive, tmp_path):
+def test_writes_selected_folders_and_files_only(archive, tmp_path):
     out = tmp_path / "out"
     unpack(archive, {"top/a/": out / "x", "top/list": out / "renamed"})
     assert tree(out) == {"x/1.txt": b"one", "x/deep/2.txt": b"two" * 9, "renamed": b"3"}

@@ -32,25 +32,25 @@ def test_pixels_get_the_label_of_their_colour(table):
     random = np.random.default_rng(0)
     known = table()
     choice = random.integers(0, len(known), (7, 9))
-    picture = np.array(list(known), np.uint8)[choice]
+    image = np.array(list(known), np.uint8)[choice]
     expected = np.array(list(known.values()))[choice]
-    np.testing.assert_array_equal(colour_table.to_indices(picture, known), expected)
+    np.testing.assert_array_equal(colour_table.to_indices(image, known), expected)
 
 
 def test_vocs_colours_are_the_devkits():
     label_hw = np.array([[0, 1, 15, 20, 255]], np.uint8)
-    picture = np.array(make_label_image(label_hw).convert("RGB"))
-    np.testing.assert_array_equal(colour_table.to_indices(picture, colour_table.make_voc_table(21)), label_hw)
+    image = np.array(make_label_image(label_hw).convert("RGB"))
+    np.testing.assert_array_equal(colour_table.to_indices(image, colour_table.make_voc_table(21)), label_hw)
     with pytest.raises(DataError, match=r"got colours of no class: \(0, 64, 128\) in 1 pixels, \(192, 128, 128\)"):
-        colour_table.to_indices(picture, colour_table.make_voc_table(15))
+        colour_table.to_indices(image, colour_table.make_voc_table(15))
 
 
 def test_refuses_colours_between_two_and_tells_the_most_frequent(table):
-    picture = np.zeros((10, 10, 3), np.uint8)
-    picture[0, :9, 0] = np.arange(1, 10)
-    picture[1:3, :, 0] = 99
+    image = np.zeros((10, 10, 3), np.uint8)
+    image[0, :9, 0] = np.arange(1, 10)
+    image[1:3, :, 0] = 99
     with pytest.raises(DataError, match=r"no class: \(99, 0, 0\) in 20 pixels, \(.*\) in 1 pixels.* and 4 more$"):
-        colour_table.to_indices(picture, table())
+        colour_table.to_indices(image, table())
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_refuses_a_faulty_table(table, text, complaint):
         table(text)
 
 
-def test_conversion_writes_palette_pictures_of_any_format_and_depth(tmp_path, table):
+def test_conversion_writes_palette_images_of_any_format_and_depth(tmp_path, table):
     label_hw = np.array([[0, 1], [2, 255]], np.uint8)
-    picture = np.zeros((2, 2, 3), np.uint8)
+    image = np.zeros((2, 2, 3), np.uint8)
     for colour, label in table().items():
-        picture[label_hw == label] = colour
+        image[label_hw == label] = colour
     (tmp_path / "given" / "train").mkdir(parents=True)
-    Image.fromarray(picture).convert("RGBA").save(tmp_path / "given" / "a.png")
-    Image.fromarray(picture).quantize(16).save(tmp_path / "given" / "train" / "b.png")
+    Image.fromarray(image).convert("RGBA").save(tmp_path / "given" / "a.png")
+    Image.fromarray(image).quantize(16).save(tmp_path / "given" / "train" / "b.png")
     given = {"a": tmp_path / "given" / "a.png", "train/b": tmp_path / "given" / "train" / "b.png"}
     colour_table.convert(given, table(), tmp_path / "labels")
     for item in given:

@@ -1,4 +1,4 @@
-"""What belongs together in a folder, and what is learnt and scored of it."""
+"""Pairs of images and label maps in a folder, and its splits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VOC = ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation")
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes files by name; those of one content are the same picture."""
+    """Makes files by name; "=" sets their content, and equal content is the same image."""
 
     def make(parts=PLAIN, images=(), labels=None, train=None, val=None):
         root = tmp_path / "set"
@@ -109,7 +109,7 @@ def test_folders_train_and_val_are_splits(make):
     }
 
 
-def test_a_fifth_is_scored_where_nothing_is_said(make):
+def test_a_fifth_becomes_val_without_lists(make):
     names = [f"{n:02}" for n in range(25)]
     found = splits(make(images=[f"{name}.jpg" for name in names]))
     assert sorted(found["train"] + found["val"]) == names

@@ -1,4 +1,4 @@
-"""A folder of one's own as a data set: its facts, its layer, and what its layer refuses."""
+"""User data sets: facts, data layer, and the errors of the layer."""
 
 from __future__ import annotations
 
