@@ -12,7 +12,7 @@ from fcn_repro.inference.tiling import ReceptiveExtent, find_extent, split_axis
 from fcn_repro.model.receptive_field import find_grids
 from fcn_repro.model.surgery import find_upsampling_layers, interp
 from nets import build
-from nets.fcn import FCNS, fcn
+from nets.fcn import FCNS, build_fcn
 
 DATA = SimpleNamespace(inputs={"data": 3}, heads={"label": range(3)}, class_names=range(3), void=255)
 NARROW = {
@@ -27,7 +27,7 @@ NARROW = {
 def narrow(name: str):
     """A net of the table with few channels and the same kernels, strides, pads and offsets."""
     net = FCNS[name]
-    return fcn(replace(net, style=replace(net.style, width=NARROW[name])), "deploy", DATA, False)
+    return build_fcn(replace(net, style=replace(net.style, width=NARROW[name])), "deploy", DATA, False)
 
 
 def random_net(message, folder):

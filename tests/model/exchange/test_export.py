@@ -23,7 +23,7 @@ from fcn_repro.model.exchange.graph import build_graph
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.model.surgery import find_upsampling_layers, interp, save
 from nets import build
-from nets.fcn import FCNS, fcn
+from nets.fcn import FCNS, build_fcn
 
 CLASSES = ("sky", "grass", "cow")
 DATA = SimpleNamespace(inputs={"data": 3}, heads={"label": CLASSES}, class_names=CLASSES, void=255)
@@ -34,7 +34,7 @@ WIDTHS = {"vgg16-8s": 1 / 64, "vgg16-8s-atonce": 1 / 64, "alexnet-32s": 1 / 16, 
 def message(name: str):
     if name not in WIDTHS:
         return build(name, "deploy", DATA)
-    return fcn(replace(FCNS[name], style=replace(FCNS[name].style, width=WIDTHS[name])), "deploy", DATA, False)
+    return build_fcn(replace(FCNS[name], style=replace(FCNS[name].style, width=WIDTHS[name])), "deploy", DATA, False)
 
 
 def write_net(folder: RunFolder, text: str) -> RunFolder:
