@@ -18,7 +18,7 @@ from tests.fixtures.loopback import serving, unused_address
 CONTENT = b"weights" * 1000
 SHA1 = "sha1:" + hashlib.sha1(CONTENT).hexdigest()
 COLUMNS = ("name", "url", "file", "bytes", "digest", "licence", "note")
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture
