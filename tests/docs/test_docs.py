@@ -12,19 +12,8 @@ import pytest
 from fcn_repro.model.run_folder import RunFolder
 from solvers.emit import emit_experiment
 from solvers.experiments import EXPERIMENTS
-from tests.docs.pages import (
-    PAGES,
-    ROOT,
-    Command,
-    find_blocks,
-    find_commands,
-    find_names,
-    find_paths,
-    make_place,
-    read_page,
-    resolve,
-    write_weights,
-)
+from tests.docs import pages
+from tests.docs.pages import PAGES, ROOT, Command, find_blocks, find_commands, find_names, find_paths, read_page
 
 COMMANDS = find_commands()
 PROGRAM = re.compile(r"python -m (tools\.\w+)")
@@ -58,11 +47,11 @@ def is_quick(command: Command) -> bool:
 def place(tmp_path_factory):
     """A folder to run the commands in, one after the other, as a reader does."""
     place = tmp_path_factory.mktemp("place")
-    make_place(place)
+    pages.make_place(place)
     before = os.getcwd()
     os.chdir(place)
     emit_experiment(EXPERIMENTS["mini-fcn8s"])
-    write_weights(RunFolder("mini-fcn8s"))
+    pages.write_weights(RunFolder("mini-fcn8s"))
     yield place
     os.chdir(before)
 
@@ -143,7 +132,7 @@ def test_links_and_paths_exist(page):
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_names_of_modules_and_attributes_resolve(page):
     for name in find_names(read_page(page)):
-        resolve(name)
+        pages.resolve(name)
 
 
 def test_paths_and_names_are_found_in_a_text():

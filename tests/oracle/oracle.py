@@ -35,11 +35,10 @@ class Case:
     scenario: str
     arguments: dict[str, Any]
     arrays: Arrays = field(default_factory=dict)
-    new_process: bool = False  # for state of the whole process: the C library's rand()
 
 
 class Oracle:
-    """Real Caffe in a child process (child.py) that imports it once and forks a worker."""
+    """Real Caffe in a child process (child.py) that imports it once and forks a process for every case."""
 
     def __init__(self, python: str, folder: Path) -> None:
         self._folder = folder
@@ -87,7 +86,7 @@ class Oracle:
         if case.arrays:
             request["arrays"] = str(folder / "arrays.npz")
             np.savez(folder / "arrays.npz", **case.arrays)
-        self._requests.write(json.dumps({**request, "new_process": case.new_process}) + "\n")
+        self._requests.write(json.dumps(request) + "\n")
         self._requests.flush()
         return folder
 

@@ -38,11 +38,9 @@ def net(caffe, arrays, text, phase=0, seed=1, passes=1, backward=True, initialis
             built.backward()
             for name, blob in built.blobs.items():
                 found[f"{index}/diff/{name}"] = blob.diff.copy()
-        for name, blobs in built.params.items():
-            for order, blob in enumerate(blobs):
-                found[f"{index}/param/{name}/{order}/data"] = blob.data.copy()
-                if backward:
-                    found[f"{index}/param/{name}/{order}/diff"] = blob.diff.copy()
+        found.update(parameters(built, f"{index}/param/{{}}/data"))
+        if backward:
+            found.update(parameters(built, f"{index}/param/{{}}/diff", "diff"))
     return found
 
 
@@ -79,10 +77,8 @@ def train(caffe, arrays, net_text, solver_text, steps, restore=None, snapshot=Fa
     found = {}
     for index, count in enumerate(steps):
         solver.step(count)
-        for name, blobs in solver.net.params.items():
-            for order, blob in enumerate(blobs):
-                found[f"{index}/{name}/{order}/data"] = blob.data.copy()
-                found[f"{index}/{name}/{order}/update"] = blob.diff.copy()
+        found.update(parameters(solver.net, f"{index}/{{}}/data"))
+        found.update(parameters(solver.net, f"{index}/{{}}/update", "diff"))
     found["iter"] = np.array(solver.iter)
     if snapshot:
         solver.snapshot()
@@ -137,9 +133,13 @@ def batches(caffe, arrays, text, phase=0, seed=1, passes=6):
     return found
 
 
-def parameters(built):
-    """A net's parameters by layer and index."""
-    return {f"{name}/{i}": blob.data.copy() for name, blobs in built.params.items() for i, blob in enumerate(blobs)}
+def parameters(built, key="{}", array="data"):
+    """The data (or diff) of a net's parameters, by layer and index put into `key`."""
+    return {
+        key.format(f"{name}/{i}"): getattr(blob, array).copy()
+        for name, blobs in built.params.items()
+        for i, blob in enumerate(blobs)
+    }
 
 
 def write(name, text):

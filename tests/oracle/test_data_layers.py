@@ -92,7 +92,7 @@ def test_hdf5_rows_come_in_caffes_order(batch, shuffled, hdf5_list, compare: Com
     options = "shuffle: true" if shuffled else ""
     fields = f'hdf5_data_param {{ source: "{hdf5_list}" batch_size: {batch} {options} }}'
     arguments = {"text": data_layer("HDF5Data", "data label double", fields), "passes": 12 if shuffled else 6}
-    compare(CHAPTER, f"HDF5Data{', shuffled' * shuffled}", Case("batches", arguments, new_process=shuffled), 0)
+    compare(CHAPTER, f"HDF5Data{', shuffled' * shuffled}", Case("batches", arguments), 0)
 
 
 def test_hdf5_output_writes_the_same_file(oracle: Oracle, tmp_path: Path):

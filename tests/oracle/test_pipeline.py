@@ -72,7 +72,7 @@ def relays(root: Path, theirs: Interpreter) -> dict[str, list[RunFolder]]:
 def run_relay(root: Path, name: str, engines: list[Interpreter]) -> Iterator[RunFolder]:
     """Train each stage with its engine, and keep the run folders in a folder of the relay."""
     for stage, engine in zip(STAGES, engines, strict=True):
-        engine.check(root, "-m", "solvers.emit", stage)
+        engine.check(root, "-m", "tools.emit", stage)
         engine.check(root, "-m", "tools.solve", stage, "--iterations", str(ITERATIONS), "--gpu", "-1")
     kept = root / name.replace(" ", "-")
     for stage in STAGES:

@@ -3,7 +3,10 @@
 Writes   facts.json by section (equal in both engines) and arrays.npz (close in both) into the working directory
 """
 
+import glob
 import json
+import os
+import shutil
 
 import caffe
 import numpy as np
@@ -12,49 +15,7 @@ from caffe import layers as L
 
 BUILTIN = (AttributeError, IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError, ZeroDivisionError)
 
-INPUT = """
-layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 4 dim: 3 dim: 6 dim: 6 } } }"""
-NET = "force_backward: true" + INPUT + """
-layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
-  convolution_param {
-    num_output: 5 kernel_size: 3 weight_filler { type: "gaussian" std: 1 } bias_filler { value: 1 } } }
-layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
-layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool" pooling_param { kernel_size: 2 stride: 2 } }
-layer { name: "score" type: "InnerProduct" bottom: "pool" top: "score"
-  inner_product_param { num_output: 4 weight_filler { type: "xavier" } } }
-layer { name: "also" type: "InnerProduct" bottom: "pool" top: "Also" inner_product_param { num_output: 2 } }
-"""  # fmt: skip
-TRAINED = """
-layer { name: "data" type: "DummyData" top: "data" top: "label"
-  dummy_data_param { shape { dim: 5 dim: 6 } shape { dim: 5 } data_filler { type: "gaussian" } data_filler { } } }
-layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip"
-  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
-layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" loss_weight: 2 }
-"""
-SOLVER = (
-    'net: "trained.prototxt" test_iter: 2 test_interval: 4 base_lr: 0.1 lr_policy: "step" stepsize: 2 gamma: 0.5 '
-    'momentum: 0.9 max_iter: 6 snapshot_after_train: false snapshot_prefix: "snap" random_seed: 3'
-)
-MEMORY = """
-layer { name: "data" type: "MemoryData" top: "data" top: "label"
-  memory_data_param { batch_size: 2 channels: 1 height: 1 width: 3 } }
-"""
-PYTHON = "force_backward: true" + INPUT + """
-layer { name: "p" type: "Python" bottom: "data" top: "p"
-  python_param { module: "surface_layers" layer: "Recording" param_str: "hello" } }
-"""  # fmt: skip
-RAISING = PYTHON.replace("Recording", "Raising")
-IMAGE = INPUT + """
-layer { name: "mean" type: "Pooling" bottom: "data" top: "mean" pooling_param { pool: AVE global_pooling: true } }
-"""  # fmt: skip
-
 facts, arrays = {}, {}
-
-
-def write(name, text):
-    with open(name, "w") as f:
-        f.write(text)
-    return name
 
 
 def exception_of(call):
@@ -161,7 +122,7 @@ def refusals(net):
         "step without a number": exception_of(lambda: caffe.SGDSolver("solver.prototxt").step()),
         "one callback": exception_of(lambda: caffe.SGDSolver("solver.prototxt").add_callback(len)),
         "lr assigned": exception_of(lambda: setattr(caffe.SGDSolver("solver.prototxt"), "lr", 1)),
-        "a layer that raises": exception_of(lambda: caffe.Net(write("raising.prototxt", RAISING), 1)),
+        "a layer that raises": exception_of(lambda: caffe.Net("raising.prototxt", 1)),
         "a bottom that is not a top": exception_of(lambda: L.ReLU(3)),
         "an unknown parameter": exception_of(lambda: L.ReLU(foo=3).to_proto()),
     }  # fmt: skip
@@ -207,7 +168,7 @@ def weights(net):
 
 
 def python_layers():
-    net = caffe.Net(write("python.prototxt", PYTHON), caffe.TEST)
+    net = caffe.Net("python.prototxt", caffe.TEST)
     net.forward()
     net.reshape()
     net.backward()
@@ -226,7 +187,7 @@ def callbacks(net):
 
 
 def memory_data():
-    net = caffe.Net(write("memory.prototxt", MEMORY), caffe.TEST)
+    net = caffe.Net("memory.prototxt", caffe.TEST)
     data = np.arange(12, dtype=np.float32).reshape(4, 1, 1, 3)
     shapes = [list(net.blobs["label"].shape)]
     net.set_input_arrays(data, np.float32([0, 1, 2, 3]))
@@ -309,7 +270,7 @@ def io():
 
 
 def classifying():
-    path = write("image.prototxt", IMAGE)
+    path = "image.prototxt"
     caffe.Net(path, caffe.TEST).save("image.caffemodel")
     random = np.random.RandomState(2)
     images = [random.rand(11, 9, 3).astype(np.float32) for _ in range(3)]
@@ -333,9 +294,8 @@ def classifying():
 def main():
     caffe.set_mode_cpu()
     caffe.set_random_seed(5)
-    write("net.prototxt", NET)
-    write("trained.prototxt", TRAINED)
-    write("solver.prototxt", SOLVER)
+    for path in glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "*.prototxt")):
+        shutil.copy(path, ".")
     net = caffe.Net("net.prototxt", caffe.TEST)
     names()
     members(net)
