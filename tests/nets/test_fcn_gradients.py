@@ -30,7 +30,7 @@ def solver(tmp_path, request):
         if not layer.startswith("scale"):
             drawn = random.normal(0, 1, blobs[0].data.shape) / blobs[0].data[0].size
             blobs[0].data[...] = drawn if layer.startswith("score") else 1.25 * np.abs(drawn)
-    surgery.interp(solver.net, surgery.upsampling_layers(solver.net))
+    surgery.interp(solver.net, surgery.find_upsampling_layers(solver.net))
     for top, channels in INPUTS[FCNS[name].inputs].items():
         solver.net.blobs[top].data[...] = random.uniform(0, 2, (1, channels, HEIGHT, WIDTH))
     solver.net.blobs["label"].data[...] = CLASSES - 1
