@@ -25,7 +25,7 @@ PAGES = sorted(
 )  # fmt: skip
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
 PATH = re.compile(
-    r"(?<![\w/.<>-])(?:fcn_repro|nets|solvers|tools|tests|docs)/[\w./*{},-]*[\w/*}]|`(data/[\w./*{},-]+)`"
+    r"(?<![\w/.<>-])(?<!make )(?:fcn_repro|nets|solvers|tools|tests|docs)/[\w./*{},-]*[\w/*}]|`(data/[\w./*{},-]+)`"
 )
 NAME = re.compile(r"(?<![\w/.-])(?:fcn_repro|nets|solvers|tools|tests)(?:\.[A-Za-z_]\w*)+(?![\w/]|\.\w)")
 
