@@ -4,12 +4,12 @@
     python -m tools.caffe test  --model FILE --weights A.caffemodel [--iterations 50]
     python -m tools.caffe time  --model FILE [--iterations 50] [--phase TRAIN]
 
-All take --gpu N, --level N and --stage A,B. Without --gpu, training obeys the solver_mode and device_id that the file
-gives, and everything else runs on the CPU. While training, Ctrl-C stops after a snapshot and SIGHUP takes a snapshot
+All take --gpu N, --level N and --stage A,B. Without --gpu, training uses the file's solver_mode and
+device_id, and everything else the CPU. While training, Ctrl-C stops after a snapshot and SIGHUP takes a snapshot
 (--sigint_effect, --sighup_effect). GLOG_minloglevel=1 hides the log.
 
-Differs  one GPU only; `time` prints a table, and leaves out what the net does not run backward
-Exit     0 done, or stopped as asked · 1 a fault in a prototxt or while running · 2 bad arguments · 3 a file is missing
+Differs  one GPU only; `time` prints a table, without layers that the net does not run backward
+Exit     0 done, or stopped on request · 1 an error in a prototxt or while running · 2 bad arguments · 3 a missing file
 Source   caffe 9b89154 tools/caffe.cpp
 """
 
@@ -24,12 +24,12 @@ from types import FrameType
 from typing import Sequence
 
 import numpy as np
-from google.protobuf import text_format
 
 from fcn_repro import device
 from fcn_repro.analysis.cost import timing
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
+from fcn_repro.model import prototxt
 from fcn_repro.training.data_parallel import make_solver
 from tools import program
 
@@ -37,23 +37,23 @@ EFFECTS = ("stop", "snapshot", "none")
 
 
 class Stopped(Exception):
-    """A signal asked the solver to stop."""
+    """A signal requested a stop."""
 
 
 # -- train -------------------------------------------------------------------------------------------------------------
 
 
 def train(options: argparse.Namespace) -> None:
-    """Solve, from a snapshot or from weights if given; a stop asked for ends it as max_iter would."""
-    param = _read(options.solver)
-    _adapt(param, options)
+    """Train, from a snapshot or from weights if given; a requested stop ends it as max_iter does."""
+    param = prototxt.read_solver(_require(options.solver))
+    _apply_options(param, options)
     solver = make_solver(param)
     for net in (solver.net, *solver.test_nets):
         for path in options.weights:
-            net.copy_from(str(_present(path)))
+            net.copy_from(str(_require(path)))
     if options.snapshot:
-        solver.restore(str(_present(options.snapshot)))
-    _obey(solver, {signal.SIGINT: options.sigint_effect, signal.SIGHUP: options.sighup_effect})
+        solver.restore(str(_require(options.snapshot)))
+    _handle_signals(solver, {signal.SIGINT: options.sigint_effect, signal.SIGHUP: options.sighup_effect})
     try:
         solver.solve()
     except Stopped:
@@ -64,15 +64,8 @@ def train(options: argparse.Namespace) -> None:
         print("Optimization done")
 
 
-def _read(path: Path) -> caffe.proto.caffe_pb2.SolverParameter:
-    try:
-        return text_format.Parse(_present(path).read_text(encoding="utf-8"), caffe.proto.caffe_pb2.SolverParameter())
-    except text_format.ParseError as error:
-        raise ValueError(f"{path} is no solver prototxt: line {error}") from error
-
-
-def _adapt(param: caffe.proto.caffe_pb2.SolverParameter, options: argparse.Namespace) -> None:
-    """Let the arguments override what the solver file says, and choose the device."""
+def _apply_options(param: caffe.proto.caffe_pb2.SolverParameter, options: argparse.Namespace) -> None:
+    """Override the solver file by the arguments, and choose the device."""
     param.train_state.level = options.level
     param.train_state.stage.extend(options.stage)
     if (options.weights or options.snapshot) and getattr(param, "weights", None):  # a field that Caffe 1.0 lacks
@@ -87,23 +80,23 @@ def _adapt(param: caffe.proto.caffe_pb2.SolverParameter, options: argparse.Names
     device.choose(-1 if options.gpu is None else options.gpu)
 
 
-def _obey(solver: caffe.SGDSolver, effects: dict[int, str]) -> None:
-    """Do between two iterations what a signal asked for during the first."""
-    asked: list[str] = []
+def _handle_signals(solver: caffe.SGDSolver, effects: dict[int, str]) -> None:
+    """Act on signals between two iterations."""
+    requests: list[str] = []
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        asked.append(effects[number])
+    def request(number: int, frame: FrameType | None) -> None:
+        requests.append(effects[number])
 
-    def answer() -> None:
-        while asked:
-            if asked.pop(0) == "stop":
+    def act() -> None:
+        while requests:
+            if requests.pop(0) == "stop":
                 raise Stopped
             solver.snapshot()
 
     for number, effect in effects.items():
         if effect != "none":
-            signal.signal(number, ask)
-    solver.add_callback(answer, lambda: None)
+            signal.signal(number, request)
+    solver.add_callback(act, lambda: None)
 
 
 # -- test --------------------------------------------------------------------------------------------------------------
@@ -111,9 +104,9 @@ def _obey(solver: caffe.SGDSolver, effects: dict[int, str]) -> None:
 
 def test(options: argparse.Namespace) -> None:
     """Print every output of every pass, then their means."""
-    net = _net(options, caffe.TEST)
+    net = _load_net(options, caffe.TEST)
     for path in options.weights:
-        net.copy_from(str(_present(path)))
+        net.copy_from(str(_require(path)))
     totals = {name: np.zeros_like(net.blobs[name].data, dtype=np.float64) for name in net.outputs}
     loss = 0.0
     for iteration in range(options.iterations):
@@ -133,8 +126,8 @@ def test(options: argparse.Namespace) -> None:
 
 
 def time(options: argparse.Namespace) -> None:
-    """Print what every layer takes on average, after one pass to warm up."""
-    net = _net(options, getattr(caffe, options.phase))
+    """Print each layer's mean time, after one pass to warm up."""
+    net = _load_net(options, getattr(caffe, options.phase))
     count = len(net.layers)
     print(f"Initial loss: {net._forward(0, count - 1):g}")
     net._backward(count - 1, 0)
@@ -149,23 +142,23 @@ def time(options: argparse.Namespace) -> None:
 # -- arguments ---------------------------------------------------------------------------------------------------------
 
 
-def _net(options: argparse.Namespace, phase: int) -> caffe.Net:
+def _load_net(options: argparse.Namespace, phase: int) -> caffe.Net:
     device.choose(-1 if options.gpu is None else options.gpu)
-    return caffe.Net(str(_present(options.model)), phase, level=options.level, stages=options.stage)
+    return caffe.Net(str(_require(options.model)), phase, level=options.level, stages=options.stage)
 
 
-def _present(path: Path) -> Path:
+def _require(path: Path) -> Path:
     if not path.is_file():
-        raise DataError(f"{path}: missing; it was asked for on the command line, from {os.getcwd()}")
+        raise DataError(f"{path}: missing; the path is relative to {os.getcwd()}")
     return path
 
 
-def _listed(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     return [item for item in text.split(",") if item]
 
 
 def _paths(text: str) -> list[Path]:
-    return [Path(item) for item in _listed(text)]
+    return [Path(item) for item in _split(text)]
 
 
 def main(options: argparse.Namespace) -> None:
@@ -175,19 +168,19 @@ def main(options: argparse.Namespace) -> None:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line, as Caffe's own takes it."""
+    """Parse Caffe's own command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--gpu", type=int, metavar="N", help="a GPU by number")
+    shared.add_argument("--gpu", type=int, metavar="N", help="a GPU's number")
     shared.add_argument("--level", type=int, default=0, metavar="N", help="of the net's state")
-    shared.add_argument("--stage", type=_listed, default=[], metavar="A,B", help="stages of the net's state")
+    shared.add_argument("--stage", type=_split, default=[], metavar="A,B", help="stages of the net's state")
     verbs = parser.add_subparsers(dest="verb", required=True)
 
-    verb = verbs.add_parser("train", parents=[shared], help="train or go on training")
+    verb = verbs.add_parser("train", parents=[shared], help="train, or resume training")
     verb.add_argument("--solver", type=Path, required=True)
     start = verb.add_mutually_exclusive_group()
-    start.add_argument("--snapshot", type=Path, metavar="SOLVERSTATE", help="go on from here")
-    start.add_argument("--weights", type=_paths, default=[], metavar="A,B", help="begin with these")
+    start.add_argument("--snapshot", type=Path, metavar="SOLVERSTATE", help="resume from this")
+    start.add_argument("--weights", type=_paths, default=[], metavar="A,B", help="start from these")
     verb.add_argument("--sigint_effect", choices=EFFECTS, default="stop")
     verb.add_argument("--sighup_effect", choices=EFFECTS, default="snapshot")
     verb.set_defaults(run=train)

@@ -1,10 +1,10 @@
-"""Run somebody's pycaffe script, unchanged, on this project's engine: there, `import caffe` is fcn_repro.caffe.
+"""Run a pycaffe script, unchanged, on this project's engine: in it, `import caffe` gives fcn_repro.caffe.
 
     python -m tools.pycaffe SCRIPT [ARGUMENTS]
 
-The script finds what `python SCRIPT` would show it: its arguments, its own folder first on sys.path, __name__, and the
-working directory as it is. Set PYTHONPATH for the modules of its Python layers. GLOG_minloglevel=1 hides the solver's
-log, as for Caffe. With ENGINE=bvlc, `import caffe` is real pycaffe.
+The script runs as under `python SCRIPT`: with its arguments, its folder first on sys.path, __name__ and the working
+directory. Set PYTHONPATH for the modules of its Python layers. GLOG_minloglevel=1 hides the solver's
+log, as in Caffe. With ENGINE=bvlc, `import caffe` gives real pycaffe.
 
 Exit     the script's own · 2 bad arguments, or no such script
 """
@@ -21,13 +21,13 @@ from typing import Sequence
 
 from fcn_repro import engine
 
-# What scripts import of pycaffe. Each gets its name there, so that no module is loaded a second time under it.
+# The modules of pycaffe that scripts import. Each is registered under pycaffe's name, so that it loads once.
 MODULES = ("", ".classifier", ".coord_map", ".detector", ".draw", ".io", ".net_spec", ".proto", ".proto.caffe_pb2",
            ".pycaffe")  # fmt: skip
 
 
 def main(options: argparse.Namespace) -> None:
-    """Run the script; what it raises, SystemExit included, comes through."""
+    """Run the script; its exceptions, SystemExit included, pass through."""
     if engine.name == "torch":
         for module in MODULES:
             sys.modules["caffe" + module] = importlib.import_module(engine.ENGINES["torch"] + module)
@@ -40,10 +40,10 @@ def main(options: argparse.Namespace) -> None:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line; what follows the script is the script's."""
+    """Parse the command line; arguments after the script are its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("script", help="a Python file")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the script finds in sys.argv")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's arguments")
     options = parser.parse_args(arguments)
     if not os.path.isfile(options.script):
         parser.error(f"there is no script {options.script!r} in {os.getcwd()}")

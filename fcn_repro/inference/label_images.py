@@ -66,7 +66,7 @@ def label_images(
     """Label images one by one; one that cannot be read is reported and skipped.
 
     Writes   out/NAME.png, a label map in VOC's palette, and out/NAME-overlay.png; with `scores` out/NAME-scores.npy,
-             float32 (C, H, W). With several outputs, NAME-OUTPUT replaces NAME. Each file is written whole or not at all
+             float32 (C, H, W). With several outputs, NAME-OUTPUT replaces NAME. Each file is atomic
     """
     with Progress(len(images), "label") as bar:
         for each in images:

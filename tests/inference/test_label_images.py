@@ -88,7 +88,7 @@ def test_a_damaged_image_is_reported_and_all_others_are_labelled(segmenter, albu
         )
     )
     assert [each.error is None for each in done] == [True, False, False, True]
-    assert "notes.txt: damaged, or not a photograph" in done[1].error and "gone.jpg: missing" in done[2].error
+    assert "notes.txt: damaged, or not an image" in done[1].error and "gone.jpg: missing" in done[2].error
     assert sorted(path.name for path in out.iterdir()) == ["a-overlay.png", "a.png", "b-overlay.png", "b.png"]
     assert done[3].files == {out / "b.png": {"blue": 1.0}}
 

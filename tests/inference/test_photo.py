@@ -71,7 +71,7 @@ def test_a_transparent_palette_lies_on_white():
 
 
 @pytest.mark.parametrize("levels", [gradient(np.float32, 1), gradient(np.int32, 70_000), gradient(np.int32, -5)])
-def test_numbers_without_a_known_white_are_refused(levels, tmp_path):
+def test_values_without_a_defined_white_are_refused(levels, tmp_path):
     Image.fromarray(levels).save(tmp_path / "p.tif")
     with pytest.raises(DataError, match=r"p\.tif: .*expected 8 or 16 bits"):
         read_photo(tmp_path / "p.tif")
@@ -92,16 +92,16 @@ def test_pillows_own_limit_does_not_stop_what_is_allowed_and_stays_as_it_was(tmp
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"), [(b"no picture", "not a photograph"), (None, "missing; expected a photograph")]
+    ("content", "complaint"), [(b"no image", "not an image"), (None, "missing; expected an image")]
 )
-def test_what_is_no_photograph_is_told_by_its_name(content, complaint, tmp_path):
+def test_missing_files_and_other_formats_are_named(content, complaint, tmp_path):
     if content:
         (tmp_path / "p.jpg").write_bytes(content)
     with pytest.raises(DataError, match=rf"p\.jpg: .*{complaint}"):
         read_photo(tmp_path / "p.jpg")
 
 
-def test_a_picture_cut_short_is_refused(tmp_path):
+def test_a_truncated_image_is_refused(tmp_path):
     Image.new("RGB", (64, 64), (9, 99, 9)).save(tmp_path / "whole.jpg")
     (tmp_path / "p.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:-200])
     with pytest.raises(DataError, match=r"p\.jpg: damaged"):

@@ -1,4 +1,4 @@
-"""Environments made from nothing, outside of the repository, and what is installed in them."""
+"""New environments outside the repository, and what is installed in them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-WITHOUT_TORCH = ("numpy", "pillow", "scipy", "h5py", "protobuf")
+WITHOUT_TORCH = ("numpy", "pillow", "scipy", "h5py", "protobuf", "tqdm", "tabulate", "filelock", "psutil")
 PYTHONS = ("3.8", "3.10", "3.11", "3.12", "3.13")
 
 
 def run(*command: object, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    """What a command prints; the test fails, showing all of it, where the command does."""
+    """Return what a command prints; if it fails, so does the test, with all output."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    told = subprocess.run(
+    done = subprocess.run(
         [str(each) for each in command], cwd=cwd, capture_output=True, text=True, env={**clean, **(env or {})}
     )
-    assert told.returncode == 0, f"{command}\n{told.stdout}\n{told.stderr}"
-    return told.stdout
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 def sources(folder: Path) -> Path:
-    """A copy of what git knows of the repository: building leaves files behind."""
+    """Copy the tracked files of the repository, because building leaves files behind."""
     for name in run("git", "ls-files", cwd=ROOT).splitlines():
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def sources(folder: Path) -> Path:
 
 
 def environment(folder: Path, python: str = sys.executable) -> Path:
-    """The interpreter of a new environment that holds pip alone."""
+    """Create an environment with only pip, and return its interpreter."""
     run(python, "-m", "venv", folder, cwd=ROOT)
     return folder / "bin" / "python"
 
@@ -47,7 +47,7 @@ def pip(python: Path, *arguments: object) -> None:
 
 
 def python_of_version(version: str) -> str:
-    """An interpreter of a version, on the path or under pyenv; the test is skipped where there is none."""
+    """Return an interpreter of a version, from the path or pyenv; skip the test without one."""
     found = shutil.which(f"python{version}")
     candidates = [found] if found else []
     candidates += map(str, sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python")))

@@ -122,7 +122,7 @@ def test_a_missing_file_is_named(capsys):
 def test_a_fault_in_the_solver_file_is_named(folder, capsys):
     write(folder, "learning_rate: 1", "solver.prototxt")
     assert run("train", "--solver", "solver.prototxt") == 1
-    assert "solver.prototxt is no solver prototxt: line 1:1" in capsys.readouterr().err
+    assert "solver.prototxt:1:1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
