@@ -325,12 +325,12 @@ def test_255_is_ignored_even_where_no_pixel_has_it():
 
 
 def test_refuses_an_unknown_net_and_lists_the_known():
-    with pytest.raises(ValueError, match="no net 'vgg16-4s'; there are vgg16-32s, vgg16-16s"):
+    with pytest.raises(ValueError, match="no net 'vgg16-4s'; expected one of vgg16-32s, vgg16-16s"):
         build("vgg16-4s", "train", DATA)
 
 
 def test_refuses_an_unknown_phase():
-    with pytest.raises(ValueError, match="no phase 'test'; there are train, val, deploy"):
+    with pytest.raises(ValueError, match="no phase 'test'; expected one of train, val, deploy"):
         build("vgg16-8s", "test", DATA)
 
 

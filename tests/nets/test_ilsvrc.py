@@ -154,7 +154,7 @@ def test_every_weight_has_a_filler_where_training_starts(net: str):
 
 
 def test_refuses_to_train_the_form_that_only_takes_weights_over():
-    with pytest.raises(ValueError, match="'vgg16-fcn' takes weights over and does not learn"):
+    with pytest.raises(ValueError, match="'vgg16-fcn' takes weights over and is not trained"):
         build("vgg16-fcn", "train")
 
 

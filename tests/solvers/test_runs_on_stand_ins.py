@@ -50,7 +50,7 @@ def train(tmp_path, monkeypatch):
     return run
 
 
-def test_a_whole_nyud_is_looked_through_and_every_fault_of_depth_and_hha_named(tmp_path, monkeypatch, capsys):
+def test_a_whole_nyud_is_validated_and_every_error_of_depth_and_hha_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     stand_in_trees.nyud()
     validate_data.main(argparse.Namespace(dataset="nyud", split="train", convert=None))
@@ -75,7 +75,7 @@ def of(run: str, layer: str) -> np.ndarray:
     return net.params[layer][0].data.copy()
 
 
-def test_colour_and_depth_are_learnt_together(train):
+def test_colour_and_depth_are_trained_together(train):
     stand_in_trees.nyud()
     report = train("nyud-fcn32s-color-d", steps=10)
     assert (report["split"], report["images"], report["trained"]) == ("test", 2, 10)
@@ -105,7 +105,7 @@ def test_colour_and_hha_are_fused_from_two_trained_nets(train):
     assert train("nyud-fcn16s-color-hha")["scores"]["score"]["pixel_accuracy"] >= 0
 
 
-def test_both_heads_of_siftflow_are_learnt_and_scored_stage_by_stage(train):
+def test_both_heads_of_siftflow_are_trained_and_scored_stage_by_stage(train):
     stand_in_trees.siftflow()
     for run, before in (
         ("siftflow-fcn32s", "build/vgg16-fcn.caffemodel"),

@@ -51,7 +51,7 @@ def reported(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(smoke, "STAGES", STAGES)
     monkeypatch.setattr(smoke, "PREPARE", {"smoke": write_photographs})
-    monkeypatch.setattr(hed_weights, "member", lambda package, path: "package.h5")
+    monkeypatch.setattr(hed_weights, "fetch_member", lambda package, path: "package.h5")
     monkeypatch.setattr(smoke, "write_hed_vgg16", write_from_stand_in)
     return "\n".join(smoke.train_stages(None, "cpu"))
 
