@@ -18,7 +18,7 @@ def submission(tmp_path):
     (voc / "ImageSets/Segmentation").mkdir(parents=True)
     (voc / "JPEGImages").mkdir()
     (voc / "ImageSets/Segmentation/test.txt").write_text("".join(f"{item}\n" for item in ITEMS))
-    for item, (height, width) in ITEMS.read_ids():
+    for item, (height, width) in ITEMS.items():
         Image.new("RGB", (width, height), (200, 0, 0)).save(voc / f"JPEGImages/{item}.jpg")
     return Submission(tmp_path / "out", voc, "test", 6)
 
@@ -114,7 +114,7 @@ def test_a_missing_split_says_where_test_images_come_from(submission):
 
 
 def test_an_id_that_leads_elsewhere_is_refused(submission):
-    for item, error in {"../../stolen": "leaves its folder", "a/b": "is not an image id"}.read_ids():
+    for item, error in {"../../stolen": "leaves its folder", "a/b": "is not an image id"}.items():
         (submission.voc_dir / "ImageSets/Segmentation/test.txt").write_text(f"{item}\n")
         with pytest.raises(DataError, match=f"'{item}' {error}"):
             submission.read_ids()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.fixtures.pycaffe_scripts import CLASSES, OURS, SIZES, STEPS, Engine, set_out_fcn
+from tests.fixtures.pycaffe_scripts import CLASSES, OURS, SIZES, STEPS, Interpreter, copy_fcn_scripts
 from tools import pycaffe
 
 LOOKS_AROUND = """
@@ -42,7 +42,7 @@ def test_a_script_finds_what_python_would_show_it(tmp_path):
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts" / "neighbour.py").write_text("import caffe")
     (tmp_path / "scripts" / "looks_around.py").write_text(LOOKS_AROUND)
-    loud = Engine(OURS.command, {**OURS.environment, "GLOG_minloglevel": "0"})
+    loud = Interpreter(OURS.command, {**OURS.environment, "GLOG_minloglevel": "0"})
     done = loud.run(tmp_path, os.path.join("scripts", "looks_around.py"), "--option", "value")
     assert (done.returncode, done.stdout) == (7, "printed\n")
     assert re.fullmatch(r"I\d{4} .* looks_around.py:\d+\] logged\n", done.stderr)
@@ -92,7 +92,7 @@ def test_refuses_a_missing_script(tmp_path, capsys):
 def fcn(tmp_path_factory):
     """The folder in which the scripts of a user of the reference ran, and what they printed."""
     folder = tmp_path_factory.mktemp("fcn") / "run"
-    set_out_fcn(folder)
+    copy_fcn_scripts(folder)
     return folder, "".join(run(folder, *step) for step in STEPS)
 
 

@@ -7,7 +7,7 @@ import pytest
 from fcn_repro import datasets
 from fcn_repro.errors import DataError
 from fcn_repro.model import deploy_metadata
-from fcn_repro.model.deploy_metadata import Deployment
+from fcn_repro.model.deploy_metadata import DeployMetadata
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.training.trainer import Recipe, solve
 from solvers.experiments import EXPERIMENTS
@@ -24,7 +24,7 @@ def trained(tmp_path, monkeypatch):
     folder = write_run(tmp_path, snapshot=1000)
     solve(folder, Recipe(1, 5))
     folder.deploy.write_text(DEPLOY)
-    deploy_metadata.write(folder.facts, Deployment.of(datasets.DATASETS["voc"]))
+    deploy_metadata.write(folder.metadata, DeployMetadata.from_data_set(datasets.DATASETS["voc"]))
     rows = {"tiny": replace(EXPERIMENTS["voc-fcn32s"], name="tiny"), "mini-fcn8s": EXPERIMENTS["mini-fcn8s"]}
     monkeypatch.setattr(submit, "EXPERIMENTS", rows)
     monkeypatch.setattr(submit, "emit_experiment", lambda row: None)
@@ -43,15 +43,15 @@ def test_every_image_of_the_split_is_labelled_checked_and_packed(trained, tmp_pa
         assert archive.getnames() == [f"{PLACE}/2011_00000{i}.png" for i in range(len(SIZES))]
 
 
-def test_checking_alone_needs_no_weights_and_tells_what_lacks(trained, tmp_path):
+def test_checking_needs_no_weights_and_reports_missing_label_maps(trained, tmp_path):
     submit.main(options(tmp_path))
     trained.final.unlink()
     submit.main(options(tmp_path, check=True))
     (trained.path / "submission" / PLACE / "2011_000002.png").unlink()
-    with pytest.raises(DataError, match=r"2011_000002\.png: missing \(1 such faults\)"):
+    with pytest.raises(DataError, match=r"2011_000002\.png: missing \(1 such errors\)"):
         submit.main(options(tmp_path, check=True))
 
 
 def test_a_net_of_other_classes_is_refused(trained, tmp_path):
-    with pytest.raises(ValueError, match="mini-fcn8s tells 7 classes apart; expected the 21 of PASCAL VOC"):
+    with pytest.raises(ValueError, match="mini-fcn8s: got 7 classes, expected the 21 of PASCAL VOC"):
         submit.main(options(tmp_path, experiment="mini-fcn8s"))

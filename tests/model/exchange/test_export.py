@@ -3,9 +3,7 @@
 import ast
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,49 +13,17 @@ from PIL import Image
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.inference.segmenter import Segmenter
-from fcn_repro.model import deploy_metadata
-from fcn_repro.model.deploy_metadata import DeployMetadata
 from fcn_repro.model.exchange import onnx_files, torch_files
 from fcn_repro.model.exchange.export import ExportModel
 from fcn_repro.model.exchange.graph import build_graph
 from fcn_repro.model.run_folder import RunFolder
-from fcn_repro.model.surgery import find_upsampling_layers, interp, save
-from nets import build
-from nets.fcn import FCNS, build_fcn
-
-CLASSES = ("sky", "grass", "cow")
-DATA = SimpleNamespace(inputs={"data": 3}, heads={"label": CLASSES}, class_names=CLASSES, void=255)
-MEAN_BGR = (104.0, 117.0, 123.0)
-WIDTHS = {"vgg16-8s": 1 / 64, "vgg16-8s-atonce": 1 / 64, "alexnet-32s": 1 / 16, "googlenet-8s": 1 / 8}
-
-
-def message(name: str):
-    if name not in WIDTHS:
-        return build(name, "deploy", DATA)
-    return build_fcn(replace(FCNS[name], style=replace(FCNS[name].style, width=WIDTHS[name])), "deploy", DATA, False)
-
-
-def write_net(folder: RunFolder, text: str) -> RunFolder:
-    folder.path.mkdir(parents=True)
-    folder.deploy.write_text(text)
-    deploy_metadata.write(folder.metadata, DeployMetadata(("color",), MEAN_BGR, {"score": CLASSES}))
-    net = caffe.Net(str(folder.deploy), caffe.TEST)
-    random = np.random.default_rng(1)
-    for blobs in net.params.values():
-        for blob in blobs:
-            fan_in = max(blob.count / blob.shape[0], 4)
-            blob.data[...] = random.normal(0, np.sqrt(2 / fan_in), blob.data.shape)
-    for name in find_upsampling_layers(net) if "upscore" in text else ():
-        net.params[name][0].data[...] = 0
-        interp(net, [name])
-    save(net, folder.final)
-    return folder
+from tests.fixtures.export_nets import CLASSES, WIDTHS, make_message, write_net
 
 
 @pytest.fixture(scope="module", params=[*WIDTHS, "mini-vgg16"])
 def model(request, tmp_path_factory):
     folder = RunFolder(request.param, tmp_path_factory.mktemp("build"))
-    write_net(folder, text_format.MessageToString(message(request.param)))
+    write_net(folder, text_format.MessageToString(make_message(request.param)))
     return ExportModel(folder, folder.final)
 
 
@@ -74,7 +40,7 @@ def test_a_net_computes_the_same_in_another_format(model, to, tmp_path):
 @pytest.fixture
 def small(tmp_path):
     name = "vgg16-8s"
-    return write_net(RunFolder(name, tmp_path / "build"), text_format.MessageToString(message(name)))
+    return write_net(RunFolder(name, tmp_path / "build"), text_format.MessageToString(make_message(name)))
 
 
 def test_a_wrong_weight_shows_as_a_difference(small, tmp_path):
@@ -87,7 +53,7 @@ def test_a_wrong_weight_shows_as_a_difference(small, tmp_path):
 def test_diagonal_interpolation_becomes_grouped_and_trained_upsampling_stays_dense(small):
     net = caffe.Net(str(small.deploy), caffe.TEST, weights=str(small.final))
     net.params["upscore2"][0].data[0, 1] += 0.5
-    groups = {step.layer.name: step.group for step in build_graph(message("vgg16-8s"), net).steps}
+    groups = {step.layer.name: step.group for step in build_graph(make_message("vgg16-8s"), net).steps}
     assert (groups["upscore8"], groups["upscore_pool4"], groups["upscore2"]) == (3, 3, 1)
 
 

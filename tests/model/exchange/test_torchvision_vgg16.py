@@ -12,20 +12,14 @@ from torch import nn
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.model.exchange import onnx_files, torchvision_vgg16
+from tests.fixtures.export_nets import SMALL_VGG
 
 MEAN_BGR = (104.00699, 116.66877, 122.67892)
-SMALL = """
-layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 8, 8] } } }
-layer { name: "conv1_1" type: "Convolution" bottom: "data" top: "conv1_1"
-        convolution_param { num_output: 5 kernel_size: 3 pad: 1 } }
-layer { name: "relu" type: "ReLU" bottom: "conv1_1" top: "conv1_1" }
-layer { name: "fc6" type: "InnerProduct" bottom: "conv1_1" top: "fc6" inner_product_param { num_output: 4 } }
-"""
 
 
 @pytest.fixture
 def net(tmp_path):
-    (tmp_path / "net.prototxt").write_text(SMALL)
+    (tmp_path / "net.prototxt").write_text(SMALL_VGG)
     return caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
 
 
