@@ -14,10 +14,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 VENV = ROOT / "build" / "oracle"
-READY = VENV / ".ready"  # written when caffe was imported there
+READY = VENV / ".ready"  # lists PACKAGES, once caffe was imported there
 VERSIONS = ("3.8", "3.9", "3.7")  # 3.8 first: the oldest that everything above the engine supports
 PACKAGES = ("kendryte-caffe==1.0.0.20210829", "numpy<1.24", "protobuf==3.20.3", "six", "scikit-image", "scipy", "h5py",
-            "pillow")  # fmt: skip
+            "pillow", "tqdm", "tabulate", "filelock", "psutil")  # fmt: skip
 ENVIRONMENT = {
     "GLOG_minloglevel": "2",  # errors only
     "OPENBLAS_NUM_THREADS": "1",  # sums in the same order every time
@@ -42,9 +42,10 @@ def interpreter() -> str:
             raise NoCaffe(f"CAFFE_PYTHON={chosen} cannot import caffe: {fault}")
         return chosen
     own = str(VENV / "bin" / "python")
-    if not READY.exists():
+    packages = "\n".join(PACKAGES)
+    if not READY.exists() or READY.read_text() != packages:
         _install(own)
-        READY.touch()
+        READY.write_text(packages)
     return own
 
 
