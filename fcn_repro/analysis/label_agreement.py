@@ -74,9 +74,7 @@ def compare_folders(first: Path, second: Path) -> LabelAgreement:
 def list_label_maps(folder: Path) -> Mapping[str, Path]:
     """The label maps in a folder, by name, without overlays and legends."""
     if not folder.is_dir():
-        raise DataError(
-            f"{folder}: missing; expected a folder of label maps. Fix: tools.infer --out {folder}"
-        )
+        raise DataError(f"{folder}: missing; expected a folder of label maps. Fix: tools.infer --out {folder}")
     found = list_files(folder, (".png",))
     overlays = {item + OVERLAY for item in found}
     return {item: path for item, path in found.items() if item not in overlays and path.name != LEGEND}
