@@ -5,19 +5,19 @@ from fcn_repro import device, engine
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What the engine is told to do, on a machine with one GPU."""
-    told = []
+    """The calls of the engine, on a machine with one GPU."""
+    calls = []
 
     def set_device(index):
         if index > 0:
             raise RuntimeError(f"there is no GPU {index}")
-        told.append(f"device {index}")
+        calls.append(f"device {index}")
 
     monkeypatch.setattr(engine, "name", "torch")
     monkeypatch.setattr(engine.caffe, "set_device", set_device)
-    monkeypatch.setattr(engine.caffe, "set_mode_gpu", lambda: told.append("gpu"))
-    monkeypatch.setattr(engine.caffe, "set_mode_cpu", lambda: told.append("cpu"))
-    return told
+    monkeypatch.setattr(engine.caffe, "set_mode_gpu", lambda: calls.append("gpu"))
+    monkeypatch.setattr(engine.caffe, "set_mode_cpu", lambda: calls.append("cpu"))
+    return calls
 
 
 def test_a_gpu_is_taken_if_there_is_one(calls):
