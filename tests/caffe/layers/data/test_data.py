@@ -56,7 +56,7 @@ def test_refuses_leveldb_with_the_reason(source):
     ("transform", "complaint"),
     [
         ("crop_size: 3", "crops 3 pixels from an image of 2 x 2"),
-        ("mean_file: 'x' mean_value: 1", "both mean_file and mean_value"),
+        ("mean_file: 'x' mean_value: 1", "has mean_file and mean_value; expected one of them"),
         ("force_color: true force_gray: true", "both force_color and force_gray"),
     ],
 )
