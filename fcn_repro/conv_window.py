@@ -129,7 +129,7 @@ def _read(param: Any, name: str, axes: int, default: int | None = None) -> tuple
     if not values and default is None and axes:
         raise ValueError("has no kernel; give kernel_size, or kernel_h and kernel_w")
     if len(values) <= 1:
-        return (*values, default)[:1] * axes
+        return tuple(values or [default or 0])[:1] * axes
     if len(values) != axes:
         raise ValueError(f"has {len(values)} values of {field}; expected 1 or one per spatial axis ({axes})")
     return tuple(values)

@@ -51,7 +51,7 @@ def main(options: argparse.Namespace) -> None:
             for answer in list_answers(report, "")
         ]
         if others:
-            print(f"\n{title}\n{format_answers(others, METRICS, options.format)}")
+            print(f"\n{title}\n{format_answers(others, list(METRICS), options.format)}")
 
 
 if __name__ == "__main__":

@@ -70,7 +70,8 @@ def format_window(layer: Any) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", choices=EXPERIMENTS, metavar="EXPERIMENT", help=", ".join(EXPERIMENTS))
-    size = {"default": (500, 500), "metavar": "HEIGHTxWIDTH", "help": "default: 500x500"}
-    parser.add_argument("--size", type=program.size, **size)
+    parser.add_argument(
+        "--size", type=program.size, default=(500, 500), metavar="HEIGHTxWIDTH", help="default: 500x500"
+    )
     program.add_format(parser)
     sys.exit(program.run(main, parser.parse_args()))

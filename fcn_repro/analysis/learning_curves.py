@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Sequence
 
 from fcn_repro.drawing.chart import Line, LineChart
 from fcn_repro.training import train_log
@@ -18,7 +18,9 @@ def chart_stages(name: str, stages: Sequence[tuple[str, Path]], log: bool = Fals
     stages   (name, log.csv) of each run in the order of training; a log may be missing
     log      a logarithmic axis for the loss
     """
-    marks, rows, start = [], [], 0
+    marks: list[tuple[int, str]] = []
+    rows: list[dict[str, Any]] = []
+    start = 0
     for stage, path in stages:
         read = train_log.read(path)
         marks.append((start, stage))

@@ -233,7 +233,7 @@ def format_scores(lines: Sequence[Sequence[str]], metrics: Sequence[str], format
 
 
 def _list_lines(row: ComparisonRow, metrics: Sequence[str]) -> list[Sequence[str]]:
-    missing = [(f"  {experiment}", *[MISSING] * len(metrics), "") for experiment in row.missing]
+    missing: list[Sequence[str]] = [(f"  {experiment}", *[MISSING] * len(metrics), "") for experiment in row.missing]
     return missing or [_make_line(answer, metrics) for answer in row.answers]
 
 

@@ -87,6 +87,7 @@ class SegDataLayer(caffe.Layer):
         except ValueError as error:
             raise ValueError(f"{type(self).__name__}: {error}") from error
         self._queue_length, self._prefetcher = prefetch.get_queue_length(), prefetch.Prefetcher(self._read)
+        self._current: Any = None  # the arrays, once `reshape` has read them
         self._look_ahead()
 
     def reshape(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
@@ -138,7 +139,7 @@ class SegDataLayer(caffe.Layer):
         order, rank, ranks = self.order.copy(), caffe.solver_rank(), caffe.solver_count()
         picks = [self.pick(order) for _ in range(rank + 1 + ranks * max(self._queue_length - 1, 0))]
         self._picks: Sequence[Any] = picks[rank::ranks]
-        self._current: Any = None  # the arrays, once `reshape` has read them
+        self._current = None
 
     def _read(self, pick: Any) -> Sequence[np.ndarray]:
         with self._add_remedy():

@@ -13,6 +13,7 @@ Source      reference 1305c73 pascalcontext_layers.py
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Mapping, Sequence
 
@@ -110,6 +111,10 @@ def context_files(voc_dir: Path, context_dir: Path, item: str) -> tuple[Path, Pa
     return voc_dir / "VOC2010" / "JPEGImages" / f"{item}.jpg", context_dir / "trainval" / f"{item}.mat"
 
 
+def _list_file(part: int, item: str) -> list[Path]:
+    return [context_files(PASCAL_DIR, CONTEXT_DIR, item)[part]]
+
+
 def prepare(facts: DataSet = PASCAL_CONTEXT) -> Mapping[str, int]:
     """Fetch and unpack both directories. Returns the images per split.
 
@@ -121,9 +126,7 @@ def prepare(facts: DataSet = PASCAL_CONTEXT) -> Mapping[str, int]:
     for split, images in facts.splits.items():
         list_file = voc2010_list(PASCAL_DIR, split)
         for part, (archive, places) in enumerate((("voc2010", voc), ("pascalcontext-labels", context))):
-            items[split] = preparation.unpack_split(
-                archive, places, list_file, lambda item, i=part: [context_files(PASCAL_DIR, CONTEXT_DIR, item)[i]]
-            )
+            items[split] = preparation.unpack_split(archive, places, list_file, partial(_list_file, part))
         preparation.check_count(list_file, items[split], images)
     preparation.check_disjoint(CONTEXT_DIR, items)
     return facts.splits

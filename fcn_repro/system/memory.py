@@ -68,7 +68,7 @@ def peak_bytes() -> int:
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else 1024 * peak
-    return psutil.Process().memory_info().peak_wset  # Windows
+    return getattr(psutil.Process().memory_info(), "peak_wset")  # noqa: B009  Windows
 
 
 def limit_bytes(count: int) -> None:

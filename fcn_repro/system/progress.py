@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import threading
 import time
@@ -98,7 +99,7 @@ def _make_bar(stream: TextIO, total: int, label: str) -> Any:
 def _find_tqdm() -> Any:
     """Return tqdm's bar: the notebook's if it has ipywidgets, else the one of text."""
     if _in_notebook():
-        from tqdm import notebook
+        notebook: Any = importlib.import_module("tqdm.notebook")
 
         if notebook.IProgress is not None:
             return notebook.tqdm

@@ -60,7 +60,10 @@ def test_overlays_and_legends_are_skipped_and_unmatched_files_are_reported(folde
     [
         (lambda a, b: (b / "one.png").unlink() or (b / "in/two.png").unlink(), "no label map, NAME.png, is in both"),
         (lambda a, b: Image.new("RGB", (20, 10)).save(b / "one.png"), "one.png: got a label map of mode RGB"),
-        (lambda a, b: save_label(b / "one.png", LABELS.T), "b/one.png: got 10 x 20 pixels; expected 20 x 10 .*a/one.png"),
+        (
+            lambda a, b: save_label(b / "one.png", LABELS.T),
+            "b/one.png: got 10 x 20 pixels; expected 20 x 10 .*a/one.png",
+        ),
         (lambda a, b: (b / "one.png").write_bytes(b"\x89PNG"), "one.png: "),
         (lambda a, b: a.rename(b.with_name("c")), "a: missing; expected a folder of label maps"),
     ],

@@ -121,10 +121,7 @@ def test_adopting_again_changes_nothing_unless_it_was_trained_on(run):
     run(REGISTER)
     Path("cells/labels/3.png").unlink()
     said = run(REGISTER, status=3)
-    assert (
-        "cells: the data set has changed since it was used for training. Fix: remove build/cells-fcn32s"
-        in said
-    )
+    assert "cells: the data set has changed since it was used for training. Fix: remove build/cells-fcn32s" in said
 
 
 @pytest.mark.parametrize("name", ["voc", "mini", "nyud", "Zellen", "a/b", "-a", "a-"])

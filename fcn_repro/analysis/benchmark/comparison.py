@@ -193,7 +193,8 @@ def find_reference(timings: Timings) -> str:
 
 def list_rows(timings: Timings) -> list[Sequence[str]]:
     """List a row of text for each backend."""
-    reference, rows = find_reference(timings), []
+    reference = find_reference(timings)
+    rows: list[Sequence[str]] = []
     for name, timing in timings.items():
         speedup = ["", ""]
         if reference:

@@ -53,7 +53,8 @@ def make_environment() -> Any:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.tests.update(json_value.TESTS)
-    environment.filters.update({**json_value.FILTERS, "metric": format_metric, "percent": format_percent})
+    filters: dict[str, Any] = {"metric": format_metric, "percent": format_percent}
+    environment.filters.update({**json_value.FILTERS, **filters})
     environment.globals.update(
         **{"METRICS": list(METRICS), "MISSING": MISSING, "compare": compare_numbers},
         **{"MAX_ROWS": json_value.MAX_ROWS, "MAX_DEPTH": json_value.MAX_DEPTH},

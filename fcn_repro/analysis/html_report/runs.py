@@ -57,7 +57,7 @@ def draw_curves(log: Path, number: int) -> list[str]:
         return []
     charts = []
     for i, (chart, (colour, variable)) in enumerate(zip(chart_runs([("", log)]), LINES.items())):
-        figure = draw_line_charts([chart], *CHART, Theme(*COLOURS, lines=[colour]))
+        figure = draw_line_charts([chart], *CHART, Theme(*COLOURS, (colour,)))
         charts.append(to_inline_svg(figure, f"run{number}-{i}", {**COLOURS, colour: variable}))
     return charts
 

@@ -103,7 +103,9 @@ def compute_filter_gradient(x: Tensor, dy: Tensor, pad: Sequence[int]) -> Tensor
         bottoms = F.pad(_take_rows(x, first - above, end - above + 2), (beside, beside + beyond))
         tops = F.pad(_take_rows(dy, first, end), (0, beyond))
         for bottom, top in zip(bottoms, tops, strict=True):
-            products.baddbmm_(_transform(top, from_top, TILE), _transform(bottom, from_bottom, TILE + 2).transpose(1, 2))
+            products.baddbmm_(
+                _transform(top, from_top, TILE), _transform(bottom, from_bottom, TILE + 2).transpose(1, 2)
+            )
     return (to_filters @ products.transpose(0, 1)).transpose(1, 2).reshape(*channels, 3, 3)
 
 

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from torch import Tensor
@@ -166,10 +166,11 @@ class Solver:
         A Callback, such as an NCCL, replaces both functions.
         """
         if on_gradients_ready is None:
-            if not hasattr(on_start, "on_gradients_ready"):
+            callback: Any = on_start
+            if not hasattr(callback, "on_gradients_ready"):
                 raise TypeError("add_callback: got one function, expected on_start and on_gradients_ready, or an NCCL")
-            on_start, on_gradients_ready = on_start.on_start, on_start.on_gradients_ready
-        self._callbacks.append((on_start, on_gradients_ready))
+            on_start, on_gradients_ready = callback.on_start, callback.on_gradients_ready
+        self._callbacks.append((cast("Callable[[], None]", on_start), on_gradients_ready))
 
     def test_all(self) -> None:
         """Run every test net for its test_iter passes and log the means of its outputs."""

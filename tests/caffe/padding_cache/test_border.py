@@ -12,8 +12,8 @@ from fcn_repro.caffe import kernels
 from fcn_repro.caffe.kernels import malloc, winograd
 from fcn_repro.caffe.layers.vision.convolution import Convolution
 from fcn_repro.caffe.padding_cache import cached_segment, segment_steps
-from tests.fixtures.small_net import write
 from tests.fixtures.fcn_nets import small_net
+from tests.fixtures.small_net import write
 
 AWKWARD = """
 layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 2 dim: 11 dim: 14 } } }
@@ -192,10 +192,14 @@ def test_maps_lie_as_the_next_that_minds_multiplies_them(tmp_path, monkeypatch):
     monkeypatch.setattr(winograd, "is_faster", lambda size, pad, weight, *_: weight.shape[:2] == (6, 4))
     first, last = torch.contiguous_format, torch.channels_last
     names = ["conv1_1", "conv1_2", "pool1", "conv2_1", "conv2_2", "pool2", "score_fr"]  # few see less than 8 channels
-    layouts = dict(zip(names, cached_segment._choose_layouts(cached_segment._find_plan(picture.shape), picture), strict=True))
+    layouts = dict(
+        zip(names, cached_segment._choose_layouts(cached_segment._find_plan(picture.shape), picture), strict=True)
+    )
     assert layouts == {name: first if name in ("conv1_1", "conv1_2") else last for name in names}
     monkeypatch.setattr(winograd, "is_faster", lambda size, pad, weight, *_: weight.shape[:2] == (8, 8))
-    layouts = dict(zip(names, cached_segment._choose_layouts(cached_segment._find_plan(picture.shape), picture), strict=True))
+    layouts = dict(
+        zip(names, cached_segment._choose_layouts(cached_segment._find_plan(picture.shape), picture), strict=True)
+    )
     assert layouts == {name: last if name in ("pool2", "score_fr") else first for name in names}
 
 

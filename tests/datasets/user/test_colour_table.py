@@ -49,7 +49,9 @@ def test_refuses_colours_between_two_and_names_the_most_frequent(table):
     image = np.zeros((10, 10, 3), np.uint8)
     image[0, :9, 0] = np.arange(1, 10)
     image[1:3, :, 0] = 99
-    with pytest.raises(DataError, match=r"no class: \(99, 0, 0\) in 20 pixels, \(.*\) in 1 pixels.* and 4 more; expected"):
+    with pytest.raises(
+        DataError, match=r"no class: \(99, 0, 0\) in 20 pixels, \(.*\) in 1 pixels.* and 4 more; expected"
+    ):
         colour_table.to_indices(image, table())
 
 

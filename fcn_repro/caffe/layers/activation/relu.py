@@ -23,7 +23,7 @@ class ReLU(NeuronLayer):
         slope = self.param.relu_param.negative_slope
         return x.clamp(min=0) + slope * x.clamp(max=0) if slope else x.clamp(min=0)
 
-    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
+    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
         """dy where x > 0, negative_slope * dy elsewhere."""
         (x,), (dy,) = bottom, top_diff
         slope = self.param.relu_param.negative_slope

@@ -32,7 +32,7 @@ class Dropout(NeuronLayer):
             return x
         return x * self._draw_mask(x)
 
-    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
+    def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
         """dy times the mask and scale of the last forward."""
         (dy,) = top_diff
         return [dy if self.phase == caffe_pb2.TEST else dy * self._multiplier]
