@@ -169,7 +169,7 @@ def test_strides_longer_than_images_are_refused_at_once():
 @pytest.mark.parametrize(
     ("layer", "complaint"),
     [
-        ('type: "Pooling" pooling_param { pool: AVE global_pooling: true }', "pools over all of the image"),
+        ('type: "Pooling" pooling_param { pool: AVE global_pooling: true }', "pools the whole image"),
         (
             'type: "InnerProduct" inner_product_param { num_output: 2 }',
             "receptive field of type InnerProduct is unknown",

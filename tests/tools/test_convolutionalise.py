@@ -45,7 +45,7 @@ def test_the_convolutional_net_has_the_classifiers_numbers(classifier):
 
 def test_a_classifier_that_was_not_trained_is_named_with_its_target(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=r"build/mini-vgg16/final\.caffemodel: missing; .* make mini-vgg16"):
+    with pytest.raises(DataError, match=r"build/mini-vgg16/final\.caffemodel: missing\. Fix: make mini-vgg16"):
         convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=None))
 
 

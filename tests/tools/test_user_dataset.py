@@ -132,7 +132,7 @@ def test_refuses_a_name_that_is_taken_or_no_name(run, name):
 def test_weights_of_another_net_leave_no_data_set_behind(run):
     Path("other.caffemodel").write_bytes(b"")
     said = run(f"{REGISTER} --init other.caffemodel", status=3)
-    assert "These are not the weights of a net with the layers of build/adopted/cells/init.prototxt" in said
+    assert "Expected the weights of a net with the layers of build/adopted/cells/init.prototxt" in said
     assert not Path("build/adopted/cells/dataset.json").exists()
 
 

@@ -33,7 +33,7 @@ def test_a_loss_of_nan_stops_the_run_and_names_the_rate(logged):
 
 def test_a_loss_that_explodes_is_reported_once_even_if_it_falls_again(logged):
     (finding,) = re.findall(r"loss explodes: .*", logged(30, base_lr=1e-3))
-    assert re.match(r"loss explodes: \d\d\.\d+ per pixel at iteration \d,.* ln\(21\) = 3\.045", finding)
+    assert re.match(r"loss explodes: \d\d\.\d+ per pixel at iteration \d; .* ln\(21\) = 3\.045", finding)
     assert "suits a loss averaged over pixels" in finding
 
 

@@ -55,9 +55,9 @@ def draw_curves(log: Path, number: int) -> list[str]:
     """Draw loss and mean IU by iteration as inline SVG; none without a log."""
     if not log.is_file():
         return []
-    charts = []
+    charts, (ink, faint, grid) = [], COLOURS
     for i, (chart, (colour, variable)) in enumerate(zip(chart_runs([("", log)]), LINES.items())):
-        figure = draw_line_charts([chart], *CHART, Theme(*COLOURS, (colour,)))
+        figure = draw_line_charts([chart], *CHART, Theme(ink, faint, grid, [colour]))
         charts.append(to_inline_svg(figure, f"run{number}-{i}", {**COLOURS, colour: variable}))
     return charts
 

@@ -16,9 +16,9 @@ def prepared(tmp_path, monkeypatch):
     disc = (255 * ((yy - 13.5) ** 2 + (xx - 13.5) ** 2 < 150)).astype(np.uint8)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(mini, "SCENES", {"train": 3, "val": 2})
-    monkeypatch.setattr(mini_depth, "silhouettes", lambda: {kind: np.stack([disc] * 300) for kind in mini.KINDS})
-    half = mini_depth.split(np.stack([disc] * 300))
-    monkeypatch.setattr(mini_depth, "split", lambda bitmaps: half._replace(train=bitmaps[:5]))
+    monkeypatch.setattr(mini, "load_silhouettes", lambda: {kind: np.stack([disc] * 300) for kind in mini.KINDS})
+    half = mini.split(np.stack([disc] * 300))
+    monkeypatch.setattr(mini, "split", lambda bitmaps: half._replace(train=bitmaps[:5]))
     assert mini_depth.prepare() == {"train": 3, "val": 2}
     return mini_depth.ROOT
 
@@ -51,7 +51,7 @@ def test_pictures_are_those_of_the_mini_scenes_and_labels_are_in_register(prepar
     for number, item in enumerate(layer.items):
         color, depth, hha, label = layer.load(item)
         random = np.random.RandomState(mini.SEEDS["train"] + number)
-        bitmaps = [half.train for half in [mini_depth.split(b) for b in mini_depth.silhouettes().values()]]
+        bitmaps = mini.load_bitmaps()["train"]
         scene = scenes.compose(random, mini.KINDS, bitmaps)
         expected = scene.image_rgb[..., ::-1].transpose(2, 0, 1) - np.float32(mini.MINI.mean_bgr)[:, None, None]
         np.testing.assert_allclose(color, expected, atol=1e-4)

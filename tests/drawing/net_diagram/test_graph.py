@@ -68,7 +68,6 @@ def test_a_box_names_the_facts_of_its_layer(layer: str, facts: str):
 
 
 def test_boxes_are_coloured_by_family():
-    families = [
-        box.family for box in drawn('layer { type: "Pooling" } layer { type: "Python" } layer { type: "Tile" }').boxes
-    ]
+    pooling = 'layer { type: "Pooling" pooling_param { kernel_size: 2 } }'
+    families = [box.family for box in drawn(pooling + 'layer { type: "Python" } layer { type: "Tile" }').boxes]
     assert families == ["pooling", "data", "other"]

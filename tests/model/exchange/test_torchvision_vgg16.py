@@ -124,5 +124,5 @@ def test_no_code_in_a_file_runs(kind, tmp_path, monkeypatch):
 
 def test_a_file_in_another_format_is_refused(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"hello")
-    with pytest.raises(DataError, match=r"x\.onnx: .*expected ONNX with its weights inside"):
+    with pytest.raises(DataError, match=r"x\.onnx: .*expected an ONNX file that contains its weights"):
         torchvision_vgg16.read_layers(tmp_path / "x.onnx")
