@@ -1,9 +1,9 @@
 """How a loss layer normalises its sum over positions.
 
-The one reader of LossParameter's two fields outside the engine. It takes the message of either engine and needs the
-standard library alone.
+The one reader of LossParameter's two fields, for the engine and above it. It takes the message of either engine and
+needs the standard library alone.
 
-Source   caffe 9b89154 loss_layer.cpp (LayerSetUp, GetNormalizer)
+Source   caffe 9b89154 loss_layer.cpp (LayerSetUp, GetNormalizer), sigmoid_cross_entropy_loss_layer.cpp (LayerSetUp)
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ from __future__ import annotations
 from typing import Any
 
 SUMMED = ("BATCH_SIZE", "NONE")  # these losses grow with the size of the image
+SUMMED_BY_DEFAULT = ("SigmoidCrossEntropyLoss",)
 
 
-def read_normalization(loss_param: Any) -> str:
-    """The divisor of the loss: VALID (the default), FULL, BATCH_SIZE or NONE.
+def read_normalization(layer: Any) -> str:
+    """Return the divisor of a LayerParameter's loss: VALID, FULL, BATCH_SIZE or NONE.
 
-    The older `normalize` counts only where `normalization` is missing.
+    The older `normalize` counts only where `normalization` is missing. Without both, the type decides.
     """
+    loss_param = layer.loss_param
     if loss_param.HasField("normalize") and not loss_param.HasField("normalization"):
         return "VALID" if loss_param.normalize else "BATCH_SIZE"
+    if layer.type in SUMMED_BY_DEFAULT and not loss_param.HasField("normalization"):
+        return "BATCH_SIZE"
     return loss_param.NormalizationMode.Name(loss_param.normalization)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from fcn_repro.datasets import DATASETS
 from fcn_repro.model.run_folder import RunFolder, classifier_weights
 from fcn_repro.paths import BUILD
-from fcn_repro.training.trainer import Recipe
+from fcn_repro.training.recipe import Recipe
 from solvers.experiments import WEIGHTS, Experiment, classifier_of
 
 

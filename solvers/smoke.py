@@ -16,7 +16,8 @@ from fcn_repro.evaluation.score_report import format_summary, headline, read_rep
 from fcn_repro.inference.segmenter import draw_stage_sheet
 from fcn_repro.model.hed_weights import write_hed_vgg16
 from fcn_repro.model.run_folder import RunFolder, classifier_weights
-from fcn_repro.training.trainer import Recipe, solve
+from fcn_repro.training.recipe import Recipe
+from fcn_repro.training.trainer import solve
 from solvers.emit import emit_experiment
 from solvers.experiments import Experiment, Regime
 

@@ -4,7 +4,6 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 TIERS = [Path(__file__).parent / name for name in ("oracle", "install", "resume", "gpu")]  # see README.md
 
@@ -23,8 +22,6 @@ def pytest_configure() -> None:
     A background job of a script ignores SIGINT, and nohup ignores SIGHUP. The tests themselves still ignore SIGHUP,
     through a handler, because child processes do not inherit handlers.
     """
-    settings.register_profile("shared", deadline=None)  # a busy machine pauses any test for seconds
-    settings.load_profile("shared")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:

@@ -65,6 +65,6 @@ def _make_head(layer: caffe.proto.caffe_pb2.LayerParameter) -> Head:
         label=label,
         loss=layer.top[0],
         ignore_label=param.ignore_label if param.HasField("ignore_label") else None,
-        normalization=read_normalization(param),
+        normalization=read_normalization(layer),
         loss_weight=layer.loss_weight[0] if layer.loss_weight else 1.0,
     )

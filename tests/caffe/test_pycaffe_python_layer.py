@@ -110,7 +110,7 @@ def test_a_python_loss_has_its_loss_weight(tmp_path):
 
 def test_a_users_layer_may_have_any_attributes(tmp_path):
     net = small_net(tmp_path, python("NamedLikeOurs"))
-    assert net.forward()["top"] == 2
+    assert net.forward()["top"].tolist() == [2]
     net.save(str(tmp_path / "w.caffemodel"))
     net.copy_from(str(tmp_path / "w.caffemodel"))
     assert net.layers[0].tops == ["data", "label"]

@@ -15,8 +15,9 @@ from pathlib import Path
 from fcn_repro.evaluation.score_report import read_report
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.system.signals import SIGNALS
+from fcn_repro.training.recipe import Recipe
 from fcn_repro.training.train_log import COLUMNS, read
-from fcn_repro.training.trainer import Recipe, solve
+from fcn_repro.training.trainer import solve
 from tests.fixtures.tiny_run import write_run
 from tools import program
 

@@ -9,7 +9,8 @@ from fcn_repro.errors import DataError
 from fcn_repro.model import deploy_metadata
 from fcn_repro.model.deploy_metadata import DeployMetadata
 from fcn_repro.model.run_folder import RunFolder
-from fcn_repro.training.trainer import Recipe, solve
+from fcn_repro.training.recipe import Recipe
+from fcn_repro.training.trainer import solve
 from solvers.experiments import EXPERIMENTS
 from tests.fixtures.tiny_run import DEPLOY, SIZES, write_run
 from tools import submit

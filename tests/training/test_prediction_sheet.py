@@ -7,7 +7,7 @@ from fcn_repro.engine import caffe
 from fcn_repro.model.loss_heads import read_heads
 from fcn_repro.training import trainer
 from fcn_repro.training.prediction_sheet import draw_examples
-from fcn_repro.training.trainer import Recipe
+from fcn_repro.training.recipe import Recipe
 from tests.fixtures.tiny_run import SIZES, write_run
 
 

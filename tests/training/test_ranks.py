@@ -24,8 +24,8 @@ from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.system.file_lock import LockHeld, hold_lock
 from fcn_repro.system.signals import JobInterrupted
 from fcn_repro.training import data_parallel, trainer
+from fcn_repro.training.recipe import Recipe
 from fcn_repro.training.train_log import read
-from fcn_repro.training.trainer import Recipe
 from solvers.experiments import EXPERIMENTS
 from tests.fixtures.ranked_run import RECIPE, torchrun
 from tests.fixtures.tiny_run import act_at_iteration, write_run, write_voc

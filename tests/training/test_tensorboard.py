@@ -8,9 +8,10 @@ from PIL import Image
 from fcn_repro.evaluation.evaluate import Score
 from fcn_repro.evaluation.metrics import METRICS
 from fcn_repro.training import trainer
+from fcn_repro.training.recipe import Recipe
 from fcn_repro.training.tensorboard import EventFile
 from fcn_repro.training.train_log import read
-from fcn_repro.training.trainer import Recipe, Trainer
+from fcn_repro.training.trainer import Trainer
 from tests.fixtures.tiny_run import act_at_iteration, write_run
 
 pytest.importorskip("tensorboard", reason="figures of a run need Python's tensorboard package")

@@ -17,8 +17,9 @@ from fcn_repro.system.file_lock import LockHeld, hold_lock
 from fcn_repro.system.signals import JobInterrupted
 from fcn_repro.training import checkpoint_files, round_evaluation, trainer
 from fcn_repro.training.divergence import Diverged
+from fcn_repro.training.recipe import Recipe
 from fcn_repro.training.train_log import COLUMNS, read
-from fcn_repro.training.trainer import Recipe, Trainer, solve
+from fcn_repro.training.trainer import Trainer, solve
 from tests.fixtures.tiny_run import act_at_iteration, write_run, write_voc
 
 RECIPE = Recipe(rounds=2, steps=8)

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from fcn_repro.training import divergence, trainer
-from fcn_repro.training.trainer import Recipe
+from fcn_repro.training.recipe import Recipe
 from tests.fixtures.terminal import Terminal
 from tests.fixtures.tiny_run import write_run
 

@@ -112,7 +112,7 @@ def _loss(layer: Any) -> Sequence[str]:
     param = layer.loss_param
     weights = [f"weight {weight:g}" for weight in layer.loss_weight if weight != 1]
     return (
-        "sum" if is_summed(read_normalization(param)) else "mean",
+        "sum" if is_summed(read_normalization(layer)) else "mean",
         f"ignores {param.ignore_label}" if param.HasField("ignore_label") else "",
         *weights,
     )

@@ -8,12 +8,10 @@ import torch
 from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, exactly
-from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
+from fcn_repro.loss_normalization import read_normalization
 
 LOG_THRESHOLD = 1e-20  # lower bound of probabilities in the older losses
-
-_Mode = caffe_pb2.LossParameter
 
 
 def locate_classes(layer: Layer, scores: Shape, labels: Shape, axis: int) -> tuple[int, int, int]:
@@ -52,17 +50,10 @@ class LossLayer(Layer):
             raise self.error(f"has bottoms of shapes {list(bottom[0])} and {list(bottom[1])}; dim 0 must be equal")
         return [()]
 
-    def normalization(self, default: int) -> int:
-        """Get the mode: `normalization` if set, else from the deprecated `normalize`, else `default`."""
-        param = self.param.loss_param
-        if not param.HasField("normalization") and param.HasField("normalize"):
-            return _Mode.VALID if param.normalize else _Mode.BATCH_SIZE
-        return param.normalization if param.HasField("normalization") else default
-
-    def divisor(self, mode: int, outer: int, inner: int, valid: int) -> float:
+    def divisor(self, outer: int, inner: int, valid: int) -> float:
         """Get the divisor of the summed loss: at least 1, so a loss without valid positions is 0."""
-        counts = {_Mode.FULL: outer * inner, _Mode.VALID: valid, _Mode.BATCH_SIZE: outer, _Mode.NONE: 1}
-        return float(max(1, counts[mode]))
+        counts = {"FULL": outer * inner, "VALID": valid, "BATCH_SIZE": outer, "NONE": 1}
+        return float(max(1, counts[read_normalization(self.param)]))
 
     @property
     def ignore_label(self) -> int | None:

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from fcn_repro.caffe.layers.base import between
 from fcn_repro.caffe.layers.loss.base_loss import LOG_THRESHOLD, LossLayer, locate_classes
-from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.proto.stored_blob import read_blob_file
 from fcn_repro.caffe.synced_memory import Shape
 
@@ -55,8 +54,7 @@ class InfogainLoss(LossLayer):
         index = index.masked_fill(~valid, 0)
         self._row = (weights[index] * valid.unsqueeze(-1)).movedim(-1, 1)  # (outer, classes, inner), 0 where ignored
         self._probability = probability
-        mode = self.normalization(default=caffe_pb2.LossParameter.VALID)
-        self._divisor = self.divisor(mode, self._outer, self._inner, int(valid.sum()))
+        self._divisor = self.divisor(self._outer, self._inner, int(valid.sum()))
         return -(self._row * probability.clamp(min=LOG_THRESHOLD).log()).sum() / self._divisor
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fcn_repro.caffe.layers.loss.base_loss import LossLayer
-from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
 
 
@@ -36,9 +35,8 @@ class SigmoidCrossEntropyLoss(LossLayer):
         self._ignored = torch.zeros_like(t, dtype=torch.bool)
         if self.ignore_label is not None:
             self._ignored = t.long() == self.ignore_label
-        mode = self.normalization(default=caffe_pb2.LossParameter.BATCH_SIZE)
         valid = x.numel() - int(self._ignored.sum())
-        self._divisor = self.divisor(mode, len(x), x[0].numel(), valid)
+        self._divisor = self.divisor(len(x), x[0].numel(), valid)
         losses = F.binary_cross_entropy_with_logits(x, t, reduction="none")
         return losses.masked_fill(self._ignored, 0).sum() / self._divisor
 

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from fcn_repro.caffe.layers.loss.base_loss import LossLayer, locate_classes
-from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
 
 _FLT_MIN = torch.finfo(torch.float32).tiny
@@ -41,8 +40,7 @@ class SoftmaxWithLoss(LossLayer):
         index, self._valid = self.class_indices(labels, self._probability.shape[1], self.ignore_label)
         self._index = index.masked_fill(~self._valid, 0).unsqueeze(1)
         likelihood = self._probability.gather(1, self._index).squeeze(1).clamp(min=_FLT_MIN)
-        mode = self.normalization(default=caffe_pb2.LossParameter.VALID)
-        self._divisor = self.divisor(mode, self._outer, self._inner, int(self._valid.sum()))
+        self._divisor = self.divisor(self._outer, self._inner, int(self._valid.sum()))
         return -likelihood.log().masked_fill(~self._valid, 0).sum() / self._divisor
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
