@@ -1,7 +1,5 @@
 """A dilated mini net: at its stride it has the net's scores, and stitching equals dilating."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

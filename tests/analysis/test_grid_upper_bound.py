@@ -1,7 +1,5 @@
 """Resampled label maps against slow counting, and the laws of bounds."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import numpy as np
 
 from fcn_repro.analysis.interpolation import interpolate_bilinear

@@ -1,7 +1,5 @@
 """Stand-in trees and archives, and nets that read them."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Augmentations: random draws, alignment of image and label, ignored pixels, wrong options."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """What all data layers share: order, position, param_str."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Readers refuse wrong files, and report what they got."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import h5py

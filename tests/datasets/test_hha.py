@@ -1,7 +1,5 @@
 """HHA against rooms made of planes, whose depth, heights and angles are known, and against plane fits one by one."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Untrusted MATLAB files neither exhaust memory nor end the process."""
 
-from __future__ import annotations
-
 import struct
 import zlib
 

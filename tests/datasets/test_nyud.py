@@ -1,7 +1,5 @@
 """NYUDv2: four kinds of tops, labels from one, depth in logarithms."""
 
-from __future__ import annotations
-
 import tarfile
 
 import numpy as np

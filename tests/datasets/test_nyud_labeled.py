@@ -1,7 +1,5 @@
 """NYUDv2 from its authors' files: stand-ins with the axes, types and crop of the real ones."""
 
-from __future__ import annotations
-
 import h5py
 import numpy as np
 import pytest

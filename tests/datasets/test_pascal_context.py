@@ -1,7 +1,5 @@
 """PASCAL-Context: 459 labels become 59 classes and a background."""
 
-from __future__ import annotations
-
 import dataclasses
 import tarfile
 

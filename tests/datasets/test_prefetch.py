@@ -1,7 +1,5 @@
 """Prefetching changes the time and nothing else."""
 
-from __future__ import annotations
-
 import json
 import threading
 

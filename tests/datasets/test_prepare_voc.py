@@ -1,7 +1,5 @@
 """From archives in the layout of the real ones to trees that the layers read."""
 
-from __future__ import annotations
-
 import dataclasses
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """SIFT Flow: a photograph with two label maps that both count from one."""
 
-from __future__ import annotations
-
 import dataclasses
 import zipfile
 

@@ -1,7 +1,5 @@
 """Every image of a split is read once, and every error is reported."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The VOC and SBD layers on stand-in trees, and VOC's facts."""
 
-from __future__ import annotations
-
 import random
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The commands, paths and names that the pages show, and a folder to run the commands in."""
 
-from __future__ import annotations
-
 import importlib
 import re
 import shlex

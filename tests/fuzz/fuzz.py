@@ -9,8 +9,6 @@ limits of memory or time is also a finding.
 Exit     0 no findings · 1 findings
 """
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 Contract of every reader: for any bytes it returns, or raises an error of this project.
 """
 
-from __future__ import annotations
-
 import io
 import tarfile
 import zipfile

@@ -1,7 +1,5 @@
 """Readers accept their seeds, and accept or refuse mutated seeds and earlier findings with an error of this project."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

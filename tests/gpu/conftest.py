@@ -1,7 +1,5 @@
 """Compare a GPU with the CPU: `make test-gpu`, on a machine with a GPU."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

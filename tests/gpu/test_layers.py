@@ -1,7 +1,5 @@
 """Every layer computes on a GPU what it computes on the CPU."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Training with NCCL: here with a single rank, as one GPU serves one rank."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from fcn_repro import caffe

@@ -1,7 +1,5 @@
 """Nets compute the same on a GPU and on the CPU: scores, training, snapshots."""
 
-from __future__ import annotations
-
 import contextlib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The dilated net, shift-and-stitch, and the net on one window after the other give the same scores."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from google.protobuf import text_format

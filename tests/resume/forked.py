@@ -1,7 +1,5 @@
 """A tiny run in a process of its own that can be killed, or find its disk full, at any chosen file operation."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

@@ -1,7 +1,5 @@
 """Runs that are killed at every file operation and at random moments end as one that was never stopped."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

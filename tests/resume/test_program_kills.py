@@ -1,7 +1,5 @@
 """The program itself, `python -m tools.solve`, killed while it starts, steps, snapshots and scores, ends the same."""
 
-from __future__ import annotations
-
 import os
 import random
 import shutil

@@ -1,7 +1,5 @@
 """The runs around the mini experiment: results, rate sweep, seeds."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace

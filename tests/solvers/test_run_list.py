@@ -1,7 +1,5 @@
 """The list of runs: the paper's row, cost and status of each."""
 
-from __future__ import annotations
-
 import argparse
 import csv
 import io

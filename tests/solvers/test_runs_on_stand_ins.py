@@ -1,7 +1,5 @@
 """Every data set's runs from prototxts to score, at an eighth of their width, on stand-in trees."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import replace
 

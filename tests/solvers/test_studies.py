@@ -1,7 +1,5 @@
 """The table of studies: what it names exists, and its arms are comparable."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Studies compare runs at equal budgets, cues in both readings, and label maps without any run."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Runs of several ranks, each a process that does a function of this file."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal

@@ -24,8 +24,6 @@ gradients without a reader, and Solver.save_memory releases blobs after their la
 Start with pairwise_pooling, the shortest complete example: `is_faster` decides, a function computes.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -9,8 +9,6 @@ Holds    with PRECISION=bf16, on the CPU, over two axes; from images (few channe
 Equal    up to the order of sums
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -7,8 +7,6 @@ Holds    while all off-diagonal filters are zero; checked again whenever the fil
 Differs  an infinite score stays in its channel; in Caffe 0 * inf makes NaN of it in all channels
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

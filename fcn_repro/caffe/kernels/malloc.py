@@ -9,8 +9,6 @@ needs, and before a layer that would exceed this process's limit. A pass needs w
 after a trim; to trim that too would cost the next pass a tenth of its time in page faults.
 """
 
-from __future__ import annotations
-
 import ctypes
 import sys
 from dataclasses import dataclass

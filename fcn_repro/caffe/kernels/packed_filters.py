@@ -12,8 +12,6 @@ two bfloat16 numbers, the second of which is the rounding error of the first. Th
 if there were three times as many channels; the fourth is about 2^-18 of the result. The top is bfloat16.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

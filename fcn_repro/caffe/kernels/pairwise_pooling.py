@@ -9,8 +9,6 @@ Memory   half of the bottom while it runs; with winners, all of it where a side 
 Equal    up to the sign of zero. Winners are equal too: the first maximum in row-major order, or the last NaN
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

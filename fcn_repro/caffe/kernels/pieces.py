@@ -8,8 +8,6 @@ Holds    on the CPU. All solver types update each element independently, and a c
          independently, so the results are bit-identical.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 

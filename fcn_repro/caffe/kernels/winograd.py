@@ -18,8 +18,6 @@ Memory   sums of all tiles exist at once, so a map is computed in bands of rows 
 Source   Lavin and Gray, Fast algorithms for convolutional neural networks, arXiv 1509.09308: F(6x6, 3x3), F(3x3, 6x6)
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cache
 

@@ -4,8 +4,6 @@ Each type is a class in a file of its name. To add a type, write the file and li
 base.Layer documents the life cycle and the hooks that a layer implements.
 """
 
-from __future__ import annotations
-
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.activation.abs_val import AbsVal
 from fcn_repro.caffe.layers.activation.bias import Bias

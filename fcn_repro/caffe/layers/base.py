@@ -1,7 +1,5 @@
 """Layer: the base class of all layer types, built-in ones and users' Python layers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

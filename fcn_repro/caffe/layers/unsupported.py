@@ -1,7 +1,5 @@
 """Features of real Caffe that this engine lacks, each with the reason that its error message gives."""
 
-from __future__ import annotations
-
 from fcn_repro.caffe.errors import CaffeError
 
 UNSUPPORTED = {

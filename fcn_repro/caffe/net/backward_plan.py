@@ -3,8 +3,6 @@
 Source   caffe 9b89154 net.cpp (Net::Init, the scan from the last layer to the first, and force_backward)
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 

@@ -3,8 +3,6 @@
 Source   caffe 9b89154 net.cpp (CopyTrainedLayersFrom, ToProto), layer.hpp (ToProto)
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path

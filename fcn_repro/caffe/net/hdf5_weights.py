@@ -4,8 +4,6 @@ Source   caffe 9b89154 net.cpp (CopyTrainedLayersFromHDF5, ToHDF5)
 Differs  Caffe cannot store a layer with a slash in its name; here such names become nested groups
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 

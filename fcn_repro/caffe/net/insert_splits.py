@@ -3,8 +3,6 @@
 Source   caffe 9b89154 insert_splits.cpp (InsertSplits and the two naming functions)
 """
 
-from __future__ import annotations
-
 from collections import Counter
 
 from fcn_repro.caffe.errors import CaffeError

@@ -3,8 +3,6 @@
 Source   caffe 9b89154 net.cpp (FilterNet, StateMeetsRule)
 """
 
-from __future__ import annotations
-
 from fcn_repro.caffe.errors import CaffeError
 
 

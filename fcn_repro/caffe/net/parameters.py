@@ -3,8 +3,6 @@
 Source   caffe 9b89154 net.cpp (AppendParam, ShareWeights)
 """
 
-from __future__ import annotations
-
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.layers.base import Layer
 from fcn_repro.caffe.proto import caffe_pb2

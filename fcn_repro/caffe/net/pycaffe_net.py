@@ -3,8 +3,6 @@
 Source   caffe 9b89154 python/caffe/pycaffe.py
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from functools import cached_property

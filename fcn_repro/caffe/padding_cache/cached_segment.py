@@ -1,7 +1,5 @@
 """Run a row of steps as one: compute the part that depends on the image, inside rings kept from an earlier image."""
 
-from __future__ import annotations
-
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence

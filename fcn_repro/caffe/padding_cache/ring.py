@@ -1,7 +1,5 @@
 """Rings: the activations around the part of a map that is computed, kept from one image and put around another's."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

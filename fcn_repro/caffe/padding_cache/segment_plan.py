@@ -1,7 +1,5 @@
 """Which part of every map of a segment depends on the image, for one image size."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 

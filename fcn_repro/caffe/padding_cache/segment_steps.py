@@ -1,7 +1,5 @@
 """The steps of a segment: convolutions and max poolings in a row, each reading what the one before it made."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

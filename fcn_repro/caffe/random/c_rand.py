@@ -6,8 +6,6 @@ seed 1, and every shuffle in the process continues it.
 Source   glibc random_r.c (TYPE_3, additive feedback over 31 words); libstdc++ stl_algo.h (random_shuffle)
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import deque
 from collections.abc import Iterator, MutableSequence

@@ -3,8 +3,6 @@
 Source   caffe 9b89154 math_functions.cpp (caffe_rng_*), util/rng.hpp (shuffle); boost mt19937 and its distributions
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, MutableSequence, Sequence
 

@@ -4,8 +4,6 @@ Source   caffe 9b89154 sgd_solver.cpp, SGDSolver::GetLearningRate. Rates equal C
          few: C++ computes powers with an integer exponent in double precision, and the rest in single.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

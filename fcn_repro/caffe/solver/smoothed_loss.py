@@ -3,8 +3,6 @@
 Source   caffe 9b89154 solver.cpp (UpdateSmoothedLoss)
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 

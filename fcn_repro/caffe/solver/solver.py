@@ -3,8 +3,6 @@
 Source   caffe 9b89154 solver.cpp and sgd_solver.cpp
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import os

@@ -3,8 +3,6 @@
 Source   caffe 9b89154 solver.cpp (InitTrainNet, InitTestNets)
 """
 
-from __future__ import annotations
-
 from fcn_repro.caffe.errors import CaffeError, attach_file
 from fcn_repro.caffe.net.net import Net
 from fcn_repro.caffe.proto import caffe_pb2, prototxt

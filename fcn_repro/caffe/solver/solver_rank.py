@@ -6,8 +6,6 @@ snapshots. Data and HDF5Data layers of TRAIN nets read every count-th record. `s
 Source   caffe 9b89154 common.hpp (solver_count, solver_rank, multiprocess), data_layer.cpp, hdf5_data_layer.cpp (Skip)
 """
 
-from __future__ import annotations
-
 import threading
 
 

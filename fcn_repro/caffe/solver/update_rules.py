@@ -7,8 +7,6 @@ Source   caffe 9b89154 src/caffe/solvers/*.cpp, ComputeUpdateValue. m is momentu
          division by iter_size and with decay, r the rate times lr_mult.
 """
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

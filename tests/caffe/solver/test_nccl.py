@@ -1,7 +1,5 @@
 """Solvers in several processes. Each process runs a function of this file or of tests/fixtures/parallel_training.py."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

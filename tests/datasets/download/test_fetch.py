@@ -1,7 +1,5 @@
 """Fetched files are verified, taken from disk first, and never replace another file unverified."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import subprocess

@@ -1,7 +1,5 @@
 """Downloads resume after interruptions, and stop at once on permanent errors."""
 
-from __future__ import annotations
-
 import time
 import urllib.request
 

@@ -1,7 +1,5 @@
 """Unpacking writes the selected members, and nothing outside of their folders."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import os

@@ -1,7 +1,5 @@
 """The mini data set on made-up bitmaps: scenes, files, windows."""
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """Depth that is made up for the mini scenes, and the layer that serves it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

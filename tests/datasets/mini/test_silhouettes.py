@@ -1,7 +1,5 @@
 """Silhouettes in stand-ins for the package's files, and how they are split."""
 
-from __future__ import annotations
-
 import gzip
 import pickle
 from pathlib import Path

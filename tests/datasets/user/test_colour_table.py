@@ -1,7 +1,5 @@
 """Labels in colours become class indices, or are refused with the colours that mean nothing."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PIL import Image

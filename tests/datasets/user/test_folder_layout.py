@@ -1,7 +1,5 @@
 """Pairs of images and label maps in a folder, and its splits."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from pathlib import Path

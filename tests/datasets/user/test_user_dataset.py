@@ -1,7 +1,5 @@
 """User data sets: facts, data layer, and the errors of the layer."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PIL import Image

@@ -1,7 +1,5 @@
 """Bias."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from fcn_repro.caffe.layers.activation.broadcast_operand import BroadcastLayer

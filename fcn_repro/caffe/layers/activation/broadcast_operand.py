@@ -1,7 +1,5 @@
 """Base class of Scale and Bias: an operand with fewer axes is broadcast over bottom[0]."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, between, exactly

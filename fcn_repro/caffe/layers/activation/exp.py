@@ -1,7 +1,5 @@
 """Exp."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """The parameter `base` of Exp and Log."""
 
-from __future__ import annotations
-
 import math
 
 from fcn_repro.caffe.layers.base import Layer

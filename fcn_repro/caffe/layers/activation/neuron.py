@@ -1,7 +1,5 @@
 """Base class of element-wise layers: one bottom, one top of the same shape."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, exactly

@@ -1,7 +1,5 @@
 """Sigmoid."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

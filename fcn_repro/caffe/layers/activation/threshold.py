@@ -1,7 +1,5 @@
 """Threshold."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from fcn_repro.caffe.layers.activation.neuron import NeuronLayer

@@ -3,8 +3,6 @@
 Source   caffe 9b89154 base_data_layer.cpp
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

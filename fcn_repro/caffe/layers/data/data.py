@@ -1,7 +1,5 @@
 """Data."""
 
-from __future__ import annotations
-
 import functools
 import math
 import os

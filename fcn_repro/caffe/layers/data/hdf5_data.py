@@ -1,7 +1,5 @@
 """HDF5Data."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

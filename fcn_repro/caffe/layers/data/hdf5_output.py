@@ -1,7 +1,5 @@
 """HDF5Output."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import h5py

@@ -1,7 +1,5 @@
 """ImageData."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fcn_repro.system import untrusted_files

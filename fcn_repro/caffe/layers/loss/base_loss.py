@@ -1,7 +1,5 @@
 """Base class of the losses: an unnamed top, loss_weight 1, labels and the divisor."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """EuclideanLoss."""
 
-from __future__ import annotations
-
 import math
 
 from torch import Tensor

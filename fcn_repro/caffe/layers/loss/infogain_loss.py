@@ -1,7 +1,5 @@
 """InfogainLoss."""
 
-from __future__ import annotations
-
 import math
 
 import torch

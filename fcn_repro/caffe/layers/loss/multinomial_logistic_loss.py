@@ -1,7 +1,5 @@
 """MultinomialLogisticLoss."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from fcn_repro.caffe.layers.loss.base_loss import LOG_THRESHOLD, LossLayer

@@ -1,7 +1,5 @@
 """SigmoidCrossEntropyLoss."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """MVN."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, exactly

@@ -3,8 +3,6 @@
 Source   caffe 9b89154 lstm_unit_layer.cpp: gates in the order i, f, o, g; the forget gate is multiplied by `cont`
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """Base class of RNN and LSTM: inputs in time order, input weights, and a state that persists between batches."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """ArgMax."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """Eltwise."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Flatten."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

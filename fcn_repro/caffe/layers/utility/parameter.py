@@ -1,7 +1,5 @@
 """Parameter."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from fcn_repro.caffe.blob import Blob

@@ -1,7 +1,5 @@
 """Python: layers written by users."""
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

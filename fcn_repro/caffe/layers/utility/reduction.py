@@ -1,7 +1,5 @@
 """Reduction."""
 
-from __future__ import annotations
-
 import math
 
 from torch import Tensor

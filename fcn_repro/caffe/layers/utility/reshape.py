@@ -1,7 +1,5 @@
 """Reshape."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Base class of Convolution and Deconvolution: filters, bias and torch's convolution operator."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Convolution."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Deconvolution."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from fcn_repro.caffe.kernels.interpolation import ChannelDiagonal

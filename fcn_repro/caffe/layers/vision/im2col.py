@@ -1,7 +1,5 @@
 """Im2col."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 

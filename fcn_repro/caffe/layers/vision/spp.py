@@ -1,7 +1,5 @@
 """SPP."""
 
-from __future__ import annotations
-
 import math
 
 import torch
