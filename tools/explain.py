@@ -17,8 +17,8 @@ import argparse
 import sys
 from typing import Any, Mapping, Sequence
 
-from fcn_repro.conv_window import SLIDING, read_window
 from fcn_repro.engine import caffe
+from fcn_repro.layer_params.conv_window import SLIDING, read_window
 from fcn_repro.model.prototxt import read_net
 from fcn_repro.model.receptive_field import explain_offsets, explain_padding, find_grids
 from fcn_repro.model.run_folder import RunFolder

@@ -22,7 +22,7 @@ from fractions import Fraction
 from typing import Any, Iterator, Mapping, Sequence, Tuple
 
 from fcn_repro import device
-from fcn_repro.conv_window import SLIDING, read_window
+from fcn_repro.layer_params.conv_window import SLIDING, read_window
 from fcn_repro.model.receptive_field import is_cellwise
 from fcn_repro.system import memory
 from fcn_repro.system.memory import VALUE_BYTES

@@ -27,7 +27,7 @@ import numpy as np
 from google.protobuf import text_format
 
 from fcn_repro import engine
-from fcn_repro.conv_window import read_window
+from fcn_repro.layer_params.conv_window import read_window
 from fcn_repro.model.receptive_field import is_cellwise
 from fcn_repro.model.surgery import check_weights
 from fcn_repro.system.atomic_write import atomic_write

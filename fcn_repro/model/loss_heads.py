@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fcn_repro.engine import caffe
-from fcn_repro.loss_normalization import is_summed, read_normalization
+from fcn_repro.layer_params.loss_normalization import is_summed, read_normalization
 from fcn_repro.model.prototxt import read_net
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fcn_repro.conv_window import read_window
+from fcn_repro.layer_params.conv_window import read_window
 
 
 def count_trainable(net: Any) -> int:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Iterator, Mapping, Sequence
 
-from fcn_repro.conv_window import SLIDING, read_window
+from fcn_repro.layer_params.conv_window import SLIDING, read_window
 
 # Layers that compute each cell from that cell of every bottom alone; LRN does so across channels.
 CELLWISE = (

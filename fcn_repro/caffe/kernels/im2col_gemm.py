@@ -29,7 +29,7 @@ from torch import Tensor
 from fcn_repro.caffe import kernels
 from fcn_repro.caffe.kernels.pieces import count_filters_per_piece
 from fcn_repro.caffe.precision import product_dtype
-from fcn_repro.conv_window import ConvWindow
+from fcn_repro.layer_params.conv_window import ConvWindow
 
 LARGE = 1 << 24  # elements, 64 MB: more than caches hold
 RATIO = 4  # elements of the weights per element of the columns

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from fcn_repro.caffe.kernels import im2col_gemm, winograd
 from fcn_repro.caffe.precision import FEW_CHANNELS, precision, product_dtype
-from fcn_repro.conv_window import ConvWindow
+from fcn_repro.layer_params.conv_window import ConvWindow
 
 LIMIT = 1e37  # below the 3.4e38 of float32 and bfloat16, as each layer rounds
 

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from fcn_repro.caffe import kernels
 from fcn_repro.caffe.precision import has_amx, precision
-from fcn_repro.conv_window import ConvWindow
+from fcn_repro.layer_params.conv_window import ConvWindow
 from fcn_repro.system.memory import VALUE_BYTES
 
 Thresholds = Mapping[torch.dtype, Mapping[float, int]]

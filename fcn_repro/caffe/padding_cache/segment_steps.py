@@ -20,7 +20,7 @@ from fcn_repro.caffe.layers.vision.pooling import Pooling
 from fcn_repro.caffe.precision import FEW_CHANNELS, has_amx, precision, product_dtype
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
-from fcn_repro.conv_window import ConvWindow
+from fcn_repro.layer_params.conv_window import ConvWindow
 
 # Additional multiplications per element of a top that take no longer than copying it, without AMX and with AMX. With
 # AMX oneDNN takes three quarters of the time where it pads, but twice the time on maps from WIDE columns on.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from fcn_repro.conv_window import read_window
 from fcn_repro.engine import caffe
-from fcn_repro.loss_normalization import is_summed, read_normalization
+from fcn_repro.layer_params.conv_window import read_window
+from fcn_repro.layer_params.loss_normalization import is_summed, read_normalization
 
 # Layer type -> the family whose colour it has; other types are of the family "other".
 FAMILIES = {

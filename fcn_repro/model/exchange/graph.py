@@ -13,8 +13,8 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro.conv_window import read_window
 from fcn_repro.engine import caffe
+from fcn_repro.layer_params.conv_window import read_window
 
 IDENTITY = ("Dropout", "Split", "Silence")  # at test time
 

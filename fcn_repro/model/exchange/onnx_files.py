@@ -10,8 +10,8 @@ from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro.conv_window import read_window
 from fcn_repro.errors import DataError
+from fcn_repro.layer_params.conv_window import read_window
 from fcn_repro.model.deploy_metadata import DeployMetadata
 from fcn_repro.model.exchange.graph import Graph, Step
 from fcn_repro.system.atomic_write import atomic_write

@@ -11,7 +11,7 @@ from typing import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from fcn_repro.conv_window import read_window
+from fcn_repro.layer_params.conv_window import read_window
 from fcn_repro.model.deploy_metadata import DeployMetadata
 from fcn_repro.model.exchange.graph import Graph, Step, to_identifier
 

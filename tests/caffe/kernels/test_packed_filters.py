@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from fcn_repro.caffe.kernels import packed_filters
 from fcn_repro.caffe.kernels.packed_filters import LIMIT, FrozenFilters
-from fcn_repro.conv_window import ConvWindow
+from fcn_repro.layer_params.conv_window import ConvWindow
 
 SLIDE = ConvWindow((3, 3), (1, 1), (1, 1), (1, 1))
 KINDS = {"f32": 1e-5, "bf16": 2**-7}

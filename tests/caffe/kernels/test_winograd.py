@@ -8,7 +8,7 @@ from fcn_repro import caffe
 from fcn_repro.caffe import kernels
 from fcn_repro.caffe.kernels import winograd
 from fcn_repro.caffe.kernels.packed_filters import FrozenFilters
-from fcn_repro.conv_window import ConvWindow
+from fcn_repro.layer_params.conv_window import ConvWindow
 from tests.fixtures.small_net import write
 
 needs_nnpack = pytest.mark.skipif(not winograd._is_available(), reason="this torch or processor has no NNPACK")

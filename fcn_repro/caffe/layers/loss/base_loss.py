@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, exactly
 from fcn_repro.caffe.synced_memory import Shape
-from fcn_repro.loss_normalization import read_normalization
+from fcn_repro.layer_params.loss_normalization import read_normalization
 
 LOG_THRESHOLD = 1e-20  # lower bound of probabilities in the older losses
 

@@ -9,7 +9,7 @@ from fcn_repro.caffe.kernels.im2col_gemm import Gradients, LazyWeightGradient
 from fcn_repro.caffe.layers.base import Layer, at_least
 from fcn_repro.caffe.precision import product_dtype
 from fcn_repro.caffe.synced_memory import Shape
-from fcn_repro.conv_window import ConvWindow, read_window
+from fcn_repro.layer_params.conv_window import ConvWindow, read_window
 
 
 class BaseConvolution(Layer):

@@ -10,7 +10,7 @@ from torch import Tensor
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import Layer, exactly
 from fcn_repro.caffe.synced_memory import Shape
-from fcn_repro.conv_window import read_window
+from fcn_repro.layer_params.conv_window import read_window
 
 
 class Im2col(Layer):

@@ -12,7 +12,7 @@ from fcn_repro.caffe.layers.base import Layer, between, exactly
 from fcn_repro.caffe.layers.unsupported import unsupported
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.synced_memory import Shape
-from fcn_repro.conv_window import read_window
+from fcn_repro.layer_params.conv_window import read_window
 
 _Param = caffe_pb2.PoolingParameter
 _FLT_MAX = torch.finfo(torch.float32).max

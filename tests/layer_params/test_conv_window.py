@@ -3,8 +3,8 @@
 import pytest
 from google.protobuf import text_format
 
-from fcn_repro.conv_window import ConvWindow, read_window
 from fcn_repro.engine import caffe
+from fcn_repro.layer_params.conv_window import ConvWindow, read_window
 
 ONES, ZEROS = (1, 1), (0, 0)
 
