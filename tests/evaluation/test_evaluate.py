@@ -54,11 +54,11 @@ def test_scoring_starts_at_the_first_image_and_leaves_the_data_layer_where_it_wa
     assert net.layers[0].index == 1
 
 
-def test_saved_pictures_have_the_size_of_their_images(net, folder, tmp_path):
+def test_saved_label_maps_have_the_size_of_their_images(net, folder, tmp_path):
     score_net(net, read_heads(folder.val), images=1, pictures=tmp_path / "pictures")
-    with Image.open(tmp_path / "pictures/2011_000000.png") as picture:
-        assert picture.size == SIZES[0][::-1]
-        assert picture.mode == "P"
+    with Image.open(tmp_path / "pictures/2011_000000.png") as image:
+        assert image.size == SIZES[0][::-1]
+        assert image.mode == "P"
 
 
 def test_a_net_without_a_data_layer_cannot_be_scored(folder, tmp_path):

@@ -13,7 +13,7 @@ NARROW = 8  # VGG-16's channels over the mini net's
 
 @pytest.fixture
 def prototxt(tmp_path, monkeypatch):
-    """A net with VGG-16's layers at an eighth of their width, and a package that holds as many weights."""
+    """A net with VGG-16's layers at an eighth of their width, and a package with its weights."""
     (tmp_path / "deploy.prototxt").write_text(text_format.MessageToString(nets.build("vgg16-mini-32s", "deploy", VOC)))
     random = np.random.default_rng(0)
     inputs = 3

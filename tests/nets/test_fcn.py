@@ -25,7 +25,7 @@ OFFSETS = {
     "googlenet-16s": {"upscore2c": 0, "score": 1},
     "googlenet-8s": {"upscore2c": 0, "upscore_inception_4ec": 0, "score": 1},
     # On paper: inception_5b's first cell is centred on pixel 30 with pad 3, so on -67 with pad 100, and three cells
-    # further in the mean of seven: 29. The kernel's centre, 31, has to come to lie there.
+    # further in the mean of seven: 29. The kernel's centre, 31, has to lie there.
     "googlenet-32s-pooled": {"score": 2},
 }
 KERNELS = {
@@ -172,7 +172,7 @@ def test_a_fixed_net_learns_its_scores_alone():
 
 
 @pytest.mark.parametrize(
-    ("net", "learnt"),
+    ("net", "learned"),
     [
         ("vgg16-8s", set()),
         ("vgg16-8s-cvpr", {"upscore2", "upscore_pool4"}),
@@ -180,9 +180,9 @@ def test_a_fixed_net_learns_its_scores_alone():
         ("vgg16-32s-learned", {"upscore"}),
     ],
 )
-def test_upsampling_that_learns_is_all_or_all_but_the_last(net: str, learnt: set):
+def test_upsampling_that_learns_is_all_or_all_but_the_last(net: str, learned: set):
     upscores = {name: rates for name, rates in learning(net).items() if name.startswith("upscore")}
-    assert upscores == {name: [float(name in learnt)] for name in upscores}
+    assert upscores == {name: [float(name in learned)] for name in upscores}
 
 
 @pytest.mark.parametrize("net", FCNS)

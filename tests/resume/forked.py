@@ -1,4 +1,4 @@
-"""A tiny run in a process of its own that can be killed, or find its disk full, at any chosen file operation."""
+"""A tiny run in a separate process that can be killed, or find its disk full, at any chosen file operation."""
 
 import contextlib
 import errno
@@ -47,7 +47,7 @@ def lay_out(root: Path) -> Path:
 
 
 def start(root: Path, kill_at: int = 0, full_from: int = 0) -> int:
-    """Begin the run or go on with it, in a forked process; its process id.
+    """Start or resume the run in a forked process; return its process id.
 
     kill_at     the file operation, counted from 1, before which it kills itself
     full_from   the file operation from which on there is no room to write

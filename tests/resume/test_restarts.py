@@ -1,4 +1,4 @@
-"""torchrun takes a run up again by itself when one of its ranks was killed."""
+"""torchrun restarts a run when one of its ranks was killed."""
 
 from tests.fixtures.ranked_run import torchrun
 from tests.fixtures.tiny_run import write_run, write_voc

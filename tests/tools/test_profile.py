@@ -19,7 +19,7 @@ def _in_a_folder_with_the_papers_tables_alone(tmp_path, monkeypatch):
 
 @pytest.fixture
 def measurements(monkeypatch):
-    """Record jobs instead of measuring; each takes as many seconds as it has GFLOP."""
+    """Record jobs instead of measuring; each takes one second per GFLOP."""
     jobs = []
 
     def measure_in_process(job):

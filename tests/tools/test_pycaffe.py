@@ -164,4 +164,4 @@ def test_a_script_may_train_in_a_process_per_rank_as_caffes_train_py_does(tmp_pa
     done = OURS.run(tmp_path, "train.py")
     assert done.returncode == 0, done.stderr
     first, second = ((tmp_path / f"rank{rank}").read_text() for rank in range(2))
-    assert first == second  # though each rank made up data of its own
+    assert first == second  # though each rank drew other data

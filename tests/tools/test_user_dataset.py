@@ -1,4 +1,4 @@
-"""From a folder of one's own to a scored net, with the programs as they are run."""
+"""From a user's folder to a scored net, with the programs as they are run."""
 
 import re
 import runpy
@@ -19,7 +19,7 @@ from tests.fixtures.random_weights import write_classifier
 
 @pytest.fixture
 def cells(tmp_path, monkeypatch):
-    """Ten pictures of red and blue patches, their label maps and classes, in the working directory."""
+    """Ten images of red and blue patches, their label maps and classes, in the working directory."""
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
     for folder in ("cells/images", "cells/labels"):

@@ -183,18 +183,18 @@ def scored(root: Path) -> None:
 
 @pytest.mark.parametrize("count", [2, 3])  # of four images
 def test_ranks_score_to_the_same_histogram_as_one_process(tmp_path, voc, count):
-    reports, pictures = [], []
+    reports, label_maps = [], []
     for work in "alone", "shared":
         folder = write_trained(tmp_path / work, voc)
         together(scored, [(tmp_path / work,)] * (1 if work == "alone" else count), as_torchrun=True)
         reports.append(read_report(folder.score))
-        pictures.append({path.name: np.asarray(Image.open(path)) for path in folder.images.rglob("*.png")})
+        label_maps.append({path.name: np.asarray(Image.open(path)) for path in folder.images.rglob("*.png")})
     losses = [headline(report).pop("loss") for report in reports]
     assert losses[1] == pytest.approx(losses[0], rel=1e-12)
     assert reports[0] == reports[1]
     assert len(np.flatnonzero(np.sum(headline(reports[0])["histogram"], 0))) > 2  # so that it says something
-    assert pictures[0].keys() == pictures[1].keys() and len(pictures[0]) == 4
-    assert all(np.array_equal(picture, pictures[1][name]) for name, picture in pictures[0].items())
+    assert label_maps[0].keys() == label_maps[1].keys() and len(label_maps[0]) == 4
+    assert all(np.array_equal(label_map, label_maps[1][name]) for name, label_map in label_maps[0].items())
 
 
 def test_a_lone_process_is_a_root_that_hears_itself():

@@ -49,10 +49,10 @@ def test_a_run_shows_the_numbers_of_its_learning_curve(tmp_path):
 def test_a_run_shows_a_figure_per_round(tmp_path):
     folder = write_run(tmp_path, snapshot=1000)
     trainer.solve(folder, RECIPE, tensorboard=True)
-    pictures = shown(folder.tensorboard).Images("examples")
-    assert [picture.step for picture in pictures] == [20, 40]
-    with Image.open(io.BytesIO(pictures[1].encoded_image_string)) as sheet:
-        assert sheet.size == (pictures[1].width, pictures[1].height)
+    sheets = shown(folder.tensorboard).Images("examples")
+    assert [sheet.step for sheet in sheets] == [20, 40]
+    with Image.open(io.BytesIO(sheets[1].encoded_image_string)) as opened:
+        assert opened.size == (sheets[1].width, sheets[1].height)
 
 
 def test_a_resumed_run_shows_every_iteration_once(tmp_path):

@@ -1,4 +1,4 @@
-"""With bf16, maps lie channels last from the picture on for layers that take them so, and in C order for all others."""
+"""With bf16, maps are stored channels last from the image to the first layer that needs C order."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ layer { name: "c" type: "Convolution" bottom: "sigmoid" top: "c" convolution_par
         weight_filler { type: "xavier" } } }
 layer { name: "sum" type: "Reduction" bottom: "c" top: "sum" loss_weight: 1 }
 """
-ONWARD = ["a", "b", "apart", "pool"]  # from the picture to the first layer that wants C order
+ONWARD = ["a", "b", "apart", "pool"]  # from the image to the first layer that needs C order
 
 
 def lies_last(x: torch.Tensor) -> bool:
@@ -45,10 +45,10 @@ def bf16(monkeypatch):
 
 
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
-def test_maps_lie_so_from_the_picture_to_a_layer_that_wants_c_order(tmp_path, bf16, phase):
+def test_maps_lie_so_from_the_image_to_a_layer_that_needs_c_order(tmp_path, bf16, phase):
     net = passed(tmp_path, phase=phase)
     lying = [name for name, blob in net.blobs.items() if lies_last(blob.tensor_any_order)]
-    assert lying == ONWARD[:-1]  # the last was turned for who read it
+    assert lying == ONWARD[:-1]  # reading converted the last one
     net.backward()
     gradients = {name: lies_last(blob.gradient_any_order) for name, blob in net.blobs.items()}
     assert gradients["a"] and gradients["apart"]  # made by a convolution and by pooling, of bottoms that lie so

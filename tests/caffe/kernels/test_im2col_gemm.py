@@ -94,7 +94,7 @@ def test_only_what_is_wanted_is_computed(wanted):
     "map_, filters, group, pays",
     [
         ((1, 40, 4, 4), (64, 40, 1, 1), 1, True),
-        ((1, 40, 4, 5), (64, 40, 1, 1), 1, False),  # 20 places, and 64 filters are not four times as many
+        ((1, 40, 4, 5), (64, 40, 1, 1), 1, False),  # 20 places, and 64 filters are fewer than four times 20
         ((2, 40, 4, 4), (64, 40, 1, 1), 1, False),  # nor for the places of two maps
         ((1, 40, 4, 4), (64, 40, 1, 1), 5, False),
         ((1, 40, 4, 4), (64, 39, 1, 1), 1, False),  # too few numbers to matter

@@ -61,11 +61,11 @@ def test_what_is_no_number_is_not_rectified_away(monkeypatch, rectified_by_onedn
     assert not expected.isfinite().all() or (where, value) == ("bias", -torch.inf)
     if channels == 16 or precision == "f32":
         assert torch.equal(found.isnan(), expected.isnan()) and torch.equal(found.isinf(), expected.isinf())
-    else:  # of two halves one may be 0, and 0 times infinity is no number
+    else:  # of two halves one may be 0, and 0 times infinity is NaN
         assert not found.isfinite()[~expected.isfinite()].any()
 
 
-@pytest.mark.skipif(not PACKED["bf16"], reason="here bfloat16 is imitated, and pictures are multiplied by f32")
+@pytest.mark.skipif(not PACKED["bf16"], reason="here bfloat16 is imitated, and images are multiplied in f32")
 @pytest.mark.parametrize("bias", [drawn(64, seed=1), None], ids=["bias", "no bias"])
 def test_with_bf16_a_picture_is_multiplied_as_finely_as_with_f32_and_rounded_once(monkeypatch, bias):
     monkeypatch.setenv("PRECISION", "bf16")

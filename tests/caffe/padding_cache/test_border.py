@@ -66,7 +66,7 @@ layer { name: "c" type: "Convolution" bottom: "b" top: "c"
         convolution_param { num_output: 80 kernel_size: 3 pad: 1 stride: 2 } }
 layer { name: "rc" type: "ReLU" bottom: "c" top: "c" }
 layer { name: "d" type: "Convolution" bottom: "c" top: "d" convolution_param { num_output: 8 kernel_size: 3 pad: 1 } }
-"""  # the map "a" is large enough for Winograd's filtering, which spreads what is no number over its tiles
+"""  # the map "a" is large enough for Winograd's filtering, which spreads NaN over its tiles
 NETS = {
     "small": SMALL,
     "vgg16-8s": small_net("vgg16-8s", 70, 45, "deploy"),
@@ -86,22 +86,22 @@ def make_net(folder, text: str = SMALL) -> caffe.Net:
 
 
 def show(net: caffe.Net) -> np.ndarray:
-    """A new picture, run through the net."""
-    picture = random.normal(0, 50, net.blobs["data"].data.shape).astype(np.float32)
-    net.blobs["data"].data[...] = picture
+    """A new image, run through the net."""
+    image = random.normal(0, 50, net.blobs["data"].data.shape).astype(np.float32)
+    net.blobs["data"].data[...] = image
     net.forward()
-    return picture
+    return image
 
 
 def run_in(net: caffe.Net) -> None:
-    """Let the net meet as many pictures as it takes to keep a border."""
+    """Run images until the net keeps a border."""
     for _ in range(2):
         show(net)
 
 
-def plain(net: caffe.Net, picture: np.ndarray) -> dict[str, np.ndarray]:
+def plain(net: caffe.Net, image: np.ndarray) -> dict[str, np.ndarray]:
     with kernels.disabled():
-        net.blobs["data"].data[...] = picture
+        net.blobs["data"].data[...] = image
         net.forward()
         return {name: blob.data.copy() for name, blob in net.blobs.items()}
 
@@ -110,14 +110,14 @@ def agree(found: np.ndarray, expected: np.ndarray, tolerance: float = 1e-5) -> N
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * max(1e-6, np.abs(expected).max()))
 
 
-def scores_agree(net: caffe.Net, picture: np.ndarray) -> None:
+def scores_agree(net: caffe.Net, image: np.ndarray) -> None:
     score = net.blobs["score"].data.copy()
-    agree(score, plain(net, picture)["score"])
+    agree(score, plain(net, image)["score"])
 
 
 @pytest.fixture
 def layers_run(monkeypatch):
-    """How often a convolution was run as a layer of its own, over a whole map."""
+    """How often a convolution was run separately, over a whole map."""
     run = []
     forward = Convolution.forward
     monkeypatch.setattr(Convolution, "forward", lambda self, *blobs: (run.append(self), forward(self, *blobs))[1])
@@ -131,10 +131,10 @@ def test_the_outputs_are_those_of_computing_everything(tmp_path, text, layers_ru
     layers = len(layers_run)
     for _ in range(3):
         layers_run.clear()
-        picture = show(net)
+        image = show(net)
         assert 0 < layers - 2 * len(layers_run)
         outputs = {name: net.blobs[name].data.copy() for name in net.outputs}
-        for name, expected in plain(net, picture).items():
+        for name, expected in plain(net, image).items():
             if name in outputs:
                 agree(outputs[name], expected)
 
@@ -143,9 +143,9 @@ def test_the_outputs_are_those_of_computing_everything(tmp_path, text, layers_ru
 def test_every_blob_that_is_looked_into_is_whole(tmp_path, text):
     net = make_net(tmp_path, text)
     run_in(net)
-    picture = show(net)
+    image = show(net)
     found = {name: blob.data.copy() for name, blob in net.blobs.items()}
-    for name, expected in plain(net, picture).items():
+    for name, expected in plain(net, image).items():
         agree(found[name], expected)
 
 
@@ -154,8 +154,8 @@ def test_a_view_that_is_held_shows_every_pass(tmp_path):
     run_in(net)
     held = net.blobs["conv2_1"].data
     for _ in range(2):
-        picture = show(net)
-        agree(held.copy(), plain(net, picture)["conv2_1"])
+        image = show(net)
+        agree(held.copy(), plain(net, image)["conv2_1"])
 
 
 def test_every_layer_asks_for_room_before_it_computes_and_windows_once_for_all_of_them(tmp_path, monkeypatch):
@@ -179,26 +179,26 @@ def test_where_copies_of_filters_have_no_room_every_layer_computes_the_whole(tmp
     monkeypatch.setattr(malloc.memory, "available_bytes", lambda: 0)
     run_in(net)
     layers_run.clear()
-    picture = show(net)
+    image = show(net)
     assert len(layers_run) == sum(layer.type == "Convolution" for layer in net.layers)
-    scores_agree(net, picture)
+    scores_agree(net, image)
 
 
 def test_maps_lie_as_the_next_that_minds_multiplies_them(tmp_path, monkeypatch):
     net = make_net(tmp_path)
     run_in(net)
     (cached_segment,) = net._segments.values()
-    picture = net.blobs["data"].tensor
+    image = net.blobs["data"].tensor
     monkeypatch.setattr(winograd, "is_faster", lambda size, pad, weight, *_: weight.shape[:2] == (6, 4))
     first, last = torch.contiguous_format, torch.channels_last
     names = ["conv1_1", "conv1_2", "pool1", "conv2_1", "conv2_2", "pool2", "score_fr"]  # few see less than 8 channels
     layouts = dict(
-        zip(names, cached_segment._choose_layouts(cached_segment._find_plan(picture.shape), picture), strict=True)
+        zip(names, cached_segment._choose_layouts(cached_segment._find_plan(image.shape), image), strict=True)
     )
     assert layouts == {name: first if name in ("conv1_1", "conv1_2") else last for name in names}
     monkeypatch.setattr(winograd, "is_faster", lambda size, pad, weight, *_: weight.shape[:2] == (8, 8))
     layouts = dict(
-        zip(names, cached_segment._choose_layouts(cached_segment._find_plan(picture.shape), picture), strict=True)
+        zip(names, cached_segment._choose_layouts(cached_segment._find_plan(image.shape), image), strict=True)
     )
     assert layouts == {name: last if name in ("pool2", "score_fr") else first for name in names}
 
@@ -210,12 +210,12 @@ def test_tops_that_are_made_as_large_as_the_next_needs_them_are_the_same(tmp_pat
     monkeypatch.setattr(segment_steps, "MAX_ADDED", dict.fromkeys((False, True), np.inf))
     net = make_net(tmp_path, text)
     run_in(net)
-    picture = show(net)
+    image = show(net)
     plans = [plan for found in net._segments.values() for plan in found._plans.values() if plan]
     margins = [window.margin for plan in plans for window in plan.parts]
     assert any(map(any, margins)) is (text in (SMALL, NETS["vgg16-8s"]))  # in others only windows that stride
     found = {name: net.blobs[name].data.copy() for name in [*net.outputs, *net.blobs]}
-    for name, expected in plain(net, picture).items():
+    for name, expected in plain(net, image).items():
         agree(found[name], expected, 2**-6 if precision == "bf16" else 1e-5)
 
 
@@ -252,8 +252,8 @@ def test_sizes_may_alternate_and_only_some_are_kept(tmp_path, monkeypatch):
     for _ in range(4):
         for size in ((14, 9), (8, 13), (9, 9)):
             net.blobs["data"].reshape(1, 3, *size)
-            picture = show(net)
-            scores_agree(net, picture)
+            image = show(net)
+            scores_agree(net, image)
     assert all(len(cached_segment._plans) <= 2 for cached_segment in net._segments.values())
 
 
@@ -289,10 +289,10 @@ def test_changed_weights_are_noticed(tmp_path, monkeypatch, change):
     run_in(net)
     before = show(net)
     change(net, other)
-    for picture in (before, *(show(net) for _ in range(3))):
-        net.blobs["data"].data[...] = picture
+    for image in (before, *(show(net) for _ in range(3))):
+        net.blobs["data"].data[...] = image
         score = net.forward()["score"].copy()
-        agree(score, plain(net, picture)["score"])
+        agree(score, plain(net, image)["score"])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, 1e6])
@@ -300,15 +300,15 @@ def test_changed_weights_are_noticed(tmp_path, monkeypatch, change):
 def test_a_wild_picture_leaves_nothing_in_the_border_of_others(tmp_path, layers_run, value, wild):
     net = make_net(tmp_path, TILED)
     for number in range(5):
-        picture = random.normal(0, 50, net.blobs["data"].data.shape).astype(np.float32)
-        net.blobs["data"].data[...] = picture
+        image = random.normal(0, 50, net.blobs["data"].data.shape).astype(np.float32)
+        net.blobs["data"].data[...] = image
         if number == wild:
             net.blobs["data"].data[0, 0, 0, 0] = value
         layers_run.clear()
         net.forward()
     assert not layers_run
     score = net.blobs["d"].data.copy()
-    agree(score, plain(net, picture)["d"])
+    agree(score, plain(net, image)["d"])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -327,30 +327,30 @@ def test_weights_that_somebody_holds_are_looked_at_in_every_pass(tmp_path):
     held = net.params["conv2_1"][0].data
     for factor in (1, 2, 0.5, 3):
         held *= factor
-        picture = show(net)
-        scores_agree(net, picture)
+        image = show(net)
+        scores_agree(net, image)
 
 
 def test_what_is_read_late_is_what_was_computed_then(tmp_path):
     net = make_net(tmp_path)
     run_in(net)
-    picture = show(net)
+    image = show(net)
     net.blobs["data"].data[...] = 0
     for blobs in net.params.values():
         blobs[0].data[...] *= 2
     found = net.blobs["conv2_1"].data.copy()
     for blobs in net.params.values():
         blobs[0].data[...] /= 2
-    agree(found, plain(net, picture)["conv2_1"])
+    agree(found, plain(net, image)["conv2_1"])
 
 
 def test_a_partial_pass_reads_whole_maps(tmp_path):
     net = make_net(tmp_path)
     run_in(net)
-    picture = show(net)
+    image = show(net)
     net.blobs["score"].data[...] = 0
     net.forward(start="conv1_2")
-    scores_agree(net, picture)
+    scores_agree(net, image)
 
 
 def test_a_pass_to_a_layer_within_stops_there(tmp_path):
@@ -378,10 +378,10 @@ def test_callbacks_see_every_layer(tmp_path):
 def test_gradients_are_those_of_a_pass_that_computed_everything(tmp_path):
     net = make_net(tmp_path)
     run_in(net)
-    picture = show(net)
+    image = show(net)
     seed = random.normal(size=net.blobs["score"].data.shape).astype(np.float32)
     found = net.backward(score=seed)["data"].copy()
-    plain(net, picture)
+    plain(net, image)
     agree(found, net.backward(score=seed)["data"])
 
 
@@ -396,5 +396,5 @@ def test_after_a_pass_that_was_cut_short_every_map_is_of_the_last_pass_that_reac
         show(net)
     later = net.blobs["data"].data.copy()
     found = {name: net.blobs[name].data.copy() for name in ("conv1_1", "conv2_1", "conv2_2")}
-    for name, picture in (("conv1_1", later), ("conv2_1", earlier), ("conv2_2", earlier)):
-        agree(found[name], plain(net, picture)[name])
+    for name, image in (("conv1_1", later), ("conv2_1", earlier), ("conv2_2", earlier)):
+        agree(found[name], plain(net, image)[name])
