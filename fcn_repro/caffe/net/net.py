@@ -15,11 +15,13 @@ import torch
 
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError, attach_file
+from fcn_repro.caffe.glog import log_creation
 from fcn_repro.caffe.kernels.malloc import keep_freed_memory, trim_fragmentation
+from fcn_repro.caffe.kernels.thread_waiting import adapt_to_load
 from fcn_repro.caffe.layers import create_layer
 from fcn_repro.caffe.layers.base import Layer, describe_layer, describe_top
 from fcn_repro.caffe.memory_required import MemoryRequired
-from fcn_repro.caffe.net import caffemodel_weights, hdf5_weights
+from fcn_repro.caffe.net import caffemodel_weights, hdf5_weights, net_log
 from fcn_repro.caffe.net.backward_plan import BackwardStep, prune
 from fcn_repro.caffe.net.insert_splits import insert_splits
 from fcn_repro.caffe.net.net_state import filter_layers
@@ -52,25 +54,26 @@ class Net(PycaffeNet):
     Attributes
         saves_memory   False, as in Caffe: after a backward pass all diffs are available. True: a backward pass frees
                        diffs of feature maps after their last use; a forward pass first frees the last one's results
+        debug_info     whether passes log the mean magnitude of every blob and gradient, as the NetParameter asks
 
     Raises   RuntimeError("Could not open file ...") for a missing file; CaffeError, naming the layer, for a net that
-             Caffe aborts on
+             Caffe aborts on; TypeError for weights without a phase
     """
 
     def __init__(
         self,
         network_file: str | Path,
-        phase: int | str,
-        level: int = 0,
+        phase: int | str | Path,
+        level: int | None = None,
         stages: Sequence[str] | None = None,
         weights: str | Path | None = None,
     ) -> None:
-        if isinstance(phase, str):
+        if isinstance(phase, (str, Path)):
+            weights, phase, level = phase, _require_old_form(phase, level, stages, weights), None
             log.warning("Net(network_file, weights, phase) is deprecated; use Net(network_file, phase, weights=...)")
-            weights, phase, level = phase, level, 0
         param = prototxt.read_net(network_file)
         param.state.phase = phase
-        param.state.level = level
+        param.state.level = level or 0
         param.state.stage.extend(stages or ())
         with attach_file(network_file):
             self._build(param)
@@ -103,19 +106,28 @@ class Net(PycaffeNet):
         self._callbacks: dict[str, list[Callback]] = defaultdict(list)
         self._params = Parameters()
         self._memory_required = MemoryRequired()
+        self._top_values = 0
         available: dict[str, Blob] = {}
         needs_gradient: set[int] = set()  # ids of blobs
-        for layer_param in insert_splits(filter_layers(param)):
+        kept = filter_layers(param)
+        _log_param(param, kept)
+        for layer_param in insert_splits(kept):
             if not layer_param.HasField("phase"):
                 layer_param.phase = param.state.phase
             self._append(layer_param, available, needs_gradient)
         prune(self._plan)
+        for name, step in zip(reversed(self._layer_names), reversed(self._plan), strict=True):
+            net_log.write("%s %s backward computation.", name, "needs" if step.runs else "does not need")
         if param.force_backward:
             self._force_backward()
         self._params.share_memory()
         self.saves_memory = False
+        self.debug_info: bool = param.debug_info
         self._checked_counts = [0] * len(self.layers)  # elements of every layer's tops that fit the memory
         self._outputs = self._ids(available[name] for name in sorted(available, key=str.encode))
+        for name in self.outputs:
+            net_log.write("This network produces output %s", name)
+        net_log.write("Network initialization done.")
         self._segments: dict[int, CachedSegment] = {}
         if self._phase == caffe_pb2.TEST:
             self._segments = find_segments(
@@ -128,14 +140,19 @@ class Net(PycaffeNet):
                 f"layer {param.name!r}: got {len(param.propagate_down)} propagate_down values "
                 f"for {len(param.bottom)} bottoms; expected none or one each"
             )
+        log_creation(param.name)
         layer = create_layer(param)
+        net_log.write("Creating Layer %s", param.name)
         if param.type != PYTHON:  # a user's layer may have any attributes
             layer.memory_required = self._memory_required
         bottom = [available.pop(name) for name in param.bottom]
         top = self._make_tops(layer, bottom, available)
         if param.type == "Input":
             self._inputs += self._ids(top)
+        net_log.write_wiring(param, len(bottom))
         weights = self._set_up(layer, bottom, top)
+        self._top_values += sum(blob.count for blob in top)
+        net_log.write_tops(param.name, top, weights, self._top_values)
         specs = list(param.param)
         if len(specs) > len(layer.blobs):
             raise layer.error(f"has {len(specs)} param entries for {len(layer.blobs)} parameter blobs")
@@ -232,12 +249,14 @@ class Net(PycaffeNet):
 
     def _forward(self, start: int, end: int) -> float:
         """Run layers start to end (indices, both included); return the weighted sum of their losses."""
+        self._require_layers(start, end)
+        adapt_to_load()
         if self.saves_memory and start == 0:
             self._release_activations()
         loss = 0.0
         done = start - 1
         for index in range(start, end + 1):
-            if index in self._segments and not (self._callbacks["before_forward"] or self._callbacks["after_forward"]):
+            if index in self._segments and not self._shows_every_layer:
                 done = max(done, self._segments[index].forward(end) or done)
             if index <= done:
                 continue
@@ -249,6 +268,8 @@ class Net(PycaffeNet):
             for blob, weight in zip(top, self._loss_weights[index], strict=True):
                 if weight:
                     loss += float((blob.tensor * blob.gradient).sum())
+            if self.debug_info:
+                net_log.write_forward(self, index)
             self._call_back("after_forward", index)
         if self._phase == caffe_pb2.TEST:  # in TRAIN the backward pass uses the free memory
             trim_fragmentation()
@@ -256,6 +277,7 @@ class Net(PycaffeNet):
 
     def _backward(self, start: int, end: int) -> None:
         """Run layers start down to end (indices, both included) backward, where a gradient is needed."""
+        self._require_layers(end, start)
         for segment in self._segments.values():
             segment.complete()
         for index in range(start, end - 1, -1):
@@ -263,9 +285,25 @@ class Net(PycaffeNet):
             step = self._plan[index]
             if step.runs:
                 self.layers[index].backward(self._tops[index], step.propagate_down, self._bottoms[index])
+                if self.debug_info:
+                    net_log.write_backward(self, index)
                 if self.saves_memory:
                     self._release_gradients(index)
             self._call_back("after_backward", index)
+
+    @property
+    def _shows_every_layer(self) -> bool:
+        """Whether anything observes each layer's forward pass."""
+        return self.debug_info or bool(self._callbacks["before_forward"] or self._callbacks["after_forward"])
+
+    def _require_layers(self, first: int, last: int) -> None:
+        """Refuse a pass over layers that the net does not have, such as any pass of a net without layers."""
+        if not self.layers:
+            raise CaffeError(f"net {self.name!r} has no layers, expected at least one. Fix: check the prototxt's rules")
+        if not (0 <= first and last < len(self.layers)):
+            raise CaffeError(
+                f"net {self.name!r}: got layers {first} to {last}, expected indices from 0 to {len(self.layers) - 1}"
+            )
 
     def _release_activations(self) -> None:
         """Free what layers computed from bottoms in the last pass, all at once.
@@ -331,7 +369,9 @@ class Net(PycaffeNet):
         pairs: list[tuple[Blob, Blob]] = []
         for name, source in zip(other._layer_names, other.layers, strict=True):
             target = self._first_layers.get(name)
-            if target is not None:
+            if target is None:
+                net_log.write("Ignoring source layer %s", name)
+            else:
                 _require_equal_blobs(target, source)
                 pairs += zip(target.blobs, source.blobs, strict=True)
         for mine, theirs in pairs:
@@ -364,6 +404,25 @@ class Net(PycaffeNet):
     def _call_back(self, when: str, index: int) -> None:
         for callback in self._callbacks[when]:
             callback(index)
+
+
+def _log_param(param, kept: Sequence) -> None:
+    filtered = type(param)()
+    if log.isEnabledFor(logging.INFO):
+        filtered.CopyFrom(param)
+        filtered.ClearField("layer")
+        filtered.layer.extend(kept)
+    net_log.write_param("Initializing net from parameters", filtered, "net.cpp")
+
+
+def _require_old_form(weights: str | Path, phase: int | None, *others: object) -> int:
+    """Return the phase of Net(network_file, weights, phase); a net without one would be a TRAIN net with dropout."""
+    if phase is None or isinstance(phase, (str, Path)) or any(other is not None for other in others):
+        raise TypeError(
+            f"Net(network_file, weights): got the weights {str(weights)!r} in place of the phase, expected "
+            "caffe.TRAIN or caffe.TEST. Fix: caffe.Net(network_file, caffe.TEST, weights=weights)"
+        )
+    return phase
 
 
 def _require_equal_blobs(mine: Layer, theirs: Layer) -> None:
