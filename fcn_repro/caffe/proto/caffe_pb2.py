@@ -2,12 +2,14 @@
 
     caffe_pb2.NetParameter()   caffe_pb2.TRAIN   caffe_pb2.PoolingParameter.MAX   caffe_pb2.Phase.Name(1)
 
-The classes come from caffe.desc, which protoc compiles from caffe.proto (`make proto`). They live in a private
-descriptor pool, because real pycaffe registers the same names in the default pool and may be loaded beside this.
+The classes come from caffe.desc, which protoc compiles from caffe.proto (`make proto`), and from forks.proto, which adds
+the fields of forks. CAFFE_PROTO names further .proto files: a user's own messages and fields. The classes live in a
+private descriptor pool, because real pycaffe registers the same names in the default pool and may be loaded beside this.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,13 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
+from fcn_repro.caffe.proto.schema_extension import extend
+
 _pool = descriptor_pool.DescriptorPool()
 (_file,) = FileDescriptorSet.FromString(Path(__file__).with_name("caffe.desc").read_bytes()).file
+for _path in (Path(__file__).with_name("forks.proto"), *os.environ.get("CAFFE_PROTO", "").split(os.pathsep)):
+    if _path:
+        extend(_file, _path)
 _pool.AddSerializedFile(_file.SerializeToString())
 DESCRIPTOR = _pool.FindFileByName("caffe.proto")
 
