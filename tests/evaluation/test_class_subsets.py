@@ -10,14 +10,6 @@ TRUTH, SCORE = RANDOM.integers(0, 4, (1, 9, 11)), RANDOM.normal(size=(1, 4, 9, 1
 CLASSES = (3, 1)
 
 
-@pytest.fixture
-def counted():
-    """The scores of the subset {1, 3} of four classes, by way of counting."""
-    hist = metrics.histogram(TRUTH, SCORE.argmax(1), 4)
-    chosen = metrics.histogram(TRUTH, class_subsets.predict_within(SCORE, CLASSES), 4)
-    return class_subsets.score_subset(hist, Subset(CLASSES, class_subsets.select_truth(chosen, CLASSES)))
-
-
 def iu(truth, prediction, label):
     return ((truth == label) & (prediction == label)).sum() / ((truth == label) | (prediction == label)).sum()
 
@@ -36,23 +28,19 @@ def expected(truth, prediction):
     }
 
 
-def test_with_the_class_left_out_other_pixels_count_against_it(counted):
-    assert counted["class_left_out"] == pytest.approx(expected(TRUTH, SCORE.argmax(1)), abs=1e-15)
-
-
-def test_with_the_pixels_left_out_they_are_not_looked_at(counted):
-    own = np.isin(TRUTH, CLASSES)
-    assert counted["pixels_left_out"] == pytest.approx(expected(TRUTH[own], SCORE.argmax(1)[own]), abs=1e-15)
-
-
-def test_with_other_classes_never_predicted_the_best_of_the_subset_is(counted):
-    own = np.isin(TRUTH, CLASSES)
-    best = np.where(SCORE[:, 3] > SCORE[:, 1], 3, 1)
-    assert counted["never_predicted"] == pytest.approx(expected(TRUTH[own], best[own]), abs=1e-15)
-
-
-def test_the_three_ways_differ(counted):
-    assert len({round(way["mean_iu"], 6) for way in counted.values()}) == len(class_subsets.WAYS) == len(counted)
+def test_the_three_ways_agree_with_counting_pixels_and_differ():
+    """The subset {1, 3} of four classes: other predictions count against it, or they are left out, or never made."""
+    hist = metrics.histogram(TRUTH, SCORE.argmax(1), 4)
+    chosen = metrics.histogram(TRUTH, class_subsets.predict_within(SCORE, CLASSES), 4)
+    ways = class_subsets.score_subset(hist, Subset(CLASSES, class_subsets.select_truth(chosen, CLASSES)))
+    own, best = np.isin(TRUTH, CLASSES), np.where(SCORE[:, 3] > SCORE[:, 1], 3, 1)
+    by_counting = {
+        "class_left_out": expected(TRUTH, SCORE.argmax(1)),
+        "pixels_left_out": expected(TRUTH[own], SCORE.argmax(1)[own]),
+        "never_predicted": expected(TRUTH[own], best[own]),
+    }
+    assert ways == {name: pytest.approx(scores, abs=1e-15) for name, scores in by_counting.items()}
+    assert len({round(way["mean_iu"], 6) for way in ways.values()}) == len(class_subsets.WAYS) == 3
 
 
 def test_a_subset_of_all_classes_scores_as_the_whole():
