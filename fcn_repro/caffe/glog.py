@@ -1,31 +1,37 @@
 """Caffe's log in glog's format, over Python's logger "caffe".
 
-    I1123 06:10:03.405043 11309 solver.py:226] Iteration 20 (2.5 iter/s, 8s/20 iters), loss = 1.2
+    I1123 06:10:03.405043 11309 solver.cpp:226] Iteration 20 (2.5 iter/s, 8s/20 iters), loss = 1.2
 
-Nothing is written before `init_log` or another set-up of logging; glog itself writes to stderr from the start.
-Source   caffe 9b89154 _caffe.cpp (InitLog, Log)
+A line of the engine names the file of Caffe that logs it, because log parsers search for `solver.cpp`; the line number
+is the engine's. Nothing is written before `init_log` or another set-up of logging; glog itself writes to stderr from
+the start.
+Source   caffe 9b89154 _caffe.cpp (InitLog, Log); glog's logging.cc (LogMessage::Init)
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import threading
 import time
+from pathlib import Path
 
 LEVELS = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)  # glog's 0 to 3
+ENGINE = str(Path(__file__).parent)
 
 _log = logging.getLogger("caffe")
 
 
 class GlogFormatter(logging.Formatter):
-    """Severity, month and day, time, process, file and line before each message."""
+    """Severity, month and day, time, thread, file and line before each message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line."""
+        """Return one line, or several for a message of several."""
         moment = time.strftime("%m%d %H:%M:%S", time.localtime(record.created))
         micros = int(record.created % 1 * 1_000_000)
-        where = f"{record.process} {record.filename}:{record.lineno}"
-        return f"{record.levelname[0]}{moment}.{micros:06} {where}] {record.getMessage()}"
+        where = f"{threading.get_native_id():5} {_name_source(record)}:{record.lineno}"
+        return f"{_letter(record.levelno)}{moment}.{micros:06} {where}] {record.getMessage()}"
 
 
 class StderrHandler(logging.Handler):
@@ -36,15 +42,35 @@ class StderrHandler(logging.Handler):
         sys.stderr.write(f"{self.format(record)}\n")
 
 
+class _EnvironmentLevel(logging.Filter):
+    """Keeps messages from the level in GLOG_minloglevel, which is read at the first message.
+
+    glog reads it when a script imports Caffe. A script may set it after this engine was loaded and before its own
+    import.
+    """
+
+    level: int | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if self.level is None:
+            self.level = _read_level()
+        return record.levelno >= self.level
+
+
 _handler = StderrHandler()
+_environment = _EnvironmentLevel()
 
 
-def init_log(level: int = 0, stderr: bool = True) -> None:
+def init_log(level: int | None = None, stderr: bool = True) -> None:
     """Write messages from `level` (0 INFO, 1 WARNING, 2 ERROR, 3 FATAL) to stderr; without `stderr`, errors only.
 
-    It does not read glog's variable GLOG_minloglevel.
+    Without a level, glog's environment variable GLOG_minloglevel decides, as it is at the first message.
     """
-    _log.setLevel(LEVELS[level])
+    _handler.removeFilter(_environment)
+    if level is None:
+        _environment.level = None
+        _handler.addFilter(_environment)
+    _log.setLevel(LEVELS[0 if level is None else min(max(level, 0), 3)])
     _handler.setLevel(logging.NOTSET if stderr else logging.ERROR)
     _handler.setFormatter(GlogFormatter())
     _log.addHandler(_handler)  # adds it once
@@ -54,3 +80,27 @@ def init_log(level: int = 0, stderr: bool = True) -> None:
 def log(message: str) -> None:
     """Log a message at level INFO."""
     _log.info("%s", message, stacklevel=2)
+
+
+def log_creation(layer_name: str) -> None:
+    """Log that a layer is created; a loss that computes with an inner layer creates one of its own name."""
+    _log.info("Creating layer %s", layer_name, extra={"source": "layer_factory.hpp"}, stacklevel=2)
+
+
+def _read_level() -> int:
+    """Return Python's level for GLOG_minloglevel; as in glog, text that is not a number counts as 0."""
+    text = os.environ.get("GLOG_minloglevel", "0").strip()
+    number = int(text) if text.isascii() and text.lstrip("+-").isdigit() else 0
+    return LEVELS[min(max(number, 0), len(LEVELS) - 1)]
+
+
+def _name_source(record: logging.LogRecord) -> str:
+    """Return the file of Caffe that logs a line of the engine, or a script's own file."""
+    named = getattr(record, "source", None)
+    in_engine = record.pathname.startswith(ENGINE)
+    return named or (f"{record.module}.cpp" if in_engine else record.filename)
+
+
+def _letter(level: int) -> str:
+    """Return glog's letter of a severity."""
+    return "IWEF"[min(max(level // 10 - 2, 0), 3)]

@@ -112,7 +112,9 @@ def caffe_log():
 def test_lines_have_glogs_format(caffe_log):
     record = logging.LogRecord("caffe", logging.WARNING, "/engine/solver.py", 12, "%s is %d", ("iter", 3), None)
     line = GlogFormatter().format(record)
-    assert re.fullmatch(r"W\d{4} \d\d:\d\d:\d\d\.\d{6} \d+ solver\.py:12\] iter is 3", line)
+    assert re.fullmatch(r"W\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ solver\.py:12\] iter is 3", line)
+    thread = f"{threading.get_native_id():5}"  # glog pads it to five places
+    assert f" {thread} solver.py" in line
 
 
 def test_init_log_sets_the_lowest_level(caffe_log, capsys):

@@ -5,6 +5,7 @@ Source   caffe 9b89154 net.cpp (AppendParam, ShareWeights)
 
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.layers.base import Layer
+from fcn_repro.caffe.net import net_log
 from fcn_repro.caffe.proto import caffe_pb2
 
 
@@ -13,6 +14,7 @@ class LearnableParam:
 
     def __init__(self, layer: Layer, index: int, spec) -> None:
         self.layer = layer
+        self._index = index
         self.blob: Blob = layer.blobs[index]
         self._spec = caffe_pb2.ParamSpec()
         self._spec.CopyFrom(spec)
@@ -32,6 +34,9 @@ class LearnableParam:
 
         Raises   CaffeError where the shapes (share_mode STRICT) or counts (PERMISSIVE) or multipliers differ
         """
+        net_log.write(
+            "Sharing parameters '%s' owned by layer '%s', param index %d", spec.name, self.layer.param.name, self._index
+        )
         blob = layer.blobs[index]
         permissive = spec.share_mode == caffe_pb2.ParamSpec.PERMISSIVE
         if (blob.count != self.blob.count) if permissive else (blob.dims != self.blob.dims):

@@ -17,6 +17,7 @@ from torch import Tensor
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError, attach_file
 from fcn_repro.caffe.kernels.pieces import split_elements
+from fcn_repro.caffe.net import net_log
 from fcn_repro.caffe.net.net import Net
 from fcn_repro.caffe.net.parameters import LearnableParam
 from fcn_repro.caffe.proto import caffe_pb2, prototxt, solverstate
@@ -27,6 +28,7 @@ from fcn_repro.caffe.solver.lr_policy import learning_rate, next_step
 from fcn_repro.caffe.solver.smoothed_loss import SmoothedLoss
 
 log = logging.getLogger("caffe")
+SGD_SOLVER = {"source": "sgd_solver.cpp"}  # the file of Caffe that logs a line
 
 
 class Callback(Protocol):
@@ -58,6 +60,7 @@ class Solver:
 
     def __init__(self, solver_file: str | Path) -> None:
         self.param = prototxt.read_solver(solver_file)
+        net_log.write_param("Initializing solver from parameters", self.param, "solver.cpp")
         with attach_file(solver_file):
             self._check_param()
             if self.param.random_seed >= 0:
@@ -66,7 +69,10 @@ class Solver:
             self.test_nets = solver_nets.test_nets(self.param)
         for weights in (path for entry in self.param.weights for path in entry.split(",")):
             for net in (self.net, *self.test_nets):
+                log.info("Finetuning from %s", weights.strip())
                 net.copy_from(weights.strip())
+        if solver_rank.is_root_solver():
+            log.info("Solver scaffolding done.")
         self.iter = 0
         self.history = [Blob(p.blob.dims) for _ in range(self.history_count) for p in self.net.learnable_params]
         self._current_step = 0
@@ -82,7 +88,7 @@ class Solver:
         """The rate of the next update. As in Caffe, reading it evaluates the policy and may advance `multistep`."""
         before, self._current_step = self._current_step, next_step(self.param, self.iter, self._current_step)
         if self.param.lr_policy == "multistep" and self._current_step > before:
-            log.info("MultiStep Status: Iteration %d, step = %d", self.iter, self._current_step)
+            log.info("MultiStep Status: Iteration %d, step = %d", self.iter, self._current_step, extra=SGD_SOLVER)
         return learning_rate(self.param, self.iter, self._current_step)
 
     def step(self, iterations: int) -> None:
@@ -97,6 +103,7 @@ class Solver:
                 self.test_all()
             for on_start, _ in self._callbacks:
                 on_start()
+            self.net.debug_info = self.param.debug_info and self._is_due(self.param.display)
             self._loss.add(sum(map(self._forward_backward, range(self.param.iter_size))) / self.param.iter_size)
             if self._is_due(self.param.display):
                 shown = self._display(*shown)
@@ -108,7 +115,10 @@ class Solver:
 
     def solve(self, resume_file: str | Path | None = None) -> None:
         """Train to max_iter, from a .solverstate if given; then snapshot and test as the solver file asks."""
+        log.info("Solving %s", self.net.name)
+        log.info("Learning Rate Policy: %s", self.param.lr_policy)
         if resume_file is not None:
+            log.info("Restoring previous solver status from %s", resume_file)
             self.restore(resume_file)
         self.step(self.param.max_iter - self.iter)
         if self.param.snapshot_after_train and not (self.param.snapshot and self.iter % self.param.snapshot == 0):
@@ -128,7 +138,7 @@ class Solver:
         """
         rate = self.lr
         if self._is_due(self.param.display):
-            log.info("Iteration %d, lr = %g", self.iter, rate)
+            log.info("Iteration %d, lr = %g", self.iter, rate, extra=SGD_SOLVER)
         self._clip()
         for index in range(len(self.net.learnable_params)):
             if index not in self._updated:
@@ -191,7 +201,7 @@ class Solver:
         log.info("Snapshotting to %s file %s", form, model)
         (self.net.save_hdf5 if suffix else self.net.save)(model, with_diff=self.param.snapshot_diff)
         state_file = f"{stem}.solverstate{suffix}"
-        log.info("Snapshotting solver state to %s file %s", form, state_file)
+        log.info("Snapshotting solver state to %s file %s", form, state_file, extra=SGD_SOLVER)
         history = [StoredBlob(blob.dims, False, blob.data) for blob in self.history]
         solverstate.write(state_file, solverstate.SolverState(self.iter, model, self._current_step, history))
 
@@ -215,6 +225,7 @@ class Solver:
         if state.learned_net:
             with attach_file(state_file):
                 self.net.copy_from(state.learned_net)
+        log.info("SGDSolver: restoring history", extra=SGD_SOLVER)
         for blob, stored in zip(self.history, state.history, strict=True):
             stored.copy_to(blob)
         self.iter, self._current_step = state.iter, state.current_step
@@ -228,13 +239,16 @@ class Solver:
     def _forward_backward(self, number: int) -> float:
         last = len(self.net.layers) - 1
         loss = self.net._forward(0, last)
-        needs_all_gradients = self.param.clip_gradients >= 0 or self.param.snapshot_diff or self._callbacks
+        kept_for = (self.param.clip_gradients >= 0, self.param.snapshot_diff, self._callbacks, self.net.debug_info)
+        needs_all_gradients = any(kept_for)
         is_last = number == self.param.iter_size - 1
         self._updates_by_layer = self._saves_memory and is_last and not needs_all_gradients
         try:
             self.net._backward(last, 0)
         finally:
             self._updates_by_layer = False  # also after an error: a later backward pass by hand must not update
+        if self.net.debug_info:
+            net_log.write_norms(self.net)
         return loss
 
     def _allocate_history(self) -> None:
@@ -287,6 +301,10 @@ class Solver:
         gradients = [p.blob.gradient for p in self.net.learnable_params if not p.blob.gradient_is_blank]
         norm = math.sqrt(sum(float((g * g).sum()) for g in gradients))
         if norm > bound:
+            log.info(
+                "Gradient clipping: scaling down gradients (L2 norm %g > %g) by scale factor %g",
+                norm, bound, bound / norm, extra=SGD_SOLVER,
+            )  # fmt: skip
             for gradient in gradients:
                 gradient.mul_(bound / norm)
 

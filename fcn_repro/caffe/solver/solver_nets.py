@@ -3,22 +3,36 @@
 Source   caffe 9b89154 solver.cpp (InitTrainNet, InitTestNets)
 """
 
+import logging
+
 from fcn_repro.caffe.errors import CaffeError, attach_file
 from fcn_repro.caffe.net.net import Net
 from fcn_repro.caffe.proto import caffe_pb2, prototxt
+from fcn_repro.caffe.solver import solver_rank
+
+log = logging.getLogger("caffe")
+SOURCE = {"source": "solver.cpp"}
 
 
 def train_net(param) -> Net:
     """Build the train net of a SolverParameter: `net`, `train_net`, or one of these inline.
 
-    Raises   CaffeError unless there is exactly one
+    Raises   CaffeError unless there is exactly one, and for a net without layers
     """
     given = [name for name in ("net", "net_param", "train_net", "train_net_param") if param.HasField(name)]
     if len(given) != 1:
         raise CaffeError(
             f"train net: got {given or 'none'}, expected one of net, train_net, net_param, train_net_param"
         )
-    return _net(getattr(param, given[0]), caffe_pb2.TRAIN, param.train_state)
+    (name,) = given
+    source = getattr(param, name)
+    if solver_rank.is_root_solver():
+        title = f"from {name} file: {source}" if isinstance(source, str) else f"specified in {name}."
+        log.info("Creating training net %s", title, extra=SOURCE)
+    net = _net(source, caffe_pb2.TRAIN, param.train_state)
+    if not net.layers:
+        raise CaffeError(f"{name}: got a net without layers, expected at least one. Fix: {_advise(source)}")
+    return net
 
 
 def test_nets(param) -> list[Net]:
@@ -40,8 +54,15 @@ def test_nets(param) -> list[Net]:
         raise CaffeError(
             f"test_state: got {len(param.test_state)} values for {len(sources)} test nets; expected none or one each"
         )
+    titles = ["test_net_param"] * len(param.test_net_param) + [f"test_net file: {path}" for path in param.test_net]
+    titles += [f"net file: {param.net}" if generic == "net" else "net_param"] * (len(sources) - len(titles))
     states = list(param.test_state) or [caffe_pb2.NetState()] * len(sources)
-    return [_net(source, caffe_pb2.TEST, state) for source, state in zip(sources, states, strict=True)]
+    nets = []
+    for index, (source, title, state) in enumerate(zip(sources, titles, states, strict=True)):
+        log.info("Creating test net (#%d) specified by %s", index, title, extra=SOURCE)
+        nets.append(_net(source, caffe_pb2.TEST, state))
+        nets[-1].debug_info = param.debug_info
+    return nets
 
 
 def _net(source, phase: int, state) -> Net:
@@ -55,3 +76,9 @@ def _net(source, phase: int, state) -> Net:
     param.state.CopyFrom(merged)
     with attach_file(source if in_file else f"the inline net {param.name!r}"):
         return Net.from_param(param)
+
+
+def _advise(source) -> str:
+    if not isinstance(source, str) and source.layers:
+        return "write its `layers` (format of 2014) as `layer`; Caffe upgrades files, and no inline nets"
+    return "check the file and its include and exclude rules"

@@ -5,7 +5,7 @@ import pytest
 
 from fcn_repro import caffe
 from fcn_repro.caffe.errors import CaffeError
-from tests.fixtures.small_net import small_net
+from tests.fixtures.small_net import layer, small_net
 
 DATA = """
 force_backward: true
@@ -29,9 +29,7 @@ def total(net: caffe.Net) -> float:
     return net._forward(0, len(net.layers) - 1)
 
 
-SLICE = (
-    'layer {{ name: "s" type: "Slice" bottom: "data" top: "a" top: "b" {} slice_param {{ axis: 0 slice_point: 1 }} }}'
-)
+SLICE = layer("Slice", "data", "a b", "%s slice_param { axis: 0 slice_point: 1 }", "s")
 TOTALS = {
     "by default 1": (loss(), 13.75, {"loss": 1}),
     "losses add up": (
@@ -40,7 +38,7 @@ TOTALS = {
     ),
     "every element of a weighted top counts": (RELU, 2 * 15, {"r": 2}),
     "each top has its weight": (
-        SLICE.format("loss_weight: 2 loss_weight: -1"), 2 * (0 + 1 + 2) - (3 + 4 + 5), {"a": 2, "b": -1}
+        SLICE % "loss_weight: 2 loss_weight: -1", 2 * (0 + 1 + 2) - (3 + 4 + 5), {"a": 2, "b": -1}
     ),
     "a weighted top with readers counts through its split": (
         RELU + 'layer { name: "s" type: "Silence" bottom: "r" }', 30, {"r_r_0_split_0": 2}
@@ -64,13 +62,6 @@ def test_a_weight_scales_the_loss_and_its_gradients_but_not_its_top(tmp_path, we
     np.testing.assert_array_equal(net.blobs["data"].diff, weight * np.arange(6).reshape(2, 3) / 2)
 
 
-def test_a_weight_is_the_gradient_of_every_element_of_its_top(tmp_path):
-    net = make_net(tmp_path, RELU)
-    net.forward()
-    net.backward()
-    assert net.blobs["data"].diff.tolist() == [[0, 2, 2], [2, 2, 2]]  # the gradient of ReLU at 0 is 0
-
-
 def test_a_loss_with_readers_also_keeps_its_implicit_weight(tmp_path):
     """As in Caffe: the split takes the explicit weight, and the loss, without one, takes 1. Then backward overwrites
     it with the split's gradient, 3."""
@@ -81,9 +72,12 @@ def test_a_loss_with_readers_also_keeps_its_implicit_weight(tmp_path):
     assert total(net) == (3 + 3) * 13.75
 
 
-def test_a_top_that_grows_loses_its_weights(tmp_path):
+def test_a_weight_is_the_gradient_of_every_element_of_its_top_until_the_top_grows(tmp_path):
     """As in Caffe: the weights are in the top's diff, and a larger blob starts from zeros."""
     net = make_net(tmp_path, RELU)
+    net.forward()
+    net.backward()
+    assert net.blobs["data"].diff.tolist() == [[0, 2, 2], [2, 2, 2]]  # the gradient of ReLU at 0 is 0
     losses = []
     for rows in (2, 1, 4, 2):
         net.blobs["data"].reshape(rows, 3)
@@ -94,7 +88,6 @@ def test_a_top_that_grows_loses_its_weights(tmp_path):
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_refuses_another_number_of_weights_than_tops(tmp_path, count):
-    with pytest.raises(
-        CaffeError, match=rf"layer 'loss' .* has {count} loss_weight values for 1 tops; expected none or"
-    ):
+    complaint = rf"layer 'loss' .* has {count} loss_weight values for 1 tops; expected none or"
+    with pytest.raises(CaffeError, match=complaint):
         make_net(tmp_path, loss("loss_weight: 1 " * count))

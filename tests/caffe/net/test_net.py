@@ -3,17 +3,9 @@ import pytest
 
 from fcn_repro import caffe
 from fcn_repro.caffe.errors import CaffeError
-from tests.fixtures.small_net import small_net, write
+from tests.fixtures.small_net import layer, small_net, write
 
-DATA = (
-    'layer { name: "in" type: "Input" top: "data" top: "label" input_param { shape { dim: 2 dim: 3 dim: 4 dim: 4 } } }'
-)
-
-
-def layer(type_: str, bottoms: str, tops: str, more: str = "", name: str = "x") -> str:
-    """A layer; bottoms and tops are names with blanks between."""
-    ends = "".join(f'{end}: "{blob}" ' for end, names in (("bottom", bottoms), ("top", tops)) for blob in names.split())
-    return f'layer {{ name: "{name}" type: "{type_}" {ends} {more} }}\n'
+DATA = layer("Input", "", "data label", "input_param { shape { dim: 2 dim: 3 dim: 4 dim: 4 } }", "in")
 
 
 CONV = "convolution_param {{ num_output: 4 kernel_size: {} {} }}"
@@ -64,8 +56,7 @@ REFUSED = {
         r".SoftmaxWithLoss. .*\[2, 3, 4, 4\] .*got 96 labels; .*32",
     ),
     "input shapes": (
-        'layer { name: "x" type: "Input" top: "a" top: "b" top: "c" '
-        "input_param { shape { dim: 1 } shape { dim: 1 } } }",
+        layer("Input", "", "a b c", "input_param { shape { dim: 1 } shape { dim: 1 } }"),
         ".Input. has 2 shapes for 3 tops; expected 0, 1 or 3",
     ),
 }
@@ -154,19 +145,29 @@ def test_blobs_with_readers_and_anonymous_losses_are_not_outputs(tmp_path):
     assert small_net(tmp_path, DATA + text).outputs == ["a"]
 
 
-def test_a_net_without_layers_does_nothing(tmp_path):
+def test_a_net_without_layers_has_no_blobs_and_refuses_to_run(tmp_path):
     net = small_net(tmp_path, 'name: "empty"')
-    assert net.forward() == {} and net.backward() == {}
+    for run in (net.forward, net.backward):
+        with pytest.raises(CaffeError, match="net 'empty' has no layers"):
+            run()
     assert (net.inputs, net.outputs, list(net.blobs), list(net.params)) == ([], [], [], [])
 
 
 # ---- running
 
 
+@pytest.mark.parametrize(("start", "end"), [(-1, 0), (0, 2), (2, 2)])
+def test_a_pass_over_layers_that_do_not_exist_is_refused(tmp_path, start, end):
+    net = small_net(tmp_path, DATA + layer("ReLU", "data", "data"))
+    with pytest.raises(CaffeError, match="expected indices from 0 to 1"):
+        net._forward(start, end)
+    with pytest.raises(CaffeError, match="expected indices from 0 to 1"):
+        net._backward(end, start)
+
+
 def test_sizes_follow_the_input_up_and_down_again(tmp_path):
-    net = small_net(
-        tmp_path, DATA + layer("Silence", "label", "") + layer("Convolution", "data", "y", CONV.format(3, "pad: 1"))
-    )
+    text = layer("Silence", "label", "") + layer("Convolution", "data", "y", CONV.format(3, "pad: 1"))
+    net = small_net(tmp_path, DATA + text)
     net.params["x"][0].data[...] = 1
     for size in (4, 9, 5, 1, 9):
         net.blobs["data"].reshape(1, 3, size, size)

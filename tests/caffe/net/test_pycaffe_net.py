@@ -1,5 +1,6 @@
 import gc
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from fcn_repro import caffe
 from fcn_repro.caffe import layers as L
 from fcn_repro.caffe import params as P
-from tests.fixtures.small_net import DEPLOY, TRAINABLE, small_net, write
+from tests.fixtures.small_net import DEPLOY, TRAINABLE, layer, small_net, write
 
 RNG = np.random.RandomState(1)
 
@@ -35,45 +36,27 @@ def test_layers_blobs_and_params_are_in_order_by_name_and_number(net):
     assert net.transformer == 3
 
 
-def test_only_loss_layers_have_loss_weights(net):
-    assert list(net.blob_loss_weights.items()) == [
-        ("data", 0), ("label", 0), ("conv", 0), ("ip_blob", 0), ("loss", 1)
-    ]  # fmt: skip
+def test_inputs_outputs_bottoms_tops_and_loss_weights_are_by_name_and_number(net, deploy):
+    assert list(net.blob_loss_weights.items()) == [(name, int(name == "loss")) for name in net.blobs]
     assert list(net._blob_loss_weights) == [0, 0, 0, 0, 1]
-
-
-def test_inputs_are_tops_of_input_layers_and_outputs_have_no_reader(net, deploy):
-    assert (net.inputs, net.outputs) == ([], ["loss"])
-    assert (deploy.inputs, deploy.outputs) == (["data"], ["score"])
+    assert (net.inputs, net.outputs, deploy.inputs, deploy.outputs) == ([], ["loss"], ["data"], ["score"])
     assert (list(deploy._inputs), list(deploy._outputs)) == ([0], [1])
+    bottoms, tops = [[], ["data"], ["conv"], ["ip_blob", "label"]], [["data", "label"], ["conv"], ["ip_blob"], ["loss"]]
+    assert list(net.bottom_names.items()) == list(zip(net._layer_names, bottoms, strict=True))
+    assert list(net.top_names.items()) == list(zip(net._layer_names, tops, strict=True))
+    assert (list(net._top_ids(0)), list(net._bottom_ids(3))) == ([0, 1], [3, 1])
 
 
 def test_outputs_are_in_the_order_of_their_bytes(tmp_path):
-    tops = "".join(f'top: "{name}" ' for name in ("b", "a", "B"))
-    net = small_net(tmp_path, f'layer {{ name: "i" type: "Input" {tops} input_param {{ shape {{ dim: 1 }} }} }}', 1)
+    net = small_net(tmp_path, layer("Input", "", "b a B", "input_param { shape { dim: 1 } }"), caffe.TEST)
     assert net.outputs == ["B", "a", "b"]
     assert net.inputs == ["b", "a", "B"]
 
 
-def test_every_layer_lists_its_bottoms_and_tops(net):
-    assert list(net.bottom_names.items()) == [
-        ("data", []), ("conv", ["data"]), ("ip", ["conv"]), ("loss", ["ip_blob", "label"])
-    ]  # fmt: skip
-    assert list(net.top_names.items()) == [
-        ("data", ["data", "label"]), ("conv", ["conv"]), ("ip", ["ip_blob"]), ("loss", ["loss"])
-    ]  # fmt: skip
-    assert list(net._top_ids(0)) == [0, 1]
-    assert list(net._bottom_ids(3)) == [3, 1]
-
-
 def test_anonymous_tops_do_not_shift_the_names(tmp_path):
-    loss = 'layer {{ name: "{0}" type: "EuclideanLoss" bottom: "x" bottom: "y" }}'
-    net = small_net(
-        tmp_path,
-        'layer { name: "i" type: "Input" top: "x" top: "y" input_param { shape { dim: 2 dim: 1 } } }'
-        + loss.format("l1") + loss.format("l2") + 'layer { name: "p" type: "Power" bottom: "x" top: "z" }',
-        caffe.TEST,
-    )  # fmt: skip
+    losses = "".join(layer("EuclideanLoss", "x y", name=name) for name in ("l1", "l2"))
+    text = layer("Input", "", "x y", "input_param { shape { dim: 2 dim: 1 } }", "i") + losses
+    net = small_net(tmp_path, text + layer("Power", "x", "z", name="p"), caffe.TEST)
     assert net.outputs == ["z"]
     assert net.top_names["l2"] == ["(automatic)"]
     assert net.bottom_names["p"] == ["x_i_0_split_2"]
@@ -102,17 +85,31 @@ def test_phase_level_stages_and_weights_are_positional_or_named(tmp_path, caplog
     assert "deprecated" in caplog.text  # of the old form
 
 
-@pytest.mark.parametrize("arguments", [(), ("net",), ("net", 0, 0, None, None, 1)])
-def test_refuses_other_arguments(arguments):
-    with pytest.raises(TypeError):
-        caffe.Net(*arguments)
+def test_refuses_other_arguments_and_missing_files(tmp_path):
+    for arguments in (), ("net",), ("net", 0, 0, None, None, 1):
+        with pytest.raises(TypeError):
+            caffe.Net(*arguments)
+    missing = ("missing.prototxt", {}), (write(tmp_path, DEPLOY), {"weights": "missing.caffemodel"})
+    for network, options in missing:
+        with pytest.raises(RuntimeError, match="Could not open file missing"):
+            caffe.Net(network, caffe.TEST, **options)
 
 
-@pytest.mark.parametrize("options", [{}, {"weights": "missing.caffemodel"}])
-def test_a_missing_file_is_a_runtime_error(tmp_path, options):
-    network = write(tmp_path, DEPLOY) if options else "missing.prototxt"
-    with pytest.raises(RuntimeError, match="Could not open file missing"):
-        caffe.Net(network, caffe.TEST, **options)
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (("w.caffemodel",), {}),
+        ((Path("w.caffemodel"),), {}),
+        (("w.caffemodel", None), {}),
+        (("w.caffemodel",), {"stages": ["a"]}),
+        (("w.caffemodel", caffe.TEST, ["a"]), {}),
+        (("w.caffemodel", caffe.TEST), {"weights": "w.caffemodel"}),
+        (("test",), {}),
+    ],
+)
+def test_weights_without_a_phase_are_refused_rather_than_trained(tmp_path, arguments, options):
+    with pytest.raises(TypeError, match=r"expected caffe.TRAIN or caffe.TEST"):
+        caffe.Net(write(tmp_path, DEPLOY), *arguments, **options)
 
 
 ALL_IN_ONE = """
@@ -146,26 +143,21 @@ def test_one_prototxt_can_hold_several_nets(tmp_path, stages, phase, level, outp
 # ---- forward and backward
 
 
-def test_forward_of_some_layers_computes_only_these(net):
-    conv = net.blobs["conv"]
-    conv.data[...] = RNG.standard_normal(conv.data.shape)
-    out = net.forward(start="ip", end="ip")
+def test_passes_of_some_layers_compute_only_these(net):
     weights, bias = (blob.data for blob in net.params["ip"])
+    conv = net.blobs["conv"].data
+    conv[...] = RNG.standard_normal(conv.shape)
+    out = net.forward(start="ip", end="ip")
     assert set(out) == {"ip_blob"}
-    np.testing.assert_allclose(out["ip_blob"], conv.data.reshape(5, -1) @ weights.T + bias, rtol=1e-3)
-
-
-def test_backward_of_some_layers_computes_only_these(net):
-    net.forward()
+    np.testing.assert_allclose(out["ip_blob"], conv.reshape(5, -1) @ weights.T + bias, rtol=1e-3)
     diff = net.blobs["ip_blob"].diff
     diff[...] = RNG.standard_normal(diff.shape)
     out = net.backward(start="ip", end="ip")
     assert set(out) == {"conv"}
-    expected = diff @ net.params["ip"][0].data
-    np.testing.assert_allclose(out["conv"].reshape(5, -1), expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(out["conv"].reshape(5, -1), diff @ weights, rtol=1e-3, atol=1e-5)
 
 
-def test_forward_and_backward_return_the_requested_blobs(net):
+def test_passes_return_the_requested_blobs(net):
     assert set(net.forward()) == {"loss"}
     assert set(net.forward(["conv"])) == {"loss", "conv"}
     assert set(net.forward(["data"], "conv", "conv")) == {"data", "conv"}
@@ -178,11 +170,6 @@ def test_forward_and_backward_return_the_requested_blobs(net):
 def test_refuses_an_unknown_layer(net, run, place):
     with pytest.raises(ValueError, match="'conv2' is not in list"):
         getattr(net, run)(**{place: "conv2"})
-
-
-def test_inputs_broadcast(deploy):
-    deploy.forward(data=np.full((4, 1, 1, 2), 3))
-    assert (deploy.blobs["data"].data == 3).all()
 
 
 @pytest.mark.parametrize(
@@ -215,7 +202,9 @@ def test_callbacks_run_for_every_layer_in_order(net):
     assert calls == [(when, layer) for layer in (2, 1, 0) for when in ("before back", "after back")]
 
 
-def test_reshape_propagates_sizes_without_computing(deploy):
+def test_inputs_broadcast_and_reshape_propagates_sizes_without_computing(deploy):
+    deploy.forward(data=np.full((4, 1, 1, 2), 3))
+    assert (deploy.blobs["data"].data == 3).all()
     deploy.blobs["data"].reshape(7, 3, 2, 2)
     assert list(deploy.blobs["score"].shape) == [4, 5]
     deploy.reshape()
@@ -260,15 +249,12 @@ def test_memory_data_reads_its_arrays_in_batches(tmp_path):
     assert list(net.blobs["label"].shape) == [2, 1, 1, 1]
 
 
-def test_memory_data_refuses_an_array_that_is_not_contiguous(tmp_path):  # its own tests have the other refusals
+def test_only_memory_data_takes_arrays_which_are_contiguous(tmp_path, deploy):  # its own tests have other refusals
+    data, labels = np.zeros((4, 1, 1, 6), np.float32), np.zeros(4, np.float32)
     with pytest.raises(RuntimeError):
-        data = np.zeros((4, 1, 1, 6), np.float32)[..., ::2]
-        small_net(tmp_path, MEMORY, caffe.TEST).set_input_arrays(data, np.zeros(4, np.float32))
-
-
-def test_only_memory_data_takes_arrays(deploy):
+        small_net(tmp_path, MEMORY, caffe.TEST).set_input_arrays(data[..., ::2], labels)
     with pytest.raises(RuntimeError, match="only be called if the first layer is MemoryData"):
-        deploy.set_input_arrays(np.zeros((4, 3, 2, 2), np.float32), np.zeros(4, np.float32))
+        deploy.set_input_arrays(np.zeros((4, 3, 2, 2), np.float32), labels)
 
 
 def test_a_net_is_freed_with_its_last_reference(tmp_path):
@@ -286,14 +272,9 @@ def test_a_net_is_freed_with_its_last_reference(tmp_path):
 
 def lenet(n):
     """Assign a LeNet's tops to `n`; return the last."""
-    n.data, n.label = L.DummyData(
-        dummy_data_param=dict(
-            shape=[dict(dim=[2, 1, 28, 28]), dict(dim=[2, 1, 1, 1])],
-            data_filler=[dict(type="gaussian"), dict(type="constant")],
-        ),
-        transform_param=dict(scale=1 / 255),
-        ntop=2,
-    )
+    shapes, fillers = [dict(dim=[2, 1, 28, 28]), dict(dim=[2, 1, 1, 1])], [dict(type="gaussian"), dict(type="constant")]
+    made = dict(shape=shapes, data_filler=fillers)
+    n.data, n.label = L.DummyData(dummy_data_param=made, transform_param=dict(scale=1 / 255), ntop=2)
     n.conv1 = L.Convolution(n.data, kernel_size=5, num_output=20, weight_filler=dict(type="xavier"))
     n.pool1 = L.Pooling(n.conv1, kernel_size=2, stride=2, pool=P.Pooling.MAX)
     n.ip1 = L.InnerProduct(n.pool1, num_output=50, weight_filler=dict(type="xavier"))

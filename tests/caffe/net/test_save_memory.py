@@ -46,10 +46,9 @@ def train(folder, text, saves, options="iter_size: 2"):
 
 def pairs(kept, saved):
     """Return the parameters and histories of two solvers, in pairs."""
-    blobs = [
-        [*solver.history, *(blob for each in solver.net.params.values() for blob in each)] for solver in (kept, saved)
-    ]
-    return list(zip(*blobs, strict=True))
+    return list(
+        zip(*([*s.history, *(b for blobs in s.net.params.values() for b in blobs)] for s in (kept, saved)), strict=True)
+    )
 
 
 @pytest.mark.parametrize("options", ["", "iter_size: 2", "clip_gradients: 0.01", 'type: "Adam" momentum2: 0.99'])
@@ -85,10 +84,16 @@ def with_gradients(solver):
     return blobs, {name for name, blobs in solver.net.params.items() if blobs[0].diff.any()}
 
 
-def test_gradients_are_freed_and_the_loss_keeps_its_weight(tmp_path):
+def test_gradients_are_freed_unless_needed_together_and_the_loss_keeps_its_weight(tmp_path):
     blobs, params = with_gradients(train(tmp_path, FCN8S, False))
     assert {"conv1_1", "pool4", "fc7", "score_fr", "loss"} <= blobs and {"conv1_1", "fc7", "score_fr"} <= params
-    assert with_gradients(train(tmp_path, FCN8S, True)) == ({"loss"}, set())
+    solver, met = train(tmp_path, FCN8S, True), []
+    assert with_gradients(solver) == ({"loss"}, set())
+    solver.add_callback(lambda: None, lambda: met.append(with_gradients(solver)[1]))
+    solver.step(1)
+    assert {"conv1_1", "fc7", "score_fr"} <= met[0]
+    for options in "clip_gradients: 0.01", "snapshot_diff: true":
+        assert "conv1_1" in with_gradients(train(tmp_path, FCN8S, True, options))[1]
 
 
 @pytest.mark.parametrize("saves, first", [(False, "data label c flat again fc loss"), (True, "data label")])
@@ -98,19 +103,6 @@ def test_a_pass_starts_by_freeing_the_last_results(tmp_path, saves, first):
     solver.net.before_forward(lambda layer: met.append({name for name, blob in blobs if blob.data.any()}))
     solver.step(1)
     assert met[0] == set(first.split())
-
-
-@pytest.mark.parametrize("options", ["clip_gradients: 0.01", "snapshot_diff: true"])
-def test_parameters_keep_gradients_that_are_needed_together(tmp_path, options):
-    assert "conv1_1" in with_gradients(train(tmp_path, FCN8S, True, options))[1]
-
-
-def test_callbacks_see_all_gradients(tmp_path):
-    solver = train(tmp_path, FCN8S, True)
-    met = []
-    solver.add_callback(lambda: None, lambda: met.append(with_gradients(solver)[1]))
-    solver.step(1)
-    assert {"conv1_1", "fc7", "score_fr"} <= met[0]
 
 
 def test_after_an_error_in_an_update_a_manual_backward_pass_updates_nothing(tmp_path):

@@ -180,7 +180,7 @@ def test_a_test_without_passes_logs_no_results(tmp_path, lines):
 def test_solve_ends_with_a_snapshot_a_displayed_pass_and_a_test(tmp_path, lines):
     options = dict(base_lr=0, max_iter=4, display=4, average_loss=3, test_iter=1, test_interval=4)
     solver = make_solver(tmp_path, {**options, "test_initialization": False})
-    assert lines(solver.solve)[3:] == [
+    assert lines(solver.solve)[5:] == [
         f"Snapshotting to binary proto file {tmp_path}/train_iter_4.caffemodel",
         f"Snapshotting solver state to binary proto file {tmp_path}/train_iter_4.solverstate",
         f"Iteration 4, loss = {np.mean(losses(5)[-3:]):g}",  # of the pass after the last update, in the same average

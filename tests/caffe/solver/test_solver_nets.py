@@ -100,3 +100,19 @@ def test_weights_load_into_all_nets(tmp_path):
 def test_refuses_and_names_the_solver_file(solver, text, complaint):
     with pytest.raises(CaffeError, match=f"solver.prototxt: .*{complaint}"):
         solver(text)
+
+
+V1_LAYER = 'layers { name: "d" type: DUMMY_DATA top: "d" dummy_data_param { num: 1 channels: 1 height: 1 width: 1 } }'
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("net_param { }", "net_param: got a net without layers"),
+        (f"net_param {{ {V1_LAYER} }}", "Caffe upgrades files, and no inline nets"),
+        ('net_param { layer { name: "i" type: "Input" top: "x" include { phase: TEST } } }', "include and exclude"),
+    ],
+)
+def test_a_train_net_without_layers_is_refused(solver, text, complaint):
+    with pytest.raises(CaffeError, match=complaint):
+        solver(text)

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from fcn_repro.caffe.glog import log_creation
 from fcn_repro.caffe.layers.base import between
 from fcn_repro.caffe.layers.loss.base_loss import LOG_THRESHOLD, LossLayer, locate_classes
 from fcn_repro.caffe.proto.stored_blob import read_blob_file
@@ -27,6 +28,7 @@ class InfogainLoss(LossLayer):
 
     def prepare(self, *bottom: Shape) -> None:
         """Read the weights from the file if there is no third bottom."""
+        log_creation(self.param.name)  # Caffe makes a Softmax layer of this name
         if self.param.loss_param.HasField("normalize"):
             raise self.error("does not support loss_param.normalize. Fix: use normalization")
         self._weights = self._read_weights() if len(bottom) < 3 else None

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from fcn_repro.caffe.glog import log_creation
 from fcn_repro.caffe.layers.loss.base_loss import LossLayer, locate_classes
 from fcn_repro.caffe.synced_memory import Shape
 
@@ -23,6 +24,9 @@ class SoftmaxWithLoss(LossLayer):
     Differs  torch's cross_entropy lacks the upper bound -log(FLT_MIN) = 87.34 per position; the gradient is equal
     Source   caffe 9b89154 softmax_loss_layer.cpp
     """
+
+    def prepare(self, *bottom: Shape) -> None:
+        log_creation(self.param.name)  # Caffe makes a Softmax layer of this name
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         shapes = super().top_shapes(*bottom)

@@ -96,6 +96,9 @@ def refusals(net):
     facts["refusals"] = {
         "Net()": exception_of(lambda: caffe.Net()),
         "Net without phase": exception_of(lambda: caffe.Net("net.prototxt")),
+        "Net of weights": exception_of(lambda: caffe.Net("net.prototxt", "net.caffemodel")),
+        "Net of weights and stages": exception_of(lambda: caffe.Net("net.prototxt", "net.caffemodel", 1, ["a"])),
+        "Net of weights and a named phase": exception_of(lambda: caffe.Net("net.prototxt", "w", phase=1)),
         "Net of too many arguments": exception_of(lambda: caffe.Net("net.prototxt", 1, 0, [], None, 1)),
         "Net with another name": exception_of(lambda: caffe.Net("net.prototxt", 1, foo=1)),
         "Net of a missing file": exception_of(lambda: caffe.Net("missing", 1)),
