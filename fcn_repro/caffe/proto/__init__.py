@@ -1,7 +1,7 @@
 """Caffe's file formats.
 
 caffe.proto   the schema: every message and enum; `make proto` compiles it to caffe.desc
-caffe_pb2     the message classes, under the names of pycaffe's `caffe.proto.caffe_pb2`
+caffe_pb2     the message classes, under the names of pycaffe's `caffe.proto.caffe_pb2`; schema loads them
 prototxt      read and write nets and solvers as text; start here
 caffemodel    read and write weights; stored_blob, wire and hdf5_file serve it
 solverstate   read and write the state of a training run

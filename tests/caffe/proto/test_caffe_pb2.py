@@ -1,5 +1,6 @@
 """Facts of Caffe's file formats, counted and quoted from the format tables, not from our own caffe.proto."""
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.message import Message
 
 from fcn_repro.caffe.proto import caffe_pb2
 
@@ -84,6 +86,29 @@ def test_has_pycaffes_names():
     assert {"NetParameter", "SolverParameter", "Phase", "TRAIN", "TEST"} <= set(dir(caffe_pb2))
     with pytest.raises(AttributeError, match="caffe.proto has no message, enum or enum value 'NetParam'"):
         _ = caffe_pb2.NetParam
+
+
+def test_is_like_a_generated_module():
+    """By star import, vars() and inspect, as scripts walk it; protoc's names of descriptors too."""
+    starred: dict = {}
+    exec("from fcn_repro.caffe.proto.caffe_pb2 import *", starred)
+    messages = {
+        name for name, value in vars(caffe_pb2).items() if isinstance(value, type) and issubclass(value, Message)
+    }
+    assert messages == set(MESSAGES)
+    assert {name for name, _ in inspect.getmembers(caffe_pb2, inspect.isclass)} >= messages
+    assert starred.keys() - {"__builtins__"} == {*MESSAGES, "DESCRIPTOR", "Phase", "TRAIN", "TEST"}
+    assert caffe_pb2._LAYERPARAMETER is caffe_pb2.LayerParameter.DESCRIPTOR
+    assert caffe_pb2._POOLINGPARAMETER_POOLMETHOD.values_by_name["STOCHASTIC"].number == 2
+    assert caffe_pb2._PHASE.values_by_name["TEST"].number == caffe_pb2.TEST
+
+
+def test_scripts_may_add_methods_to_messages():
+    caffe_pb2.BlobShape.product = lambda self: 6
+    try:
+        assert caffe_pb2.BlobShape(dim=[2, 3]).product() == 6
+    finally:
+        del caffe_pb2.BlobShape.product
 
 
 def test_leaves_the_default_pool_to_real_pycaffe():
