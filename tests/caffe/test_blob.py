@@ -37,39 +37,25 @@ def test_other_shapes_are_accepted_and_start_at_zero(dims):
     assert not blob.data.any() and not blob.diff.any()
 
 
-def test_a_blob_without_axes_has_one_number():
-    blob = Blob((2, 3))
-    blob.reshape()
-    assert (blob.count, blob.data.shape) == (1, ())
-    assert float(blob.data) == blob.data.flat[0] == 0
-
-
-def test_legacy_axes_are_one_where_they_do_not_exist_and_refused_beyond_four():
-    bias = Blob((5,))
+def test_a_blob_has_pycaffes_shape_a_list_and_up_to_four_legacy_axes():
+    scalar, bias, weight = Blob((2, 3)), Blob((5,)), Blob((4, 3))
+    scalar.reshape()
+    assert (scalar.count, scalar.data.shape) == (1, ())
+    assert float(scalar.data) == scalar.data.flat[0] == 0
     assert (bias.num, bias.channels, bias.height, bias.width, bias.count) == (5, 1, 1, 1, 5)
     with pytest.raises(CaffeError, match="5 axes"):
         _ = Blob((1, 1, 1, 1, 1)).num
-
-
-def test_pycaffes_shape_is_a_list():
-    assert Blob((4, 3)).shape == [4, 3] and not isinstance(Blob((4, 3)).shape, tuple)
-
-
-@pytest.mark.parametrize("dim", [2.0, "2", (2, 3)])
-def test_refuses_a_dim_that_is_not_an_integer(dim):
-    with pytest.raises(TypeError):
-        Blob((1,)).reshape(dim)
-
-
-def test_refuses_dims_by_name():
-    with pytest.raises(RuntimeError, match="Blob.reshape takes no kwargs"):
-        Blob((1,)).reshape(num=1)
-    with pytest.raises(RuntimeError, match="BlobVec.add_blob takes no kwargs"):
-        BlobVec().add_blob(num=1)
+    assert weight.shape == [4, 3] and not isinstance(weight.shape, tuple)
 
 
 @pytest.mark.parametrize("name", ["data", "diff", "shape", "num", "count"])
-def test_attributes_are_read_only(name):
+def test_refuses_dims_that_are_no_integers_or_named_and_attributes_are_read_only(name):
+    for dim in 2.0, "2", (2, 3):
+        with pytest.raises(TypeError):
+            Blob((1,)).reshape(dim)
+    for call in Blob((1,)).reshape, BlobVec().add_blob:
+        with pytest.raises(RuntimeError, match=f"{call.__qualname__} takes no kwargs"):
+            call(num=1)
     with pytest.raises(AttributeError):
         setattr(Blob((1,)), name, 1)
 
@@ -101,20 +87,17 @@ def test_within_the_capacity_content_stays_in_flat_order():
 # ---- values and gradients of layers
 
 
-def test_both_buffers_have_the_stored_order_or_c_order():
+def test_both_buffers_have_the_stored_order_or_c_order_and_gradients_of_two_orders_add_up():
     blob = Blob((3, 2))
     blob.store(numbers(2, 3).t())
     blob.store_gradient(-numbers(2, 3).t())
     for stored, tensor in ((blob.tensor_any_order, blob.tensor), (blob.gradient_any_order, blob.gradient)):
         assert not stored.is_contiguous() and tensor.is_contiguous() and torch.equal(stored, tensor)
     assert blob.data.tolist() == [[1, 4], [2, 5], [3, 6]] and blob.diff.tolist() == [[-1, -4], [-2, -5], [-3, -6]]
-
-
-def test_gradients_of_two_orders_add_up():
-    blob = Blob((3, 2))
-    blob.accumulate_gradient(numbers(2, 3).t())
-    blob.accumulate_gradient(numbers(3, 2))
-    assert blob.diff.tolist() == [[2, 6], [5, 9], [8, 12]]
+    other = Blob((3, 2))
+    other.accumulate_gradient(numbers(2, 3).t())
+    other.accumulate_gradient(numbers(3, 2))
+    assert other.diff.tolist() == [[2, 6], [5, 9], [8, 12]]
 
 
 @pytest.mark.parametrize("store", [Blob.store, Blob.store_gradient])
@@ -157,28 +140,15 @@ class Lazy:
         yield slice(0, 2), self.whole()
 
 
-def test_a_lazy_gradient_is_computed_once_at_the_first_read():
+def test_a_lazy_gradient_is_computed_once_at_the_first_read_or_at_once_for_a_view():
     blob, lazy = Blob((2,)), Lazy()
     blob.accumulate_lazy_gradient(lazy)
     assert not blob.gradient_is_blank and blob.lazy_gradient is lazy and lazy.times == 0
-    assert blob.diff.tolist() == [1, 2] and blob.gradient.tolist() == [1, 2]
-    assert lazy.times == 1 and blob.lazy_gradient is None
-
-
-def test_lazy_and_other_gradients_add_up():
-    blob, lazy = Blob((2,)), Lazy()
-    blob.accumulate_lazy_gradient(lazy)
-    blob.accumulate_gradient(numbers(2))
-    assert blob.lazy_gradient is None
-    blob.accumulate_lazy_gradient(lazy)
-    assert blob.lazy_gradient is None and lazy.times == 2
-    assert blob.diff.tolist() == [3, 6]
-
-
-def test_a_view_makes_a_lazy_gradient_immediate():
-    blob = Blob((2,))
     view = blob.diff
+    assert view.tolist() == [1, 2] and blob.gradient.tolist() == [1, 2]
+    assert lazy.times == 1 and blob.lazy_gradient is None
     blob.clear_gradient()
+    assert view.tolist() == [0, 0]
     blob.accumulate_lazy_gradient(Lazy())
     assert view.tolist() == [1, 2]
 
@@ -191,6 +161,16 @@ def test_a_lazy_gradient_can_be_cleared_or_replaced():
     blob.accumulate_lazy_gradient(lazy)
     blob.store_gradient(numbers(2) * 5)
     assert blob.lazy_gradient is None and blob.diff.tolist() == [5, 10] and lazy.times == 0
+
+
+def test_lazy_and_other_gradients_add_up():
+    blob, lazy = Blob((2,)), Lazy()
+    blob.accumulate_lazy_gradient(lazy)
+    blob.accumulate_gradient(numbers(2))
+    assert blob.lazy_gradient is None
+    blob.accumulate_lazy_gradient(lazy)
+    assert blob.lazy_gradient is None and lazy.times == 2
+    assert blob.diff.tolist() == [3, 6]
 
 
 # ---- sharing
@@ -226,14 +206,6 @@ def test_refuses_to_share_with_a_blob_of_another_count(share):
         share(Blob((2, 3)), Blob((5,)))
 
 
-def test_added_blobs_are_zero():
-    blobs = BlobVec()
-    blobs.add_blob(2, 3)
-    blobs.add_blob()
-    assert [list(blob.shape) for blob in blobs] == [[2, 3], []]
-    assert not blobs[0].data.any()
-
-
 # ---- in a net
 
 
@@ -255,6 +227,17 @@ def test_a_view_writes_to_the_net_and_shows_every_later_result(tmp_path):
     np.testing.assert_array_equal(list(flat), score.ravel())
 
 
+def test_added_blobs_are_zero_and_params_are_lists_of_blobs(tmp_path):
+    blobs = BlobVec()
+    blobs.add_blob(2, 3)
+    blobs.add_blob()
+    assert [list(blob.shape) for blob in blobs] == [[2, 3], []] and not blobs[0].data.any()
+    blobs = small_net(tmp_path, TRAINABLE).params["conv"]
+    assert [list(blob.shape) for blob in blobs] == [[11, 2, 2, 2], [11]] and blobs[-1] is blobs[1]
+    with pytest.raises(IndexError):
+        _ = blobs[2]
+
+
 def test_arrays_outlive_the_net(tmp_path):
     net = small_net(tmp_path)
     net.forward()
@@ -267,11 +250,3 @@ def test_arrays_outlive_the_net(tmp_path):
     gc.collect()
     assert [data.sum() + diff.sum() for data, diff in arrays] == expected
     assert all(np.isfinite(blob.data.sum()) for blob in activations)
-
-
-def test_params_are_lists_of_blobs(tmp_path):
-    blobs = small_net(tmp_path, TRAINABLE).params["conv"]
-    assert [list(blob.shape) for blob in blobs] == [[11, 2, 2, 2], [11]]
-    assert blobs[-1] is blobs[1]
-    with pytest.raises(IndexError):
-        _ = blobs[2]
