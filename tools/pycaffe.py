@@ -22,8 +22,8 @@ from typing import Sequence
 from fcn_repro import engine
 
 # The modules of pycaffe that scripts import. Each is registered under pycaffe's name, so that it loads once.
-MODULES = ("", ".classifier", ".coord_map", ".detector", ".draw", ".io", ".net_spec", ".proto", ".proto.caffe_pb2",
-           ".pycaffe")  # fmt: skip
+MODULES = ("", "._caffe", ".classifier", ".coord_map", ".detector", ".draw", ".io", ".net_spec", ".proto",
+           ".proto.caffe_pb2", ".pycaffe")  # fmt: skip
 
 
 def main(options: argparse.Namespace) -> None:
@@ -31,7 +31,7 @@ def main(options: argparse.Namespace) -> None:
     if engine.name == "torch":
         for module in MODULES:
             sys.modules["caffe" + module] = importlib.import_module(engine.ENGINES["torch"] + module)
-    engine.caffe.init_log(int(os.environ.get("GLOG_minloglevel", "0")))
+        engine.caffe.init_log()  # real Caffe logs from the start
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # see tools/__init__.py
         signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv[:] = [options.script, *options.arguments]

@@ -19,8 +19,9 @@ blob.py         the arrays between layers; synced_memory.py is their memory
 
 from __future__ import annotations
 
-from fcn_repro.caffe import coord_map, draw, io, pycaffe
-from fcn_repro.caffe.blob import Blob, BlobVec, IntVec
+from fcn_repro.caffe import _caffe, coord_map, draw, io, pycaffe
+from fcn_repro.caffe._caffe import __version__
+from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.classifier import Classifier
 from fcn_repro.caffe.detector import Detector
 from fcn_repro.caffe.errors import CaffeError
@@ -50,11 +51,10 @@ from fcn_repro.caffe.solver.update_rules import (
     get_solver,
 )
 from fcn_repro.caffe.timer import Timer
+from fcn_repro.caffe.vectors import IntVec
 
 # Last: pycaffe's L and P replace the package of layer classes, which has L's name.
 from fcn_repro.caffe.net_spec import layers, params  # isort: skip
-
-__version__ = "1.0.0"  # of the Caffe whose behaviour this is
 
 TRAIN: int = caffe_pb2.TRAIN
 TEST: int = caffe_pb2.TEST

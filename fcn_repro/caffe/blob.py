@@ -18,13 +18,10 @@ from torch import Tensor
 from fcn_repro.caffe import mode
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.synced_memory import Shape, SyncedMemory
+from fcn_repro.caffe.vectors import IntVec
 
 MAX_AXES = 32
 MAX_COUNT = 2**31 - 1
-
-
-class IntVec(list):
-    """pycaffe's shape: a list of integers, not a tuple."""
 
 
 class LazyGradient(Protocol):

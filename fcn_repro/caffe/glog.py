@@ -17,6 +17,8 @@ import threading
 import time
 from pathlib import Path
 
+from fcn_repro.caffe.solver import solver_rank
+
 LEVELS = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)  # glog's 0 to 3
 ENGINE = str(Path(__file__).parent)
 
@@ -83,8 +85,9 @@ def log(message: str) -> None:
 
 
 def log_creation(layer_name: str) -> None:
-    """Log that a layer is created; a loss that computes with an inner layer creates one of its own name."""
-    _log.info("Creating layer %s", layer_name, extra={"source": "layer_factory.hpp"}, stacklevel=2)
+    """Log that a layer of the root solver is created; a loss with an inner layer creates one of its own name."""
+    if solver_rank.is_root_solver():
+        _log.info("Creating layer %s", layer_name, extra={"source": "layer_factory.hpp"}, stacklevel=2)
 
 
 def _read_level() -> int:

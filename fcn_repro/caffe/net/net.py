@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from fcn_repro.caffe.blob import Blob
+from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.errors import CaffeError, attach_file
 from fcn_repro.caffe.glog import log_creation
 from fcn_repro.caffe.kernels.malloc import keep_freed_memory, trim_fragmentation
@@ -29,6 +29,7 @@ from fcn_repro.caffe.net.parameters import LearnableParam, Parameters
 from fcn_repro.caffe.net.pycaffe_net import PycaffeNet
 from fcn_repro.caffe.padding_cache.cached_segment import CachedSegment, find_segments
 from fcn_repro.caffe.proto import caffe_pb2, prototxt
+from fcn_repro.caffe.vectors import IntVec, LayerVec, RawBlobVec, StringVec
 
 AUTOMATIC = "(automatic)"
 PYTHON = "Python"
@@ -93,14 +94,14 @@ class Net(PycaffeNet):
         keep_freed_memory()
         self.name: str = param.name
         self._phase: int = param.state.phase
-        self.layers: list[Layer] = []
-        self._layer_names: list[str] = []
+        self.layers = LayerVec()
+        self._layer_names = StringVec()
         self.layer_params: list = []
-        self._blobs: list[Blob] = []
-        self._blob_names: list[str] = []
-        self._inputs: list[int] = []
-        self._bottoms: list[list[Blob]] = []
-        self._tops: list[list[Blob]] = []
+        self._blobs = BlobVec()
+        self._blob_names = StringVec()
+        self._inputs = IntVec()
+        self._bottoms: list[RawBlobVec] = []
+        self._tops: list[RawBlobVec] = []
         self._loss_weights: list[list[float]] = []
         self._plan: list[BackwardStep] = []
         self._callbacks: dict[str, list[Callback]] = defaultdict(list)
@@ -125,7 +126,7 @@ class Net(PycaffeNet):
         self.debug_info: bool = param.debug_info
         self._checked_counts = [0] * len(self.layers)  # elements of every layer's tops that fit the memory
         self._outputs = self._ids(available[name] for name in sorted(available, key=str.encode))
-        for name in self.outputs:
+        for name in self._names(self._outputs):
             net_log.write("This network produces output %s", name)
         net_log.write("Network initialization done.")
         self._segments: dict[int, CachedSegment] = {}
@@ -145,7 +146,7 @@ class Net(PycaffeNet):
         net_log.write("Creating Layer %s", param.name)
         if param.type != PYTHON:  # a user's layer may have any attributes
             layer.memory_required = self._memory_required
-        bottom = [available.pop(name) for name in param.bottom]
+        bottom = RawBlobVec(available.pop(name) for name in param.bottom)
         top = self._make_tops(layer, bottom, available)
         if param.type == "Input":
             self._inputs += self._ids(top)
@@ -172,9 +173,9 @@ class Net(PycaffeNet):
         self._tops.append(top)
         self._loss_weights.append(weights)
 
-    def _make_tops(self, layer: Layer, bottom: list[Blob], available: dict[str, Blob]) -> list[Blob]:
+    def _make_tops(self, layer: Layer, bottom: list[Blob], available: dict[str, Blob]) -> RawBlobVec:
         param = layer.param
-        top = []
+        top = RawBlobVec()
         for index, name in enumerate(param.top):
             if index < len(bottom) and param.bottom[index] == name:
                 blob = bottom[index]

@@ -4,9 +4,9 @@ Source   caffe 9b89154 python/caffe/pycaffe.py
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
+from typing import Any
 
 import numpy as np
 
@@ -14,61 +14,76 @@ from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import Layer
 from fcn_repro.caffe.layers.data.memory_data import MemoryData
+from fcn_repro.caffe.vectors import DtypeVec, IntVec, LayerVec, RawBlobVec, StringVec
 
 Arrays = dict[str, np.ndarray]
+
+
+def _cached_as(attribute: str) -> Callable[[Callable[[Any], Any]], property]:
+    """Make a property that keeps its value under pycaffe's private name, which scripts read and replace."""
+
+    def decorate(compute: Callable[[Any], Any]) -> property:
+        def get(self: Any) -> Any:
+            if attribute not in vars(self):
+                setattr(self, attribute, compute(self))
+            return getattr(self, attribute)
+
+        return property(get, doc=compute.__doc__)
+
+    return decorate
 
 
 class PycaffeNet:
     """The part of Net that pycaffe writes in Python; Net fills these attributes, by number."""
 
-    layers: list[Layer]
-    _layer_names: list[str]
-    _blobs: list[Blob]
-    _blob_names: list[str]
-    _bottoms: list[list[Blob]]
-    _tops: list[list[Blob]]
+    layers: LayerVec
+    _layer_names: StringVec
+    _blobs: BlobVec
+    _blob_names: StringVec
+    _bottoms: list[RawBlobVec]
+    _tops: list[RawBlobVec]
     _loss_weights: list[list[float]]  # of every layer's tops
-    _inputs: list[int]
-    _outputs: list[int]
+    _inputs: IntVec
+    _outputs: IntVec
 
     # -- structure -----------------------------------------------------------------------------------------------
 
-    @cached_property
+    @_cached_as("_blobs_dict")
     def blobs(self) -> OrderedDict[str, Blob]:
         """Every blob by name, in order of creation."""
         return OrderedDict(zip(self._blob_names, self._blobs, strict=True))
 
-    @cached_property
+    @_cached_as("_blob_loss_weights_dict")
     def blob_loss_weights(self) -> OrderedDict[str, float]:
         """The loss weight of every blob, 0 for most."""
         return OrderedDict(zip(self._blob_names, self._blob_loss_weights, strict=True))
 
-    @cached_property
+    @_cached_as("_layer_dict")
     def layer_dict(self) -> OrderedDict[str, Layer]:
         """Every layer by name, in order; of two layers with one name, the last."""
         return OrderedDict(zip(self._layer_names, self.layers, strict=True))
 
-    @cached_property
+    @_cached_as("_params_dict")
     def params(self) -> OrderedDict[str, BlobVec]:
         """The parameter blobs of every layer with parameters."""
         return OrderedDict((name, layer.blobs) for name, layer in self.layer_dict.items() if layer.blobs)
 
-    @cached_property
+    @_cached_as("_input_list")
     def inputs(self) -> list[str]:
         """The tops of Input layers, in order."""
         return self._names(self._inputs)
 
-    @cached_property
+    @_cached_as("_output_list")
     def outputs(self) -> list[str]:
         """The blobs that no layer reads, in order of their names."""
         return self._names(self._outputs)
 
-    @cached_property
+    @_cached_as("_top_names")
     def top_names(self) -> OrderedDict[str, list[str]]:
         """The tops of every layer."""
         return OrderedDict((name, self._names(self._top_ids(i))) for i, name in enumerate(self._layer_names))
 
-    @cached_property
+    @_cached_as("_bottom_names")
     def bottom_names(self) -> OrderedDict[str, list[str]]:
         """The bottoms of every layer."""
         return OrderedDict((name, self._names(self._bottom_ids(i))) for i, name in enumerate(self._layer_names))
@@ -122,7 +137,7 @@ class PycaffeNet:
             raise CaffeError(f"forward_all: got no arrays, expected them for the inputs {self.inputs}")
         blobs = list(blobs or ())
         outs = _Rows([*self.outputs, *blobs])
-        for batch in self._batches(inputs):
+        for batch in self._batch(inputs):
             outs.extend(self.forward(blobs, None, None, **batch))
         return outs.arrays(_length(inputs))
 
@@ -139,8 +154,8 @@ class PycaffeNet:
             raise CaffeError(f"forward_backward_all: got no arrays, expected them for the inputs {self.inputs}")
         blobs, diffs = list(blobs or ()), list(diffs or ())
         outs, gradients = _Rows([*self.outputs, *blobs]), _Rows([*self.inputs, *diffs])
-        seeds_then_none = chain(self._batches(seeds), repeat({}))
-        for batch, seed in zip(self._batches(inputs), seeds_then_none, strict=False):
+        seeds_then_none = chain(self._batch(seeds), repeat({}))
+        for batch, seed in zip(self._batch(inputs), seeds_then_none, strict=False):
             outs.extend(self.forward(blobs, None, None, **batch))
             gradients.extend(self.backward(diffs, None, None, **seed))
         return outs.arrays(_length(inputs)), gradients.arrays(_length(inputs))
@@ -150,6 +165,9 @@ class PycaffeNet:
 
         Raises   CaffeError if the first layer is not a MemoryData or the arrays do not fit it
         """
+        self._set_input_arrays(data, labels)
+
+    def _set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         source = self.layers[0]
         if not isinstance(source, MemoryData):
             raise CaffeError(f"set_input_arrays may only be called if the first layer is MemoryData; got {source.type}")
@@ -161,7 +179,7 @@ class PycaffeNet:
     def _backward(self, start: int, end: int) -> None:
         raise NotImplementedError
 
-    def _batches(self, arrays: Arrays) -> Iterator[Arrays]:
+    def _batch(self, arrays: Arrays) -> Iterator[Arrays]:
         """Yield consecutive slices as long as the net's first blob; zeros fill the last."""
         size = self._blobs[0].dims[0]
         for start in range(0, _length(arrays), size):
@@ -170,21 +188,21 @@ class PycaffeNet:
     # -- by number -----------------------------------------------------------------------------------------------
 
     @property
-    def _blob_loss_weights(self) -> list[float]:
-        weights = [0.0] * len(self._blobs)
+    def _blob_loss_weights(self) -> DtypeVec:
+        weights = DtypeVec([0.0] * len(self._blobs))
         for top, loss_weights in zip(self._tops, self._loss_weights, strict=True):
             for index, weight in zip(self._ids(top), loss_weights, strict=True):
                 weights[index] = weight
         return weights
 
-    def _top_ids(self, layer_index: int) -> list[int]:
+    def _top_ids(self, layer_index: int) -> IntVec:
         return self._ids(self._tops[layer_index])
 
-    def _bottom_ids(self, layer_index: int) -> list[int]:
+    def _bottom_ids(self, layer_index: int) -> IntVec:
         return self._ids(self._bottoms[layer_index])
 
-    def _ids(self, blobs: Iterable[Blob]) -> list[int]:
-        return [next(i for i, known in enumerate(self._blobs) if known is blob) for blob in blobs]
+    def _ids(self, blobs: Iterable[Blob]) -> IntVec:
+        return IntVec(next(i for i, known in enumerate(self._blobs) if known is blob) for blob in blobs)
 
     def _names(self, blob_ids: Iterable[int]) -> list[str]:
         return [self._blob_names[i] for i in blob_ids]

@@ -9,6 +9,7 @@ from fcn_repro.caffe.errors import CaffeError, attach_file
 from fcn_repro.caffe.net.net import Net
 from fcn_repro.caffe.proto import caffe_pb2, prototxt
 from fcn_repro.caffe.solver import solver_rank
+from fcn_repro.caffe.vectors import NetVec
 
 log = logging.getLogger("caffe")
 SOURCE = {"source": "solver.cpp"}
@@ -35,7 +36,7 @@ def train_net(param) -> Net:
     return net
 
 
-def test_nets(param) -> list[Net]:
+def test_nets(param) -> NetVec:
     """Build the test nets of a SolverParameter: inline ones, named ones, then `net` for every further test_iter.
 
     Raises   CaffeError where test_iter, test_interval or test_state do not match the nets
@@ -57,9 +58,10 @@ def test_nets(param) -> list[Net]:
     titles = ["test_net_param"] * len(param.test_net_param) + [f"test_net file: {path}" for path in param.test_net]
     titles += [f"net file: {param.net}" if generic == "net" else "net_param"] * (len(sources) - len(titles))
     states = list(param.test_state) or [caffe_pb2.NetState()] * len(sources)
-    nets = []
+    nets = NetVec()
     for index, (source, title, state) in enumerate(zip(sources, titles, states, strict=True)):
-        log.info("Creating test net (#%d) specified by %s", index, title, extra=SOURCE)
+        if solver_rank.is_root_solver():
+            log.info("Creating test net (#%d) specified by %s", index, title, extra=SOURCE)
         nets.append(_net(source, caffe_pb2.TEST, state))
         nets[-1].debug_info = param.debug_info
     return nets
