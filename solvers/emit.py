@@ -7,19 +7,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Mapping
+from typing import Any, Mapping
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from fcn_repro.datasets import DATASETS, DataSet
+from fcn_repro.datasets.stored_features import make_features_layer
+from fcn_repro.engine import caffe
 from fcn_repro.model import deploy_metadata
 from fcn_repro.model.deploy_metadata import DeployMetadata
+from fcn_repro.model.fixed_trunk import cut_head, cut_trunk, find_read_taps
 from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder
 from fcn_repro.paths import BUILD
 from fcn_repro.system.atomic_write import atomic_write
 from nets import CLASSIFIERS, CONVOLUTIONAL, PHASES, build
-from solvers.experiments import EXPERIMENTS, Experiment, classifier_of
+from solvers.experiments import EXPERIMENTS, Experiment, FixedTrunk, classifier_of
+from solvers.features import feature_folder
 from solvers.prototxt import solver
 
 HEADER = "# Made by tools/emit.py: change nets/ or solvers/, not this file.\n"
@@ -46,12 +50,28 @@ def emit_experiment(row: Experiment, build_folder: Path = BUILD, data: DataSet |
     """
     folder = RunFolder(row.name, build_folder)
     data = vary_data_set(data or DATASETS[row.data], row.varied, row.scored)
-    for phase in PHASES:
-        write_message(folder.path / f"{phase}.prototxt", build(row.net, phase, data, row.regime.normalize))
+    nets = {phase: build(row.net, phase, data, row.regime.normalize) for phase in PHASES}
+    if row.fixed:
+        nets = cut_nets(nets, row.fixed, data, feature_folder(row, build_folder))
+    for name, net in nets.items():
+        write_message(folder.path / f"{name}.prototxt", net)
     deploy_metadata.write(folder.metadata, DeployMetadata.from_data_set(data))
     images = data.splits[str(data.val.params["split"])]
     write_message(folder.solver, solver(row, folder.train, folder.val, images, folder.snapshot_prefix))
     folder.snapshot_prefix.parent.mkdir(exist_ok=True)  # Caffe does not make it
+
+
+def cut_nets(nets: Mapping[str, Any], fixed: FixedTrunk, data: DataSet, features: Path) -> dict[str, Any]:
+    """Let the nets for train and val read the stored outputs of a fixed trunk; add the trunk. deploy stays whole."""
+    cut = {"trunk": cut_trunk(nets["deploy"], fixed.taps), "deploy": nets["deploy"]}
+    for phase, source in ("train", data.train), ("val", data.val):
+        taps = find_read_taps(nets[phase], fixed.taps)
+        layer = make_features_layer(source, features, taps)
+        reader = caffe.proto.caffe_pb2.LayerParameter(name="data", type="Python", top=[*taps, *data.heads])
+        reader.python_param.module, reader.python_param.layer = layer.module, layer.layer
+        reader.python_param.param_str = repr(dict(layer.params))
+        cut[phase] = cut_head(nets[phase], taps, reader)
+    return cut
 
 
 def vary_data_set(data: DataSet, train: Mapping[str, object], val: Mapping[str, object]) -> DataSet:

@@ -19,6 +19,7 @@ from fcn_repro.datasets.user.registry import UserDataset, list_user_datasets
 
 # Classifiers with released weights; data/weights.csv lists the sources. `vgg16-fcn` is `vgg16` as convolutions.
 RELEASED = ("vgg16", "vgg19", "caffenet", "alexnet", "googlenet")
+HED = "hed-vgg16"  # VGG-16's convolutions from a package, for machines without those: tools.import_weights writes it
 CONVOLUTIONAL = "-fcn"
 # Data sets that share a preparation: nets read different channels of the same files.
 PREPARED = {
@@ -47,6 +48,18 @@ class Regime:
 
 
 @dataclass(frozen=True)
+class FixedTrunk:
+    """Layers that keep their initial weights, and whose outputs are computed once and stored for every image.
+
+    weights   the source of their weights, as an `init`
+    taps      the stored blobs, which cut the net in two
+    """
+
+    weights: str
+    taps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One run.
 
@@ -63,6 +76,7 @@ class Experiment:
     seed         of fillers and dropout; None: a new one every time
     varied       options of training images, see `fcn_repro.datasets.augmentation`
     scored       the same for scored images
+    fixed        the trunk that is not trained, if its outputs are stored
     """
 
     name: str
@@ -77,6 +91,7 @@ class Experiment:
     seed: int | None = None
     varied: Mapping[str, object] = field(default_factory=dict)
     scored: Mapping[str, object] = field(default_factory=dict)
+    fixed: FixedTrunk | None = None
 
     @property
     def sources(self) -> Mapping[str, str]:
@@ -103,11 +118,11 @@ def table(*rows: Experiment) -> dict[str, Experiment]:
 def _check_sources(row: Experiment, by_name: Mapping[str, Experiment], chain: list[str]) -> None:
     for init in row.sources.values():
         source = classifier_of(init)
-        if init.endswith(WEIGHTS) or source in RELEASED:
+        if init.endswith(WEIGHTS) or source in (*RELEASED, HED):
             continue
         name = source or init
         if name not in by_name:
-            known = ", ".join([name + CONVOLUTIONAL for name in RELEASED] + list(by_name))
+            known = ", ".join([name + CONVOLUTIONAL for name in (*RELEASED, HED)] + list(by_name))
             raise ValueError(f"{row.name}: unknown init {init!r}; there are {known}")
         if name in chain:
             raise ValueError(f"experiments that start from each other: {' <- '.join([*chain, name])}")
@@ -129,6 +144,10 @@ HALF, QUARTER = (replace(HEAVY, iter_size=n, weight_decay=HEAVY.weight_decay / n
 # From random weights, without batch normalisation, in minutes: SGD does not leave the plateau that Adam does.
 # The falling rate saves a third of the iterations.
 ADAM = Regime(momentum=0.9, iter_size=1, normalize=True, solver="Adam", momentum2=0.999, power=1)
+
+# Random fc layers on a fixed trunk; the rate suits Adam, which divides each gradient by its own size.
+HEAD = replace(ADAM, iter_size=4)
+POOLS = FixedTrunk("hed-vgg16-fcn", ("pool3", "pool4", "pool5"))
 
 COLOR_HHA = {"color": "nyud-fcn32s-color", "hha": "nyud-fcn32s-hha"}
 MINI_COLOR_HHA = {"color": "mini-fcn32s-color", "hha": "mini-fcn32s-hha"}
@@ -180,6 +199,9 @@ TABLE = table(
     Experiment("voc2012-fcn32s",              "vgg16-32s",            "voc2012",        "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
     Experiment("voc2012-fcn16s",              "vgg16-16s",            "voc2012",        "voc2012-fcn32s",       HEAVY,     1e-12,   (25, 4_000),  100_000,  4_000),
     Experiment("voc2012-fcn8s",               "vgg16-8s",             "voc2012",        "voc2012-fcn16s",       HEAVY,     1e-14,   (25, 4_000),  100_000,  4_000),
+
+    # No table's: from other weights, the convolutions of a package, with random fc layers (docs/real-data.md).
+    Experiment("voc2012-fcn32s-hed-fixed",    "vgg16-32s",            "voc2012",        "hed-vgg16-fcn",        HEAD,      1e-4,    (4, 500),     2_000,    500, seed=1, fixed=POOLS),
 
     # Never released: PAMI's table 2, each over the same 100,000 images. It names no rates; these are heavy's.
     Experiment("voc-fcn32s-accum",            "vgg16-32s",            "voc",            "vgg16-fcn",            ACCUM,     1e-10,   (25, 200),    5_000,    200),
@@ -257,12 +279,14 @@ def user_rows(note: UserDataset) -> list[Experiment]:
         if before is None or before.data != model.data:
             break
         stages.insert(0, before)
-    init = str(note.init) if note.init.is_file() else stages[0].init
+    first = stages[0].sources.get("", "")
+    sources = {first: str(note.init) if note.init.is_file() else first}
     rows = []
     for stage in stages:
-        name = f"{note.name}-{stage.name.partition('-')[2]}"
-        rows.append(replace(stage, name=name, data=note.name, init=init))
-        init = name
+        name = sources[stage.name] = f"{note.name}-{stage.name.partition('-')[2]}"
+        init = stage.sources.get("", "")
+        fixed = stage.fixed and replace(stage.fixed, weights=sources.get(stage.fixed.weights, stage.fixed.weights))
+        rows.append(replace(stage, name=name, data=note.name, init=sources.get(init, init) or None, fixed=fixed))
     return rows
 
 
@@ -305,7 +329,7 @@ def rules() -> Iterator[str]:
         yield f"{row.name}: {' '.join([f'data-{PREPARED.get(row.data, row.data)}', *made])}"
     for init in sorted({init for row in rows.values() for init in row.sources.values()}):
         source = classifier_of(init)
-        if source:
+        if source and source != HED:
             yield f"{init}: {source if source in rows else f'weights-{source}'}"
 
 

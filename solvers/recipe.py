@@ -14,7 +14,8 @@ from solvers.experiments import WEIGHTS, Experiment, classifier_of
 def make_recipe(row: Experiment, build_folder: Path = BUILD) -> Recipe:
     """The recipe of a row; weights of other runs lie in `build_folder`."""
     init = {suffix: find_init_weights(source, build_folder) for suffix, source in row.sources.items()}
-    return Recipe(*row.iterations, init, list(DATASETS[row.data].heads.values()))
+    fixed = find_init_weights(row.fixed.weights, build_folder) if row.fixed else None
+    return Recipe(*row.iterations, init, list(DATASETS[row.data].heads.values()), fixed)
 
 
 def find_init_weights(source: str, build_folder: Path = BUILD) -> Path:

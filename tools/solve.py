@@ -23,15 +23,20 @@ import sys
 from fcn_repro import ranks
 from fcn_repro.evaluation.score_report import format_summary, read_report
 from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.training.final_weights import is_trained
 from fcn_repro.training.trainer import solve
 from solvers.experiments import EXPERIMENTS
+from solvers.features import store_row_features
 from solvers.recipe import make_recipe
 from tools import program
 
 
 def main(options: argparse.Namespace) -> None:
     row, folder = EXPERIMENTS[options.experiment], RunFolder(options.experiment)
-    solve(folder, make_recipe(row), options.iterations, program.join_ranks(options.gpu), options.tensorboard)
+    recipe, device = make_recipe(row), program.join_ranks(options.gpu)
+    length = options.iterations or recipe.iterations
+    ranks.broadcast_from_root(lambda: is_trained(folder, length) or store_row_features(row))
+    solve(folder, recipe, length, device, options.tensorboard)
     if ranks.is_root():
         print(format_summary(read_report(folder.score)))
 

@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from typing import Callable, Iterator, Mapping, TypeVar
 
-from fcn_repro.datasets import nyud, pascal_context, siftflow, smoke, voc
+from fcn_repro.datasets import nyud, pascal_context, siftflow, smoke, stored_features, voc
 from fcn_repro.datasets.mini import mini, mini_depth
 from fcn_repro.datasets.user import registry, user_dataset
 from fcn_repro.datasets.user.registry import UserDataset
@@ -89,6 +89,7 @@ MODULES = {
     "pascalcontext_layers": pascal_context,
     "mini_layers": mini,
     "mini_depth_layers": mini_depth,
+    stored_features.MODULE: stored_features,
     "adopted_layers": user_dataset,  # the name in prototxts of older runs
 }
 

@@ -109,6 +109,10 @@ class SegDataLayer(caffe.Layer):
     def backward(self, top: Sequence[Any], propagate_down: Sequence[bool], bottom: Sequence[Any]) -> None:
         """Do nothing: data has no gradient."""
 
+    def input_image(self, number: int, blobs: Mapping[str, Any]) -> np.ndarray:
+        """The image of an item that the net with these blobs has just computed: (C, H, W), B G R minus mean."""
+        return blobs[next(iter(blobs))].data[0]
+
     @property
     def index(self) -> int:
         """The number of the item that the next forward pass serves."""

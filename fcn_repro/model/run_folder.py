@@ -51,6 +51,11 @@ class RunFolder:
         return self.path / "deploy.prototxt"
 
     @property
+    def trunk(self) -> Path:
+        """The fixed layers of `deploy`, if `train` and `val` read their outputs: `fcn_repro.model.fixed_trunk`."""
+        return self.path / "trunk.prototxt"
+
+    @property
     def metadata(self) -> Path:
         """Inputs, mean pixel and classes of `deploy`: `fcn_repro.model.deploy_metadata`."""
         return self.path / "deploy.json"

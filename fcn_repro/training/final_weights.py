@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Mapping
 
 from fcn_repro.evaluation.score_report import describe_weights, read_report, sha256, write_report
+from fcn_repro.model import surgery
 from fcn_repro.model.run_folder import RunFolder, Snapshot
 from fcn_repro.system.atomic_write import atomic_write
 from fcn_repro.training.checkpoint_files import list_scored, verify_checksum
+from fcn_repro.training.recipe import Recipe
 
 COPY_BYTES = 1 << 24
 
@@ -35,14 +37,27 @@ def warn_if_init_changed(folder: RunFolder, init: Mapping[str, Path]) -> None:
             logger.warning("%s was trained from other weights than %s is now", report["weights"]["file"], weights)
 
 
-def export_best(folder: RunFolder, last: Snapshot, init: Mapping[str, Path]) -> None:
-    """Copy the best intact scored snapshot, or else the last one, to final.caffemodel, and write its score.json."""
+def export_best(folder: RunFolder, last: Snapshot, recipe: Recipe) -> None:
+    """Copy the best intact scored snapshot, or else the last one, to final.caffemodel, and write its score.json.
+
+    If the trunk was fixed, the snapshot lacks it: final.caffemodel holds both.
+    """
     best = next(filter(verify_checksum, list_scored(folder)), last)
-    with open(best.weights, "rb") as source, atomic_write(folder.final, "wb") as target:
-        shutil.copyfileobj(source, target, COPY_BYTES)
+    if recipe.fixed:
+        _join(folder, recipe.fixed, best.weights)
+    else:
+        with open(best.weights, "rb") as source, atomic_write(folder.final, "wb") as target:
+            shutil.copyfileobj(source, target, COPY_BYTES)
     report = read_report(best.score)
     report["trained"] = last.iteration
     report["chosen"] = f"the best mean IU on {report['split']} among the rounds' ends"
     report["weights"] = describe_weights(folder.final)
-    report["init"] = [{"suffix": suffix, **describe_weights(path)} for suffix, path in init.items()]
+    report["init"] = [{"suffix": suffix, **describe_weights(path)} for suffix, path in recipe.init.items()]
     write_report(folder.score, report)
+
+
+def _join(folder: RunFolder, trunk: Path, head: Path) -> None:
+    """Write the weights of the whole net: those of the trunk, then over them those of the head."""
+    net = surgery.load(folder.deploy, trunk)
+    net.copy_from(str(head))
+    surgery.save(net, folder.final)

@@ -25,8 +25,10 @@ def draw_examples(net: caffe.Net, head: Head, images: int = IMAGES) -> Image.Ima
     layer.seek({**position, "next": 0})
     rows = []
     for _ in range(min(images, len(layer.items))):
+        number = layer.index
         net.forward()
-        score, image = net.blobs[head.score].data, _read_input(net, layer.facts.mean_bgr)
+        score = net.blobs[head.score].data
+        image = _add_mean(layer.input_image(number, net.blobs), layer.facts.mean_bgr)
         if score.ndim != 4 or score.shape[2:] != image.size[::-1]:
             break
         truth_hw = net.blobs[head.label].data[0].reshape(score.shape[2:])
@@ -35,8 +37,7 @@ def draw_examples(net: caffe.Net, head: Head, images: int = IMAGES) -> Image.Ima
     return make_sheet(["image", "truth", "prediction"], rows) if rows else None
 
 
-def _read_input(net: caffe.Net, mean_bgr: tuple[float, float, float]) -> Image.Image:
-    """The net's input image with the mean added again; of more than three channels, the first three."""
-    data = net.blobs[next(iter(net.blobs))].data[0, :3]
-    image_bgr = np.round(data + np.array(mean_bgr)[:, None, None]).clip(0, 255).astype(np.uint8)
+def _add_mean(data: np.ndarray, mean_bgr: tuple[float, float, float]) -> Image.Image:
+    """A net's input (C, H, W) with the mean added again; of more than three channels, the first three."""
+    image_bgr = np.round(data[:3] + np.array(mean_bgr)[:, None, None]).clip(0, 255).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(image_bgr[::-1].transpose(1, 2, 0)))

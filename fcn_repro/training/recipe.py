@@ -9,12 +9,13 @@ from typing import Mapping, Sequence
 
 @dataclass(frozen=True)
 class Recipe:
-    """The length of a run, its initial weights, and the names of its classes."""
+    """The length of a run, its initial weights, the names of its classes, and the weights of a fixed trunk."""
 
     rounds: int
     steps: int  # iterations per round
     init: Mapping[str, Path] = field(default_factory=dict)  # weights by suffix of layers; else fillers
     class_names: Sequence[Sequence[str]] = ()  # of each head in order
+    fixed: Path | None = None  # the file of a trunk that the training net lacks, because its outputs are stored
 
     @property
     def iterations(self) -> int:

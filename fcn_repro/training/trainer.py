@@ -194,7 +194,7 @@ class Trainer:
         """Export the best scored snapshot as the run's final weights."""
         self.prune()  # a kill may have prevented this after the last snapshot
         if ranks.is_root():
-            final_weights.export_best(self.folder, self.here, self.recipe.init)
+            final_weights.export_best(self.folder, self.here, self.recipe)
 
     def _find_newest(self) -> int | None:
         """The iteration to resume from; temporary files of a killed process are removed."""
