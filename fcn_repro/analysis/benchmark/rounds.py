@@ -58,7 +58,9 @@ class BackendFailed(Exception):
     """A backend ended early; the message is its last line on stderr, or the signal that ended it."""
 
 
-class _Child:
+class BackendProcess:
+    """A backend that has prepared a job and run it once, in a process of its own."""
+
     def __init__(self, participant: Participant, job: str, folder: Path, threads: int) -> None:
         limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
         self.timing = Timing()
@@ -114,11 +116,11 @@ def run_rounds(
 
     The first run of each backend and `warm_up` rounds do not count.
     """
-    children: dict[str, _Child] = {}
+    children: dict[str, BackendProcess] = {}
     failed: dict[str, str] = {}
     for participant in participants:
         try:
-            children[participant.name] = _Child(participant, job, folder, threads)
+            children[participant.name] = BackendProcess(participant, job, folder, threads)
         except BackendFailed as error:
             failed[participant.name] = str(error)
     for number in range(-warm_up, rounds):
