@@ -65,12 +65,9 @@ def test_reads_the_layers_of_every_format(read, text):
     assert ip.data.tolist() == [0.5, 0.25]
 
 
-def test_layers_of_both_formats_are_read_in_file_order(read):
+def test_layers_of_both_formats_are_read_in_file_order_and_the_last_name_counts_even_after_the_blobs(read):
     model = serialised('layers { name: "a" }') + serialised('layer { name: "b" }') + serialised('layers { name: "c" }')
     assert [layer.name for layer in read(model)] == ["a", "b", "c"]
-
-
-def test_the_last_name_of_a_layer_counts_even_after_the_blobs(read):
     old, late = (caffe_pb2.LayerParameter(name=name).SerializeToString() for name in ("old", "late"))
     layer = old + serialised("layer { blobs { data: 1 } }")[3:] + late
     (found,) = read(b"\xa2\x06" + bytes([len(layer)]) + layer)
@@ -83,14 +80,11 @@ def test_writes_a_net_parameter(tmp_path):
     blobs = [StoredBlob((2, 1), False, np.float32([[1], [2]])), StoredBlob((), False, np.float32(3), np.float32(4))]
     caffemodel.write(path, "n", [(header.SerializeToString(), blobs), (b"", [])])
     net = caffe_pb2.NetParameter.FromString(path.read_bytes())
-    assert net == prototxt.parse(
-        """name: "n"
+    assert net == prototxt.parse("""
+        name: "n"
         layer { name: "conv1" type: "Convolution" loss_weight: 1
                 blobs { shape { dim: 2 dim: 1 } data: 1 data: 2 } blobs { shape { } data: 3 diff: 4 } }
-        layer { }""",
-        caffe_pb2.NetParameter,
-        "expected",
-    )
+        layer { }""", caffe_pb2.NetParameter, "expected")  # fmt: skip
     assert [layer.name for layer in caffemodel.read(path)] == ["conv1", ""]
 
 

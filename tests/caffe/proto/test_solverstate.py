@@ -32,9 +32,6 @@ def test_the_binary_form_is_a_solver_state_message(tmp_path):
     assert (message.iter, message.learned_net, message.current_step) == (300, "build/x/train_iter_300.caffemodel", 2)
     assert [list(blob.shape.dim) for blob in message.history] == [[2, 1], []]
     assert [list(blob.data) for blob in message.history] == [[1, 2], [3]]
-
-
-def test_a_solver_state_message_is_read(tmp_path):
     message = caffe_pb2.SolverState(iter=5, history=[caffe_pb2.BlobProto(data=[1, 2])])
     (tmp_path / NAMES[0]).write_bytes(message.SerializeToString())
     found = solverstate.read(tmp_path / NAMES[0])
@@ -42,17 +39,13 @@ def test_a_solver_state_message_is_read(tmp_path):
     assert found.history[0].data.tolist() == [1, 2]
 
 
-def test_the_hdf5_form_has_caffes_data_sets(tmp_path):
+def test_the_hdf5_form_has_caffes_data_sets_and_more_than_ten_histories_keep_their_order(tmp_path):
     solverstate.write(tmp_path / NAMES[1], state())
     with h5py.File(tmp_path / NAMES[1]) as file:
-        assert (file["iter"][()], file["iter"].dtype, file["iter"].shape) == (300, np.int32, (1,))
-        assert (file["current_step"][()], file["current_step"].dtype, file["current_step"].shape) == (2, np.int32, (1,))
+        for name, value in (("iter", 300), ("current_step", 2)):
+            assert (file[name][()], file[name].dtype, file[name].shape) == (value, np.int32, (1,))
         assert file["learned_net"][()] == b"build/x/train_iter_300.caffemodel"
-        assert sorted(file["history"]) == ["0", "1"]
-        assert file["history/0"].dtype == np.float32
-
-
-def test_more_than_ten_histories_keep_their_order_in_hdf5(tmp_path):
+        assert sorted(file["history"]) == ["0", "1"] and file["history/0"].dtype == np.float32
     history = [StoredBlob((1,), False, np.float32([i])) for i in range(12)]
     solverstate.write(tmp_path / NAMES[1], SolverState(0, "", 0, history))
     assert [blob.data[0] for blob in solverstate.read(tmp_path / NAMES[1]).history] == list(range(12))

@@ -44,9 +44,11 @@ def test_a_legacy_shape_fits_dims_padded_with_ones_on_the_left(legacy, fitting, 
     assert all(blob.fits(dims) for dims in fitting) and not any(blob.fits(dims) for dims in others)
 
 
-def test_a_shape_fits_equal_dims_only():
+def test_a_shape_fits_equal_dims_only(stored):
     blob = from_proto(caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[1, 1, 3, 2])))
     assert blob.fits((1, 1, 3, 2)) and not blob.fits((3, 2))
+    scalar = stored(b"".join(encode_blob(StoredBlob((), False, np.float32([7])))))
+    assert scalar.fits(()) and scalar.data.tolist() == [7]
 
 
 @pytest.mark.parametrize("name", ["num", "channels", "height", "width"])
@@ -55,12 +57,6 @@ def test_one_legacy_dim_makes_the_shape_legacy(stored, name):
     expected = tuple(2 if axis == name else 0 for axis in ("num", "channels", "height", "width"))
     for blob in (from_proto(proto), stored(proto.SerializeToString())):
         assert (blob.legacy, blob.shape) == (True, expected)
-
-
-def test_a_blob_without_axes_has_one_value(stored):
-    blob = stored(b"".join(encode_blob(StoredBlob((), False, np.float32([7])))))
-    assert blob.fits(())
-    assert blob.data.tolist() == [7]
 
 
 # ---- values
@@ -72,17 +68,15 @@ def test_a_blob_without_axes_has_one_value(stored):
         encode_field(5, packed([1, 2, 3, 4], "<f4")),
         encode_field(5, packed([1, 2], "<f4")) + encode_field(5, b"") + encode_field(5, packed([3, 4], "<f4")),
         b"".join(encode_key(5, FIXED32) + packed([n], "<f4") for n in (1, 2, 3, 4)),
-        encode_field(5, packed([1], "<f4"))
-        + encode_key(5, FIXED32)
-        + packed([2], "<f4")
-        + encode_field(5, packed([3, 4], "<f4")),
+        b"".join((encode_field(5, packed([1], "<f4")), encode_key(5, FIXED32), packed([2], "<f4"),
+                  encode_field(5, packed([3, 4], "<f4")))),
         encode_field(8, packed([1, 2, 3, 4], "<f8")),
         encode_field(8, packed([1, 2, 3, 4], "<f8")) + encode_field(5, packed([9, 9, 9, 9], "<f4")),  # doubles win
         encode_field(8, b"") + encode_field(5, packed([1, 2, 3, 4], "<f4")),  # but not if there are none
         encode_field(15, b"a field of the future") + encode_field(5, packed([1, 2, 3, 4], "<f4")),
     ],
     ids=["packed", "in chunks", "one by one", "mixed", "doubles", "both", "empty doubles", "unknown field"],
-)
+)  # fmt: skip
 def test_values_are_read_as_protobuf_reads_them(stored, content):
     blob = stored(content + encode_field(7, encode_field(1, bytes([2, 2]))))
     assert (blob.shape, blob.data.dtype, blob.data.tolist()) == ((2, 2), np.float32, [1, 2, 3, 4])
@@ -143,15 +137,13 @@ def test_writes_a_blob_proto():
         (dict(), r"0 values for the shape \[2, 2\]"),
         (dict(data=[1] * 4, diff=[1] * 5), r"5 values for the shape \[2, 2\]"),
         (dict(shape=caffe_pb2.BlobShape(dim=[-1, 2**40])), r"0 values for the shape \[-1, 1099511627776\]"),
+        (
+            dict(shape=caffe_pb2.BlobShape(dim=[2**62] * 1_000_000)),
+            "layer 'x', blob 0: a shape of more than 32 axes; the file is damaged",
+        ),
     ],
 )
 def test_refuses_a_number_of_values_other_than_the_shapes(stored, fields, complaint):
     proto = caffe_pb2.BlobProto(**{"shape": caffe_pb2.BlobShape(dim=[2, 2]), **fields})
     with pytest.raises(CaffeError, match=complaint):
         stored(proto.SerializeToString()).check_count()
-
-
-def test_refuses_more_axes_than_a_blob_can_have(stored):
-    proto = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2**62] * 1_000_000))
-    with pytest.raises(CaffeError, match="layer 'x', blob 0: a shape of more than 32 axes; the file is damaged"):
-        stored(proto.SerializeToString())

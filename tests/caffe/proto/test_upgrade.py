@@ -19,41 +19,61 @@ def upgraded(text: str):
     return message
 
 
-def test_leaves_the_current_format_unchanged():
-    text = 'name: "n" layer { name: "c" type: "Convolution" param { lr_mult: 2 } }'
-    assert upgraded(text) == net(text)
+UPGRADED = {
+    "the current format stays": ('name: "n" layer { name: "c" type: "Convolution" param { lr_mult: 2 } }',) * 2,
+    "V1 layers": (
+        """layers { name: "fc8" type: INNER_PRODUCT bottom: "fc7" top: "fc8"
+                    blobs_lr: 1 blobs_lr: 2 weight_decay: 1 weight_decay: 0
+                    inner_product_param { num_output: 1000 weight_filler { type: "gaussian" std: 0.01 } } }
+           layers { name: "loss" type: SOFTMAX_LOSS bottom: "fc8" bottom: "label" loss_weight: 0.3
+                    include { phase: TRAIN } }""",
+        """layer { name: "fc8" type: "InnerProduct" bottom: "fc7" top: "fc8"
+                   param { lr_mult: 1 decay_mult: 1 } param { lr_mult: 2 decay_mult: 0 }
+                   inner_product_param { num_output: 1000 weight_filler { type: "gaussian" std: 0.01 } } }
+           layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc8" bottom: "label" loss_weight: 0.3
+                   include { phase: TRAIN } }""",
+    ),
+    "V1 parameter lists of unequal lengths": (
+        'layers { name: "a" type: CONVOLUTION param: "w" blob_share_mode: PERMISSIVE blobs_lr: 1 blobs_lr: 2 }',
+        """layer { name: "a" type: "Convolution"
+                   param { name: "w" share_mode: PERMISSIVE lr_mult: 1 } param { lr_mult: 2 } }""",
+    ),
+    "V1 transformations of data": (
+        """layers { name: "d" type: DATA
+                    data_param { source: "db" scale: 0.5 mean_file: "m" crop_size: 227 mirror: true } }
+           layers { name: "i" type: IMAGE_DATA image_data_param { source: "l" crop_size: 9 } }""",
+        """layer { name: "d" type: "Data" data_param { source: "db" }
+                   transform_param { scale: 0.5 mean_file: "m" crop_size: 227 mirror: true } }
+           layer { name: "i" type: "ImageData" image_data_param { source: "l" } transform_param { crop_size: 9 } }""",
+    ),
+    "V0 data layers": (
+        """layers { layer { name: "d" type: "images" source: "list" batchsize: 5 new_height: 7 shuffle_images: true
+                            scale: 0.1 meanfile: "m" cropsize: 6 mirror: true } top: "d" }
+           layers { layer { name: "w" type: "window_data" source: "w" batchsize: 2 det_fg_threshold: 0.6
+                            det_context_pad: 16 det_crop_mode: "square" } top: "w" }""",
+        """layer { name: "d" type: "ImageData" top: "d"
+                   image_data_param { source: "list" batch_size: 5 new_height: 7 shuffle: true }
+                   transform_param { scale: 0.1 mean_file: "m" crop_size: 6 mirror: true } }
+           layer { name: "w" type: "WindowData" top: "w" window_data_param {
+                   source: "w" batch_size: 2 fg_threshold: 0.6 context_pad: 16 crop_mode: "square" } }""",
+    ),
+    "input shapes": (
+        'input: "a" input: "b" input_shape { dim: 2 dim: 3 } input_shape { dim: 4 } layer { name: "r" type: "ReLU" }',
+        """layer { name: "input" type: "Input" top: "a" top: "b"
+                   input_param { shape { dim: 2 dim: 3 } shape { dim: 4 } } } layer { name: "r" type: "ReLU" }""",
+    ),
+    "an input without shape, as in VGG's weights": (
+        'name: "vgg" input: "data" layer { name: "r" type: "ReLU" }', 'name: "vgg" layer { name: "r" type: "ReLU" }'
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new"), UPGRADED.values(), ids=UPGRADED)
+def test_old_formats_become_the_current_one(old, new):
+    assert upgraded(old) == net(new)
 
 
 # ---- V1 -> V2
-
-
-def test_v1_layer_becomes_v2():
-    old = """
-        layers {
-          name: "fc8" type: INNER_PRODUCT bottom: "fc7" top: "fc8"
-          blobs_lr: 1 blobs_lr: 2 weight_decay: 1 weight_decay: 0
-          inner_product_param { num_output: 1000 weight_filler { type: "gaussian" std: 0.01 } }
-        }
-        layers {
-          name: "loss" type: SOFTMAX_LOSS bottom: "fc8" bottom: "label" loss_weight: 0.3 include { phase: TRAIN }
-        }"""
-    new = """
-        layer {
-          name: "fc8" type: "InnerProduct" bottom: "fc7" top: "fc8"
-          param { lr_mult: 1 decay_mult: 1 } param { lr_mult: 2 decay_mult: 0 }
-          inner_product_param { num_output: 1000 weight_filler { type: "gaussian" std: 0.01 } }
-        }
-        layer {
-          name: "loss" type: "SoftmaxWithLoss" bottom: "fc8" bottom: "label" loss_weight: 0.3 include { phase: TRAIN }
-        }"""
-    assert upgraded(old) == net(new)
-
-
-def test_v1_parameter_lists_may_have_unequal_lengths():
-    old = 'layers { name: "a" type: CONVOLUTION param: "w" blob_share_mode: PERMISSIVE blobs_lr: 1 blobs_lr: 2 }'
-    new = """layer { name: "a" type: "Convolution"
-                     param { name: "w" share_mode: PERMISSIVE lr_mult: 1 } param { lr_mult: 2 } }"""
-    assert upgraded(old) == net(new)
 
 
 def test_v1_weights_are_kept():
@@ -61,16 +81,6 @@ def test_v1_weights_are_kept():
         'layers { name: "a" type: CONVOLUTION blobs { num: 1 channels: 1 height: 1 width: 2 data: [1, 2] } }'
     )
     assert list(message.layer[0].blobs[0].data) == [1, 2]
-
-
-def test_v1_data_transform_gets_its_own_message():
-    old = """layers { name: "d" type: DATA
-                      data_param { source: "db" scale: 0.5 mean_file: "m" crop_size: 227 mirror: true } }
-             layers { name: "i" type: IMAGE_DATA image_data_param { source: "l" crop_size: 9 } }"""
-    new = """layer { name: "d" type: "Data" data_param { source: "db" }
-                     transform_param { scale: 0.5 mean_file: "m" crop_size: 227 mirror: true } }
-             layer { name: "i" type: "ImageData" image_data_param { source: "l" } transform_param { crop_size: 9 } }"""
-    assert upgraded(old) == net(new)
 
 
 def test_every_v1_type_has_a_successor():
@@ -110,20 +120,6 @@ def test_v0_net_becomes_v2_with_its_padding_folded():
     assert upgraded(V0_NET) == net(V2_NET)
 
 
-def test_v0_data_layers_split_into_source_and_transform():
-    old = """layers { layer { name: "d" type: "images" source: "list" batchsize: 5 new_height: 7 shuffle_images: true
-                              scale: 0.1 meanfile: "m" cropsize: 6 mirror: true } top: "d" }
-             layers { layer { name: "w" type: "window_data" source: "w" batchsize: 2 det_fg_threshold: 0.6
-                              det_context_pad: 16 det_crop_mode: "square" } top: "w" }"""
-    new = """layer { name: "d" type: "ImageData" top: "d"
-                     image_data_param { source: "list" batch_size: 5 new_height: 7 shuffle: true }
-                     transform_param { scale: 0.1 mean_file: "m" crop_size: 6 mirror: true } }
-             layer { name: "w" type: "WindowData" top: "w"
-                     window_data_param { source: "w" batch_size: 2 fg_threshold: 0.6 context_pad: 16
-                                         crop_mode: "square" } }"""
-    assert upgraded(old) == net(new)
-
-
 def test_v0_field_on_a_type_that_does_not_read_it_is_dropped_and_reported(caplog):
     with caplog.at_level(logging.WARNING):
         message = upgraded('layers { layer { name: "r" type: "relu" kernelsize: 3 } bottom: "x" top: "x" }')
@@ -152,20 +148,6 @@ def test_refuses_nets_that_have_no_equivalent(text, complaint):
 
 
 # ---- input fields
-
-
-def test_input_shapes_become_an_input_layer_before_all_others():
-    old = 'input: "a" input: "b" input_shape { dim: 2 dim: 3 } input_shape { dim: 4 } layer { name: "r" type: "ReLU" }'
-    new = """layer { name: "input" type: "Input" top: "a" top: "b"
-                     input_param { shape { dim: 2 dim: 3 } shape { dim: 4 } } }
-             layer { name: "r" type: "ReLU" }"""
-    assert upgraded(old) == net(new)
-
-
-def test_an_input_without_shape_as_in_vgg_weights_is_dropped():
-    assert upgraded('name: "vgg" input: "data" layer { name: "r" type: "ReLU" }') == net(
-        'name: "vgg" layer { name: "r" type: "ReLU" }'
-    )
 
 
 # ---- BatchNorm, solvers

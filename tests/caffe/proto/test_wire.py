@@ -37,9 +37,11 @@ def test_varints_are_protobufs(reader, value):
         assert part.value == value
 
 
-def test_reads_integers_packed_or_not(reader):
+def test_reads_integers_packed_or_not_and_text_that_is_not_utf8(reader):
     opened = reader(encode_field(1, encode_varint(5) + encode_varint(600)) + encode_key(1, VARINT) + encode_varint(7))
     assert [n for part in opened.message() for n in opened.integers(part)] == [5, 600, 7]
+    opened = reader(encode_field(1, b"caf\xe9"))
+    assert opened.text(next(opened.message())) == "caf\ufffd"
 
 
 def test_messages_nest(reader):
@@ -50,11 +52,6 @@ def test_messages_nest(reader):
     assert opened.text(name) == "n"
     assert [opened.text(part) for part in opened.inside(first)] == ["conv1"]
     assert list(opened.inside(second)) == []
-
-
-def test_reads_text_that_is_not_utf8(reader):
-    opened = reader(encode_field(1, b"caf\xe9"))
-    assert opened.text(next(opened.message())) == "caf\ufffd"
 
 
 def test_packed_floats_are_mapped_and_survive_the_release_of_pages(reader):
