@@ -43,22 +43,14 @@ def test_updates_follow_the_formulas(tmp_path, type_, variant):
 
 
 @pytest.mark.parametrize("type_", TYPES)
-def test_a_new_rate_does_not_rescale_the_history(tmp_path, type_):
+def test_defaults_rates_and_multipliers_are_caffes(tmp_path, type_):
+    """No momentum, delta 1e-8, rms_decay 0.99, momentum2 0.999; a new rate does not rescale the history."""
+    compare(make_solver(tmp_path, {"type": type_}), Simulation({"type": type_}), [0.1] * 4)
     options = {"type": type_, **TYPES[type_]}
     schedule = dict(lr_policy="step", gamma=0.1, stepsize=2)
     compare(make_solver(tmp_path, {**options, **schedule}), Simulation(options), [0.1, 0.1, 0.01, 0.01, 0.001])
-
-
-@pytest.mark.parametrize("type_", TYPES)
-def test_each_parameter_has_its_multipliers(tmp_path, type_):
-    options, multipliers = {"type": type_, **TYPES[type_], "weight_decay": 0.5}, ((0.5, 2), (3, 0.25))
+    options, multipliers = {**options, "weight_decay": 0.5}, ((0.5, 2), (3, 0.25))
     compare(make_solver(tmp_path, options, multipliers), Simulation(options, multipliers), [0.1] * 4)
-
-
-@pytest.mark.parametrize("type_", TYPES)
-def test_defaults_are_caffes(tmp_path, type_):
-    """No momentum, delta 1e-8, rms_decay 0.99, momentum2 0.999."""
-    compare(make_solver(tmp_path, {"type": type_}), Simulation({"type": type_}), [0.1] * 4)
 
 
 @pytest.mark.parametrize("type_", TYPES)
