@@ -38,9 +38,22 @@ def test_a_net_equals_the_prototxt_it_writes():
     assert n.to_proto() == prototxt.parse(text, caffe_pb2.NetParameter, "expected")
 
 
-def test_unnamed_layers_are_counted_by_type():
+def test_names_are_the_last_assigned_or_counted_by_type():
     first = L.ReLU(L.Input())
     assert names(to_proto(L.Eltwise(first, L.ReLU(first)))) == ["Input1", "ReLU1", "ReLU2", "Eltwise1"]
+    n = NetSpec()
+    n.first = n.second = L.Input()
+    n["conv1/7x7_s2"] = L.ReLU(n.second)
+    n.other = L.ReLU(n["conv1/7x7_s2"])
+    del n["other"]
+    assert names(n.to_proto()) == ["second", "conv1/7x7_s2"]
+
+
+def test_a_name_is_the_layers_and_not_its_tops_and_a_layer_may_have_none():
+    n = NetSpec()
+    n.blob = L.Input(name="layer")
+    n.quiet = L.Silence(n.blob, ntop=0)
+    assert [(layer.name, *layer.top) for layer in n.to_proto().layer] == [("layer", "blob"), ("quiet",)]
 
 
 def test_a_layer_follows_the_layers_it_needs_and_appears_once():
@@ -50,18 +63,6 @@ def test_a_layer_follows_the_layers_it_needs_and_appears_once():
     n.data = data
     n.sum = L.Eltwise(n.late, n.late)
     assert names(n.to_proto()) == ["data", "late", "sum"]
-
-
-def test_the_last_of_two_names_wins():
-    n = NetSpec()
-    n.first = n.second = L.Input()
-    assert names(n.to_proto()) == ["second"]
-
-
-def test_name_sets_the_layers_name_and_not_its_tops():
-    n = NetSpec()
-    n.blob = L.Input(name="layer")
-    assert (n.to_proto().layer[0].name, *n.to_proto().layer[0].top) == ("layer", "blob")
 
 
 def test_in_place_tops_are_the_bottoms():
@@ -74,43 +75,28 @@ def test_in_place_tops_are_the_bottoms():
     assert list(after.bottom) == ["data"]
 
 
-def test_a_layer_without_tops_is_named_as_a_function():
-    n = NetSpec()
-    n.quiet = L.Silence(L.Input(), ntop=0)
-    assert (n.to_proto().layer[1].name, list(n.to_proto().layer[1].top)) == ("quiet", [])
-
-
-def test_items_and_attributes_are_the_same_names():
-    n = NetSpec()
-    n["conv1/7x7_s2"] = L.Input()
-    n.other = L.ReLU(n["conv1/7x7_s2"])
-    del n["other"]
-    assert names(n.to_proto()) == ["conv1/7x7_s2"]
-
-
 # ---- keywords
 
 
-def test_types_that_share_a_message_take_it_as_a_dict():
-    proto = layer(L.Deconvolution(L.Input(), convolution_param=dict(kernel_size=4, bias_term=False)))
-    assert list(proto.convolution_param.kernel_size) == [4]
-    assert not proto.convolution_param.bias_term
-
-
-def test_other_keywords_are_fields_of_the_layer():
-    proto = layer(L.EuclideanLoss(L.Input(), L.Input(), loss_weight=0.5, propagate_down=[True, False], phase=1))
-    assert (list(proto.loss_weight), list(proto.propagate_down), proto.phase) == ([0.5], [True, False], 1)
-
-
-def test_one_value_and_one_dict_are_lists_of_one():
-    proto = layer(L.Convolution(L.Input(), kernel_size=3, param=dict(lr_mult=0)))
-    assert list(proto.convolution_param.kernel_size) == [3]
-    assert [spec.lr_mult for spec in proto.param] == [0]
-
-
-def test_numpy_scalars_are_numbers():
-    proto = layer(L.Convolution(L.Input(), num_output=np.int64(7), weight_filler=dict(std=np.float32(0.25))))
-    assert (proto.convolution_param.num_output, proto.convolution_param.weight_filler.std) == (7, 0.25)
+@pytest.mark.parametrize(
+    ("top", "expected"),
+    [
+        (L.Deconvolution(L.Input(), convolution_param=dict(kernel_size=4, bias_term=False)),
+         'type: "Deconvolution" convolution_param { kernel_size: 4 bias_term: false }'),
+        (L.EuclideanLoss(L.Input(), L.Input(), loss_weight=0.5, propagate_down=[True, False], phase=1),
+         'type: "EuclideanLoss" loss_weight: 0.5 propagate_down: true propagate_down: false phase: TEST'),
+        (L.Convolution(L.Input(), kernel_size=3, param=dict(lr_mult=0)),
+         'type: "Convolution" param { lr_mult: 0 } convolution_param { kernel_size: 3 }'),
+        (L.Convolution(L.Input(), num_output=np.int64(7), weight_filler=dict(std=np.float32(0.25))),
+         'type: "Convolution" convolution_param { num_output: 7 weight_filler { std: 0.25 } }'),
+    ],
+    ids=["a shared message as a dict", "fields of the layer", "one value or dict as a list", "numpy's scalars"],
+)  # fmt: skip
+def test_keywords_are_fields_of_the_types_message_or_of_the_layer(top, expected):
+    found = layer(top)
+    for field in ("name", "bottom", "top"):
+        found.ClearField(field)
+    assert found == prototxt.parse(f"layer {{ {expected} }}", caffe_pb2.NetParameter, "expected").layer[0]
 
 
 def test_the_schema_defines_the_types_parameters():

@@ -19,10 +19,12 @@ def test_blobs_have_their_shape_but_those_of_2014_four_dims():
     np.testing.assert_array_equal(io.blobproto_to_array(blob), np.arange(6.0).reshape(1, 1, 2, 3))
 
 
-def test_a_blob_without_shape_has_one_number():
+def test_a_blob_without_shape_has_one_number_and_a_datum_three_axes():
     assert io.blobproto_to_array(caffe_pb2.BlobProto(data=[3])) == 3
     with pytest.raises(ValueError, match="reshape"):
         io.blobproto_to_array(caffe_pb2.BlobProto(data=[3, 4]))
+    with pytest.raises(ValueError, match="Incorrect array shape"):
+        io.array_to_datum(np.ones((2, 2)))
 
 
 @pytest.mark.parametrize("array", [np.float32(4), np.arange(6).reshape(1, 2, 3), RNG.rand(2, 2) > 0.5])
@@ -44,11 +46,6 @@ def test_images_survive_a_datum(dtype, stored):
     back = io.datum_to_array(datum)
     assert back.dtype == stored
     np.testing.assert_array_equal(back, image)
-
-
-def test_a_datum_has_three_axes():
-    with pytest.raises(ValueError, match="Incorrect array shape"):
-        io.array_to_datum(np.ones((2, 2)))
 
 
 # ---- Transformer
@@ -74,11 +71,8 @@ def test_steps_run_in_order_and_deprocess_inverts_them(transformer):
     np.testing.assert_allclose(transformer.deprocess("data", found[np.newaxis]), image, atol=1e-6)
 
 
-def test_images_are_resized_to_the_input(transformer):
+def test_images_are_resized_to_the_input_or_change_in_place_if_they_are_of_its_size_and_float32(transformer):
     assert transformer.preprocess("data", RNG.rand(9, 7, 3)).shape == (3, 4, 5)
-
-
-def test_a_float32_image_of_the_inputs_size_changes_in_place():
     t = io.Transformer({"data": (1, 3, 4, 5)})
     t.set_raw_scale("data", 255)
     image = np.ones((4, 5, 3), np.float32)
@@ -143,11 +137,8 @@ def test_resizing_keeps_type_channels_and_range(channels):
     np.testing.assert_allclose(io.resize_image(image, (10, 12)), image, rtol=1e-6)
 
 
-def test_a_constant_image_stays_constant():
+def test_halving_averages_neighbours_and_a_constant_image_stays_constant():
     assert (io.resize_image(np.full((4, 4, 3), 7.0), (9, 2)) == 7).all()
-
-
-def test_halving_smooths_and_averages_neighbours():
     image = np.zeros((8, 8, 1))
     image[:, 4:] = 1
     row = io.resize_image(image, (4, 4))[1, :, 0]

@@ -38,26 +38,19 @@ def test_forward_and_backward_run_the_users_code(net):
     assert net.layer_dict["a"].propagate_down == [True]
 
 
-def test_reshape_runs_at_set_up_and_before_every_forward(net):
+def test_layers_are_the_users_objects_and_reshape_runs_at_set_up_and_before_every_forward(net):
+    layer = net.layers[1]
+    assert type(layer) is python_layers.Times
+    assert (layer.factor, layer.param_str, layer.type) == (10, "10", "Python")
     net.forward()
     net.reshape()
     net.forward()
     net.backward()
-    assert net.layer_dict["b"].calls == [
-        "setup", "reshape", "reshape", "forward", "reshape", "reshape", "forward", "backward"
-    ]  # fmt: skip
-
-
-def test_sizes_propagate_through_python_layers(net):
+    passes = ["reshape", "forward", "reshape", "reshape", "forward", "backward"]
+    assert net.layer_dict["b"].calls == ["setup", "reshape", *passes]
     net.blobs["data"].reshape(4, 3)
     net.forward()
     assert [list(net.blobs[name].shape) for name in "abc"] == [[4, 3]] * 3
-
-
-def test_layers_are_the_users_objects(net):
-    layer = net.layers[1]
-    assert type(layer) is python_layers.Times
-    assert (layer.factor, layer.param_str, layer.type) == (10, "10", "Python")
 
 
 @pytest.mark.parametrize("method", ["setup", "reshape", "forward", "backward"])
