@@ -23,7 +23,7 @@ import numpy as np
 from fcn_repro.datasets import file_readers, nyud_labeled, preparation
 from fcn_repro.datasets.data_layer import SegDataLayer
 from fcn_repro.datasets.data_set import VOID, DataSet, LayerSpec
-from fcn_repro.datasets.download.fetch import fetch, read_sources
+from fcn_repro.datasets.download.fetch import fetch, read_catalogue
 from fcn_repro.datasets.preprocessing import to_blob, to_zero_based
 from fcn_repro.errors import DataError
 
@@ -142,7 +142,7 @@ def prepare(listed: Mapping[str, int] = LISTED) -> Mapping[str, int]:
     """
     counts = {"trainval": listed["train"] + listed["val"], "test": listed["test"]}
     lists = {split: NYUD_DIR / f"{split}.txt" for split in (*listed, "trainval")}
-    if read_sources()["nyudv2-labeled"].path.is_file():
+    if read_catalogue()["nyudv2-labeled"].path.is_file():
         _prepare_labeled(lists, counts)
     else:
         _prepare_packed(lists, counts, listed)

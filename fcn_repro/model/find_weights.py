@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from fcn_repro.datasets.download.fetch import fetch, read_sources
+from fcn_repro.datasets.download.fetch import fetch, read_catalogue
 from fcn_repro.errors import DataError
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.paths import BUILD
@@ -35,7 +35,7 @@ def find_weights(folder: RunFolder, given: Path | None = None, allow_released: b
     path, name = given or folder.final, folder.experiment
     if path.exists():
         return path
-    if given or not allow_released or name not in read_sources():
+    if given or not allow_released or name not in read_catalogue():
         raise DataError(f"{path}: missing. Fix: make {name}, or give other weights: --weights FILE")
     log.info("%s is missing: using the weights that the reference released as %s", path, name)
     return fetch(name)

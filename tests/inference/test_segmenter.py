@@ -93,13 +93,13 @@ def test_given_weights_are_used(model, tmp_path):
 def test_without_final_weights_the_released_ones_are_downloaded(model, tmp_path, monkeypatch):
     released = tmp_path / "released.caffemodel"
     model.final.rename(released)
-    monkeypatch.setattr("fcn_repro.model.find_weights.read_sources", lambda: {"copy": None})
+    monkeypatch.setattr("fcn_repro.model.find_weights.read_catalogue", lambda: {"copy": None})
     monkeypatch.setattr("fcn_repro.model.find_weights.fetch", lambda name: released if name == "copy" else None)
     assert Segmenter(model.path).weights == released
 
 
 def test_missing_files_are_named_with_the_fix(model, monkeypatch):
-    monkeypatch.setattr("fcn_repro.model.find_weights.read_sources", dict)
+    monkeypatch.setattr("fcn_repro.model.find_weights.read_catalogue", dict)
     model.final.unlink()
     with pytest.raises(DataError, match=r"final\.caffemodel: missing. Fix: make copy, or give other weights"):
         Segmenter(model.path)

@@ -1,65 +1,72 @@
 """Download a file over http, https or file addresses, with retries and resume.
 
 Why not pooch: it cannot resume, and these archives have gigabytes. This module also refuses https to http redirects,
-and files larger than expected.
+web pages in place of files, and files larger than expected.
 """
 
 from __future__ import annotations
 
+import email.utils
 import http.client
 import logging
 import os
 import re
 import shutil
 import socket
+import ssl
 import time
 import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from fcn_repro.datasets.download.connection import find_host, hide_login, open_address
 from fcn_repro.errors import DataError
 from fcn_repro.system.progress import Progress
 
 MB = 1 << 20
 RETRIES = 6  # consecutive ones without progress; with the pauses between them, a minute
-TIMEOUT_S = 30.0
+LONGEST_PAUSE_S = 300.0  # that a server may ask for
+HASTY_RETRIES, HASTY_PAUSE_S = 2, 10.0  # the same where another source has the file
 RETRY_STATUS = (408, 425, 429, 500, 502, 503, 504)  # temporary errors
+NO_HEAD_STATUS = (403, 405, 501)  # of servers that only answer GET
+DEAD_HOSTS: dict[str, str] = {}  # unreachable ones, with the reason: asked once by a process
 
 log = logging.getLogger(__name__)
 
 
-class _SecureRedirects(urllib.request.HTTPRedirectHandler):
-    """Refuses redirects from https to unencrypted addresses."""
+class Answer(NamedTuple):
+    """A source's answer to a HEAD request: the status, or the error, and the file's size in bytes, if it says so."""
 
-    def redirect_request(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        if req.full_url.lower().startswith("https:") and not newurl.lower().startswith("https:"):
-            raise DataError(f"{req.full_url}: got a redirect to {newurl}; expected an https address")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-_OPENER = urllib.request.build_opener(_SecureRedirects)
+    status: str
+    size: int | None
+    is_available: bool
 
 
 class _Interrupted(Exception):
-    """The download stopped for a temporary reason."""
+    """The download stopped for a temporary reason; the server may ask for a pause."""
+
+    def __init__(self, reason: str, pause_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.pause_s = pause_s
 
 
 class _Unreachable(_Interrupted):
     """The address is unreachable; a temporary error only if it was reachable before."""
 
 
-def download(url: str, part: Path, pause_s: float = 1.0, max_bytes: int | None = None) -> None:
-    """Download `url` to `part`, resuming from the bytes in `part` if the server's file is unchanged.
+def download(url: str, part: Path, pause_s: float = 1.0, max_bytes: int | None = None, hasty: bool = False) -> None:
+    """Download `url` to `part`, resuming from its bytes if they came from this address and its file is unchanged.
 
-    Retries after interruptions with pauses that double from `pause_s`; RETRIES retries without progress end it.
+    Retries after interruptions with pauses that double from `pause_s`, or are as long as the server asks; RETRIES
+    retries without progress end it. `hasty` retries less, for a file with another source. An unreachable host is asked
+    once by a process, see DEAD_HOSTS.
 
     Raises   DataError with the reason; `part` keeps the bytes so far. An unreachable address, more than `max_bytes`,
-             and a redirect from https to http fail without retries.
+             a web page, and a redirect from https to http fail without retries.
     """
     failures, reached = 0, False
+    retries, longest = (HASTY_RETRIES, HASTY_PAUSE_S) if hasty else (RETRIES, LONGEST_PAUSE_S)
+    _check_alive(url)
     while True:
         before = _size(part)
         try:
@@ -68,42 +75,126 @@ def download(url: str, part: Path, pause_s: float = 1.0, max_bytes: int | None =
         except _Interrupted as error:
             reached = reached or not isinstance(error, _Unreachable)
             failures = 1 if _size(part) > before else failures + 1
-            if failures > RETRIES or not reached:
-                raise DataError(f"{url}: {error}") from error
-            pause = pause_s * 2 ** (failures - 1)
-            log.warning("%s: %s; retrying in %.0f s", url, error, pause)
+            if not reached:
+                DEAD_HOSTS[find_host(url)] = str(error)
+            if failures > retries or not reached or error.pause_s > longest:
+                raise DataError(f"{hide_login(url)}: {error}") from error
+            pause = max(pause_s * 2 ** (failures - 1), error.pause_s)
+            log.warning("%s: %s; retrying in %.0f s", hide_login(url), error, pause)
             time.sleep(pause)
     _version_file(part).unlink(missing_ok=True)
 
 
-def _attempt(url: str, part: Path, max_bytes: int | None) -> None:
-    have = _size(part)
+def ask(url: str) -> Answer:
+    """Ask a source for a file's header only."""
     try:
-        with _OPENER.open(_request(url, part, have), timeout=TIMEOUT_S) as response:
+        _check_alive(url)
+        try:
+            return _ask(url, "HEAD", {})
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code not in NO_HEAD_STATUS:
+                raise
+            return _ask(url, "GET", {"Range": "bytes=0-0"})
+    except urllib.error.HTTPError as error:
+        error.close()
+        return Answer(f"{error.code} {error.reason}", None, False)
+    except urllib.error.URLError as error:
+        reason = _describe_unreachable(error)
+        if find_host(url):
+            DEAD_HOSTS[find_host(url)] = reason
+        return Answer(reason, None, False)
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(f"connection lost ({type(error).__name__})", None, False)
+    except DataError as error:
+        return Answer(str(error).replace(f"{hide_login(url)}: ", ""), None, False)
+
+
+def _ask(url: str, method: str, headers: dict[str, str]) -> Answer:
+    with open_address(url, headers, method) as response:
+        _check_content_type(url, response)
+        ranged = re.match(r"bytes 0-0/(\d+)$", response.headers.get("Content-Range", ""))
+        size = ranged.group(1) if ranged else response.headers.get("Content-Length")
+        return Answer(str(getattr(response, "status", None) or 200), int(size) if size else None, True)
+
+
+def _check_alive(url: str) -> None:
+    host = find_host(url)
+    if host in DEAD_HOSTS:
+        raise DataError(f"{hide_login(url)}: {DEAD_HOSTS[host]}, as before")
+
+
+def _attempt(url: str, part: Path, max_bytes: int | None) -> None:
+    have = _size(part) if _read_version(part)[0] in ("", hide_login(url)) else 0
+    try:
+        with open_address(url, _make_headers(part, have)) as response:
             start = _parse_start(response, have)
-            _save_version(part, response)
+            _check_content_type(url, response)
+            _save_version(url, part, response)
             _receive(response, part, start, url, max_bytes)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == 416 and have:
             return _check_complete(part, have, error)
         answer = f"got {error.code} {error.reason} from the server"
-        raise (_Interrupted(answer) if error.code in RETRY_STATUS else DataError(f"{url}: {answer}")) from error
+        if error.code not in RETRY_STATUS:
+            raise DataError(f"{hide_login(url)}: {answer}") from error
+        pause_s = _parse_retry_after(error.headers.get("Retry-After"))
+        raise _Interrupted(f"{answer}, which asks to wait {pause_s:.0f} s" if pause_s else answer, pause_s) from error
     except urllib.error.URLError as error:
-        raise _Unreachable(f"unreachable ({error.reason})") from error
-    except (ConnectionError, socket.timeout, http.client.HTTPException) as error:
+        if isinstance(error.reason, ssl.SSLCertVerificationError):
+            raise DataError(
+                f"{hide_login(url)}: {_describe_unreachable(error)}. Fix, for a server of your own: "
+                "SSL_CERT_FILE=its certificates"
+            ) from error
+        raise _Unreachable(_describe_unreachable(error)) from error
+    except socket.timeout as error:
+        lost = _Interrupted if _size(part) else _Unreachable
+        raise lost(f"no answer ({error})") from error
+    except (ConnectionError, http.client.HTTPException) as error:
         raise _Interrupted(f"connection lost ({type(error).__name__}: {error})") from error
 
 
-def _request(url: str, part: Path, have: int) -> urllib.request.Request:
-    headers = {"User-Agent": "fcn-repro"}
+def _describe_unreachable(error: urllib.error.URLError) -> str:
+    if isinstance(error.reason, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.reason.verify_message})"
+    return f"unreachable ({error.reason})"
+
+
+def _parse_retry_after(text: str | None) -> float:
+    """Seconds until a retry, which the server gives as a number or as a date; 0 if it gives none."""
+    if not text:
+        return 0.0
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        return max(email.utils.parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
+def _check_content_type(url: str, response: Any) -> None:
+    """Refuse a web page: a login, an error that is answered with status 200, a question about a virus scan."""
+    if response.headers.get_content_type() in ("text/html", "application/xhtml+xml"):
+        _refuse_page(url, response)
+
+
+def _refuse_page(url: str, response: Any) -> None:
+    place = "" if response.url == hide_login(url) else f" at {response.url}"
+    raise DataError(f"{hide_login(url)}: got a web page{place}, such as a login; expected the file")
+
+
+def _make_headers(part: Path, have: int) -> dict[str, str]:
+    headers = {}
     if have:
         headers["Range"] = f"bytes={have}-"
-        if _version_file(part).is_file():  # without a version, only the digest shows a change
-            headers["If-Range"] = _version_file(part).read_text(encoding="latin-1")
-    return urllib.request.Request(url, headers=headers)
+        version = _read_version(part)[1]
+        if version:  # without a version, only the digest shows a change
+            headers["If-Range"] = version
+    return headers
 
 
-def _parse_start(response: http.client.HTTPResponse, have: int) -> int:
+def _parse_start(response: Any, have: int) -> int:
     """The position of the response's first byte; 0 when the server sends the whole file."""
     if getattr(response, "status", 200) != 206:
         return 0
@@ -113,11 +204,13 @@ def _parse_start(response: http.client.HTTPResponse, have: int) -> int:
     return have
 
 
-def _receive(response: http.client.HTTPResponse, part: Path, start: int, url: str, max_bytes: int | None) -> None:
+def _receive(response: Any, part: Path, start: int, url: str, max_bytes: int | None) -> None:
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else None
     if total and total - start > shutil.disk_usage(str(part.parent)).free:
-        raise DataError(f"{url}: {total - start} bytes left; expected as much free space on the disk of {part.parent}")
+        raise DataError(
+            f"{hide_login(url)}: {total - start} bytes left; expected as much free space on the disk of {part.parent}"
+        )
     bar = Progress((total or start) // MB, f"download {part.stem}", unit="MB", done=start // MB)
     with open(str(part), "r+b" if start else "wb") as file, bar:
         file.seek(start)
@@ -125,10 +218,12 @@ def _receive(response: http.client.HTTPResponse, part: Path, start: int, url: st
             block = response.read(MB // 4)
             if not block:
                 break
+            if file.tell() == 0 and re.match(rb"\s*<(!doctype\s+)?html\b", block, re.I):
+                _refuse_page(url, response)
             file.write(block)
             if max_bytes is not None and file.tell() > max_bytes:
                 file.truncate(0)
-                raise DataError(f"{url}: got more bytes than the expected {max_bytes}")
+                raise DataError(f"{hide_login(url)}: got more bytes than the expected {max_bytes}")
             bar.advance(file.tell() // MB - bar.done)
         file.truncate()
     if total is not None and _size(part) < total:
@@ -142,14 +237,19 @@ def _check_complete(part: Path, have: int, error: urllib.error.HTTPError) -> Non
         raise _Interrupted("the server's file is shorter than the download; restarting") from error
 
 
-def _save_version(part: Path, response: http.client.HTTPResponse) -> None:
-    """Save the server's version of the file, so that a resumed download requests the same version."""
+def _save_version(url: str, part: Path, response: Any) -> None:
+    """Save the address and the server's version of the file, so that a resumed download requests the same."""
     etag = response.headers.get("ETag", "")
-    version = etag if etag.startswith('"') else response.headers.get("Last-Modified")
-    if version:
-        _version_file(part).write_text(version, encoding="latin-1")
-    else:
-        _version_file(part).unlink(missing_ok=True)
+    version = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+    _version_file(part).write_text(f"{hide_login(url)}\n{version}", encoding="latin-1", errors="replace")
+
+
+def _read_version(part: Path) -> tuple[str, str]:
+    """The address and the version of the bytes in `part`; empty where unknown."""
+    if not _version_file(part).is_file():
+        return "", ""
+    url, _, version = _version_file(part).read_text(encoding="latin-1").partition("\n")
+    return url, version
 
 
 def _version_file(part: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fcn_repro.datasets.download import fetch
+from fcn_repro.datasets.download import fetch, transfer
 from fcn_repro.errors import DataError
 from tests.fixtures.loopback import serving, unused_address
 
@@ -199,16 +200,165 @@ def test_reports_the_error_of_pip(catalogue, monkeypatch):
         fetch.fetch("digits")
 
 
-def test_the_catalogues_are_whole():
-    rows = []
-    for path in fetch.CATALOGUES:
+SOURCE_COLUMNS = ("name", "source", "url", "digest", "fetched")
+
+
+@pytest.fixture
+def add_sources():
+    """Writes further sources of vgg16 into the table: addresses, or addresses and digests."""
+
+    def write(*sources):
+        with open(fetch.SOURCES, "w", newline="") as rows:
+            table = csv.writer(rows)
+            table.writerow(SOURCE_COLUMNS)
+            for number, source in enumerate(sources, start=1):
+                url, digest = source if isinstance(source, tuple) else (source, "")
+                table.writerow(["vgg16", f"mirror {number}", url, digest, ""])
+
+    return write
+
+
+@pytest.fixture
+def bad_source(tmp_path):
+    """A server that serves something else than the file, or nothing."""
+    (tmp_path / "bad").mkdir()
+    with serving(tmp_path / "bad") as server:
+        yield server
+
+
+BAD = {
+    "missing": (None, "got 404"),
+    "other content": (b"other weights", "got sha1 .* of 13 bytes"),
+    "truncated": (CONTENT[:-1], "got sha1 .* of 6999 bytes"),
+    "too long": (CONTENT * 2, "got more bytes than the expected 7000"),
+    "a login page": (b"<!DOCTYPE html><html>Log in</html>", "got a web page"),
+}
+
+
+@pytest.mark.parametrize("kind", [*BAD, "unreachable", "a login"])
+def test_the_next_source_is_tried_and_named(www, bad_source, catalogue, add_sources, caplog, kind):
+    content, reason = BAD.get(kind, (CONTENT, "unreachable" if kind == "unreachable" else "got 401"))
+    if content is not None:
+        (bad_source.folder / "vgg.caffemodel").write_bytes(content)
+    bad_source.login = "ann:secret" if kind == "a login" else ""
+    bad = unused_address() if kind == "unreachable" else bad_source.address
+    catalogue(f"{bad}/vgg.caffemodel")
+    add_sources(f"{www.address}/vgg.caffemodel", f"{unused_address()}/never/asked")
+    with caplog.at_level("INFO"):
+        assert fetch.fetch("vgg16").read_bytes() == CONTENT
+    warning, summary = (record.getMessage() for record in caplog.records)
+    assert warning.startswith(f"{bad}/vgg.caffemodel: ") and re.search(reason, warning)
+    assert summary == f"vgg.caffemodel: downloaded from mirror 1, {www.address}/vgg.caffemodel"
+    assert fetch.find_origin(fetch.read_catalogue()["vgg16"]) == f"mirror 1, {www.address}/vgg.caffemodel"
+    assert len(www.requests) == 1
+    assert [name for name in leftovers() if "part" in name or "version" in name] == []
+
+
+def test_when_all_sources_fail_every_reason_is_given_and_every_wrong_download_kept(
+    www, bad_source, catalogue, add_sources
+):
+    for server, content in ((www, b"one"), (bad_source, b"three")):
+        (server.folder / "vgg.caffemodel").write_bytes(content)
+    dead = unused_address()
+    addresses = [f"{address}/vgg.caffemodel" for address in (www.address, dead, bad_source.address)]
+    catalogue(addresses[0])
+    add_sources(*addresses[1:])
+    with pytest.raises(DataError) as refused:
+        fetch.fetch("vgg16")
+    for address in addresses:
+        assert address in str(refused.value)
+    assert "Fix: put vgg.caffemodel" in str(refused.value)
+    assert leftovers() == ["vgg.caffemodel.rejected", "vgg.caffemodel.rejected3"]
+    assert (fetch.DOWNLOADS / "vgg.caffemodel.rejected3").read_bytes() == b"three"
+
+
+def test_a_dead_host_is_asked_once_for_all_its_files(www, catalogue, add_sources, monkeypatch):
+    dead = unused_address()
+    catalogue(f"{dead}/one/vgg.caffemodel")
+    add_sources(f"{dead}/two/vgg.caffemodel", f"{www.address}/vgg.caffemodel")
+    asked = []
+    real = transfer.open_address
+    monkeypatch.setattr(transfer, "open_address", lambda url, *rest: asked.append(url) or real(url, *rest))
+    fetch.fetch("vgg16")
+    assert asked == [f"{dead}/one/vgg.caffemodel", f"{www.address}/vgg.caffemodel"]
+
+
+def test_a_source_with_another_packing_has_its_own_digest(www, bad_source, catalogue, add_sources):
+    packed = b"the same, packed otherwise"
+    (bad_source.folder / "vgg.caffemodel").write_bytes(packed)
+    other = "md5:" + hashlib.md5(packed).hexdigest()
+    catalogue(f"{unused_address()}/vgg.caffemodel")
+    add_sources((f"{bad_source.address}/vgg.caffemodel", other))
+    assert fetch.fetch("vgg16").read_bytes() == packed
+    fetch.VERIFIED.unlink()
+    assert fetch.fetch("vgg16").read_bytes() == packed
+    fetch.DOWNLOADS.joinpath("vgg.caffemodel").write_bytes(b"neither")
+    with pytest.raises(DataError, match=f"expected {SHA1[5:]}, as published"):
+        fetch.fetch("vgg16")
+
+
+def test_several_digests_must_all_fit(www, catalogue):
+    catalogue(f"{www.address}/vgg.caffemodel", digest=f"{SHA1} md5:{hashlib.md5(CONTENT).hexdigest()}")
+    fetch.fetch("vgg16").unlink()
+    catalogue(f"{www.address}/vgg.caffemodel", digest=f"{SHA1} md5:{'0' * 32}")
+    with pytest.raises(DataError, match="got md5 .* expected 0000"):
+        fetch.fetch("vgg16")
+
+
+def test_a_mirror_with_a_login_is_asked_with_it(www, catalogue, monkeypatch, caplog):
+    www.login = "ann:secret"
+    catalogue(f"{unused_address()}/vgg.caffemodel")
+    monkeypatch.setenv("MIRROR", www.address.replace("://", "://ann:secret@"))
+    with caplog.at_level("INFO"):
+        assert fetch.fetch("vgg16").read_bytes() == CONTENT
+    assert "downloaded from MIRROR" in caplog.text and "secret" not in caplog.text
+    assert "secret" not in fetch.VERIFIED.read_text()
+
+
+def test_a_record_from_before_sources_were_recorded_stays_valid(www, catalogue, monkeypatch):
+    catalogue(f"{www.address}/vgg.caffemodel")
+    fetch.fetch("vgg16")
+    lines = [line.rpartition(",")[0] for line in fetch.VERIFIED.read_text().replace('"', "").splitlines()]
+    assert lines[0].endswith("sha256")
+    fetch.VERIFIED.write_text("\n".join(line.partition(",mirror")[0].partition(",publisher")[0] for line in lines))
+    monkeypatch.setattr(fetch, "_compute_digests", lambda *_: pytest.fail("read again"))
+    fetch.fetch("vgg16")
+    assert fetch.find_origin(fetch.read_catalogue()["vgg16"]) == "by hand"
+
+
+def read_rows(*paths):
+    for path in paths:
         with open(str(REPOSITORY / path), encoding="utf-8", newline="") as file:
-            rows += list(csv.DictReader(file))
+            yield from csv.DictReader(file)
+
+
+def check_digests(cell):
+    for digest in cell.split():
+        algorithm, _, value = digest.partition(":")
+        assert len(value) == {"md5": 32, "sha1": 40, "sha256": 64}[algorithm], cell
+
+
+def test_the_catalogues_are_whole():
+    rows = list(read_rows(*fetch.CATALOGUES))
     assert len({row["name"] for row in rows}) == len({row["file"] for row in rows}) == len(rows)
     for row in rows:
-        assert tuple(row) == COLUMNS and None not in row.values(), row
+        assert set(row) - set(COLUMNS) <= {"instead_of"} and None not in row.values(), row
         assert row["url"].startswith(("http://", "https://", "pypi:")) or "account" in row["note"], row
         assert row["licence"], row
-        algorithm, _, digest = row["digest"].partition(":")
-        assert len(digest) == {"": 0, "md5": 32, "sha1": 40, "sha256": 64}[algorithm], row
-        assert row["url"].startswith("pypi:") or not row["url"] or row["url"].endswith(Path(row["file"]).suffix), row
+        check_digests(row["digest"])
+        exact = row["url"].startswith("pypi:") or not row["url"] or "drive.usercontent" in row["url"]
+        assert exact or row["url"].endswith(Path(row["file"]).suffix), row
+    names = {row["name"] for row in rows if not row.get("instead_of")}
+    assert {row["instead_of"] for row in read_rows(fetch.CATALOGUES[-1])} <= names
+
+
+def test_the_sources_are_of_files_in_the_catalogues_and_new():
+    files = {row["name"]: row for row in read_rows(*fetch.CATALOGUES)}
+    rows = list(read_rows(fetch.SOURCES))
+    assert len({row["url"] for row in rows}) == len(rows)
+    for row in rows:
+        assert tuple(row) == SOURCE_COLUMNS and row["source"] and row["url"].startswith(("http://", "https://")), row
+        assert row["url"] != files[row["name"]]["url"] or row["fetched"], row
+        assert files[row["name"]]["digest"], f"{row['name']}: without a digest, another source proves nothing"
+        assert re.fullmatch(r"(\d{4}-\d\d-\d\d)?", row["fetched"]), row
+        check_digests(row["digest"])
