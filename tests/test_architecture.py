@@ -34,7 +34,10 @@ LAYERS = (
 )
 SEPARATE = {"evaluation": "inference", "inference": "training"}  # neither knows the other
 TORCH_FILES = ("fcn_repro/model/exchange/torch_files.py", "fcn_repro/model/exchange/torch_module.py")
-ENGINE_WITHOUT_TORCH = ("fcn_repro/caffe/proto/", "fcn_repro/caffe/net_spec.py", "fcn_repro/caffe/coord_map.py")
+ENGINE_WITHOUT_TORCH = (
+    *("fcn_repro/caffe/proto/", "fcn_repro/caffe/net_spec.py", "fcn_repro/caffe/coord_map.py"),
+    "fcn_repro/caffe/crop_offset.py",
+)
 NO_TORCH = [
     *("fcn_repro", "fcn_repro.layer_params.conv_window", "fcn_repro.device", "fcn_repro.engine", "fcn_repro.errors"),
     *("fcn_repro.layer_params.loss_normalization", "fcn_repro.paths", "fcn_repro.ranks", "fcn_repro.drawing.palette"),

@@ -3,7 +3,7 @@
 Caffe has three layer formats: V0 (2013) is one flat message, `layers { layer { type: "pool" } }`; V1 (2014) is
 `layers { type: POOLING }`; V2 is `layer { type: "Pooling" }`. The released VGG and CaffeNet weights are V1.
 
-Source   caffe 9b89154 upgrade_proto.cpp
+Source   caffe 9b89154 upgrade_proto.cpp; longjon/caffe e031116 upgrade_proto.cpp (CROP)
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.crop_offset import find_crop_offset
+from fcn_repro.caffe.errors import CaffeError, attach_file
 from fcn_repro.caffe.proto import caffe_pb2
 
 log = logging.getLogger(__name__)
 
 V1_TYPES = {
     "NONE": "", "ABSVAL": "AbsVal", "ACCURACY": "Accuracy", "ARGMAX": "ArgMax", "BNLL": "BNLL", "CONCAT": "Concat",
-    "CONTRASTIVE_LOSS": "ContrastiveLoss", "CONVOLUTION": "Convolution", "DATA": "Data",
+    "CONTRASTIVE_LOSS": "ContrastiveLoss", "CONVOLUTION": "Convolution", "CROP": "Crop", "DATA": "Data",
     "DECONVOLUTION": "Deconvolution", "DROPOUT": "Dropout", "DUMMY_DATA": "DummyData", "ELTWISE": "Eltwise",
     "EUCLIDEAN_LOSS": "EuclideanLoss", "EXP": "Exp", "FLATTEN": "Flatten", "HDF5_DATA": "HDF5Data",
     "HDF5_OUTPUT": "HDF5Output", "HINGE_LOSS": "HingeLoss", "IM2COL": "Im2col", "IMAGE_DATA": "ImageData",
@@ -45,7 +46,8 @@ _DATA_LAYER_PARAMS = {"DATA": "data_param", "IMAGE_DATA": "image_data_param", "W
 def upgrade_net(net: Any, source: str) -> None:
     """Upgrade a NetParameter; `source` names it in errors and in the log.
 
-    Raises   CaffeError for a V0 layer type or padding without an equivalent, and for a net that mixes V1 and V2.
+    Raises   CaffeError for a V0 layer type or padding without an equivalent, for a net that mixes V1 and V2, and for a
+             V1 Crop as `find_crop_offset`.
     """
     if any(layer.HasField("layer") for layer in net.layers):
         log.info("%s: upgrading layers from format V0 (2013)", source)
@@ -105,6 +107,16 @@ def _upgrade_v1(net: Any, source: str) -> None:
                     new.param.add()
                 setattr(new.param[i], spec_name, value)
     net.ClearField("layers")
+    _align_crops(net, source)
+
+
+def _align_crops(net: Any, source: str) -> None:
+    """Give every Crop its offset: V1's CROP exists only in longjon's branch, where the net defines it."""
+    for layer in net.layer:
+        if layer.type == "Crop" and not layer.crop_param.offset:
+            with attach_file(source):
+                layer.crop_param.offset.extend(find_crop_offset(net, layer))
+            log.info("%s: layer %r (Crop): offset %s", source, layer.name, list(layer.crop_param.offset))
 
 
 def _replace_inputs(net: Any, source: str) -> None:
