@@ -3,14 +3,17 @@
 Channels (R G B of the file)
     disparity   31000 / depth in cm; depths below 100 cm count as 100: 255 up to 1.2 m, 31 at 10 m
     height      cm above the lowest point of the scene, 255 at 2.55 m and above
-    angle       degrees between gravity and the surface normal, plus 38: 38 floor, 128 wall, 218 ceiling
+    angle       degrees between gravity and the surface normal, plus 38: 38 floor, 128 wall, 218 ceiling, and 218 where
+                no plane is found
 
 Geometry    x points right, y down, z forward from the camera. Normals come from planes fitted to squares of pixels.
             Gravity is the direction parallel or perpendicular to most normals; the search starts at "down".
 Missing     A depth of zero, below zero, infinity or NaN is a hole, which planes ignore. `HOLES` lists the values that
             may fill it. `measured` marks holes that are already filled: they get an encoding, but planes ignore them.
-Not run     on NYUDv2, which is unavailable here: there is no comparison with Gupta's own encodings. The tests use
-            rooms made of planes, with known channels.
+Checked     Depth alone: equal to the output of Gupta's program in MATLAB in all 640 x 480 x 3 values of one image. With
+            raw depth: NYUDv2's image 5001 differs from the authors' HHA by 0.07 grey levels on average, 0.2 in the
+            angle. Where the 1 to 7 measured pixels of a square lie in a line, their program inverts a matrix that is
+            singular up to rounding, and gives any angle: 532 of 238,000 pixels.
 Differs     Gupta's program encodes holes as depth 0: disparity 255, and the height of the camera. If the normals do
             not determine gravity, as for a single wall, it takes any direction; this code takes the one nearest to its
             last estimate. Gupta's heights replace a gravity within 0.1 degrees of "down" by "down".
@@ -141,8 +144,11 @@ def height_cm(depth_cm: np.ndarray, camera: Camera, gravity: np.ndarray, present
 
 
 def angle_degrees(normals_hw3: np.ndarray, gravity: np.ndarray) -> np.ndarray:
-    """The angle between normals and gravity, (H, W): 0 floor, 90 wall, 180 ceiling, NaN without a normal."""
-    return np.degrees(np.arccos(np.clip(normals_hw3 @ gravity, -1, 1)))
+    """The angle between normals and gravity, (H, W): 0 floor, 90 wall, 180 ceiling, and 180 without a normal.
+
+    Gupta's program limits the cosine from below by MATLAB's max(-1, NaN), which is -1.
+    """
+    return np.degrees(np.arccos(np.clip(np.nan_to_num(normals_hw3 @ gravity, nan=-1.0), -1, 1)))
 
 
 def _find_present(depth_m: np.ndarray, measured: np.ndarray | None, holes: str) -> np.ndarray:

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from PIL import Image
+
 from fcn_repro.datasets import hha
-from fcn_repro.datasets.hha import Camera
+from fcn_repro.datasets.hha import NYUD_CAMERA, Camera
 from fcn_repro.errors import DataError
+from tests.fixtures.shared_files import find_shared
 
 H, W = 96, 128
 CAMERA = Camera(fx=80.0, fy=78.0, cx=63.0, cy=47.5)
@@ -150,7 +153,43 @@ def test_a_cropped_camera_sees_the_same_heights():
     np.testing.assert_allclose(part, whole[20:, 30:])
 
 
+# ---- real depth
+
+
+def read_real(name: str) -> np.ndarray:
+    with Image.open(find_shared(f"data/hha/{name}.png")) as image:
+        return np.array(image)
+
+
+def test_depth_alone_gives_the_authors_program_output_in_matlab():
+    depth_m = read_real("demo_depth_tenth_mm") / 10_000
+    np.testing.assert_array_equal(hha.encode(depth_m, NYUD_CAMERA), read_real("demo_matlab_hha"))
+
+
+def test_depth_with_holes_gives_the_authors_hha_of_nyudv2():
+    """Elsewhere at most 1 apart, but for squares whose measured pixels lie in a line: there theirs is any angle."""
+    depth_m, raw, theirs = (read_real(f"nyud5001_{name}") for name in ("depth_mm", "rawdepth_mm", "authors_hha"))
+    ours = hha.encode(depth_m / 1000, NYUD_CAMERA.crop(left=40, top=45), measured=raw)
+    apart = abs(ours.astype(int) - theirs)
+    assert apart[..., 0].max() == 0
+    assert apart[..., 1].max() <= 1
+    assert apart[..., 2].mean() < 0.2
+    assert (ours[..., 2][apart[..., 2] > 2] == 218).all()
+    assert (ours[..., 2][theirs[..., 2] == 218] == 218).all()
+    assert (apart[..., 2] > 2).mean() < 0.0025
+
+
 # ---- missing depth
+
+
+def test_the_angle_is_218_where_no_plane_is_found():
+    """MATLAB's max(-1, NaN) is -1, and its arccosine 180 degrees."""
+    measured = np.ones((60, 80), bool)
+    measured[20:40, 30:50] = False
+    encoded = hha.encode(np.full((60, 80), 2.0), CAMERA, measured)
+    inner = np.s_[23:37, 33:47, 2]  # squares of 7 x 7 pixels without a measured one
+    assert (encoded[inner] == 218).all()
+    assert (encoded[..., 2][measured] == 128).all()
 
 
 @pytest.mark.parametrize("hole", [0.0, -1.0, np.nan, np.inf])
