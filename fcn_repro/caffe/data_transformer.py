@@ -18,6 +18,8 @@ from fcn_repro.caffe.random import rng
 from fcn_repro.caffe.random.host_generator import HostGenerator
 from fcn_repro.system import untrusted_files
 
+Window = tuple[slice, ...]  # of an image's axes
+
 
 class DataTransformer:
     """(pixel - mean) * scale of a crop, mirrored at random, by transform_param.
@@ -52,10 +54,17 @@ class DataTransformer:
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Transform one image (C, H, W) of any numeric type; returns float32."""
-        mirror = self._param.mirror and self._generator.draw() % 2
-        height, width = self.size(*image.shape[1:])
-        top, left = (self._offset(n, size) for n, size in zip(image.shape[1:], (height, width), strict=True))
-        window = (slice(None), slice(top, top + height), slice(left, left + width))
+        return self.apply(image, *self.draw(*image.shape[1:]))
+
+    def draw(self, height: int, width: int) -> tuple[bool, Window]:
+        """Draw whether to mirror an image of this size, and the window of its crop."""
+        mirror = bool(self._param.mirror and self._generator.draw() % 2)
+        sizes = self.size(height, width)
+        top, left = (self._offset(n, size) for n, size in zip((height, width), sizes, strict=True))
+        return mirror, (slice(None), slice(top, top + sizes[0]), slice(left, left + sizes[1]))
+
+    def apply(self, image: np.ndarray, mirror: bool, window: Window) -> np.ndarray:
+        """Transform one image (C, H, W) by what `draw` returned; returns float32."""
         crop = (image[window].astype(np.float32) - self._mean_in(image.shape, window)) * np.float32(self._param.scale)
         return crop[..., ::-1] if mirror else crop
 
@@ -64,7 +73,7 @@ class DataTransformer:
             return 0
         return self._generator.draw() % (length - size + 1) if self._is_train else (length - size) // 2
 
-    def _mean_in(self, shape: tuple[int, ...], window: tuple[slice, ...]) -> np.ndarray:
+    def _mean_in(self, shape: tuple[int, ...], window: Window) -> np.ndarray:
         if self._mean is not None:
             if self._mean.shape != shape:
                 raise CaffeError(

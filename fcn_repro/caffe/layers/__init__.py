@@ -1,6 +1,7 @@
-"""The supported layer types, in the folders of Caffe's layer catalogue.
+"""The supported layer types, in the folders of Caffe's layer catalogue; forks/ holds those that only forks have.
 
-Each type is a class in a file of its name. To add a type, write the file and list the class in LAYER_TYPES.
+Each type is a class in a file of its name. To add a type, write the file and list the class in LAYER_TYPES; list one
+that Caffe lacks in FORK_LAYER_TYPES. A user's own types are classes of the modules that CAFFE_LAYERS names.
 base.Layer documents the life cycle and the hooks that a layer implements.
 """
 
@@ -31,6 +32,7 @@ from fcn_repro.caffe.layers.data.hdf5_output import HDF5Output
 from fcn_repro.caffe.layers.data.image_data import ImageData
 from fcn_repro.caffe.layers.data.input import Input
 from fcn_repro.caffe.layers.data.memory_data import MemoryData
+from fcn_repro.caffe.layers.forks import FORK_LAYER_TYPES, find_fork_layer
 from fcn_repro.caffe.layers.loss.accuracy import Accuracy
 from fcn_repro.caffe.layers.loss.contrastive_loss import ContrastiveLoss
 from fcn_repro.caffe.layers.loss.euclidean_loss import EuclideanLoss
@@ -53,7 +55,7 @@ from fcn_repro.caffe.layers.utility.eltwise import Eltwise
 from fcn_repro.caffe.layers.utility.filter import Filter
 from fcn_repro.caffe.layers.utility.flatten import Flatten
 from fcn_repro.caffe.layers.utility.parameter import Parameter
-from fcn_repro.caffe.layers.utility.python import python_layer
+from fcn_repro.caffe.layers.utility.python import create_user_layer, find_user_layer, python_layer
 from fcn_repro.caffe.layers.utility.reduction import Reduction
 from fcn_repro.caffe.layers.utility.reshape import Reshape
 from fcn_repro.caffe.layers.utility.silence import Silence
@@ -82,12 +84,19 @@ LAYER_TYPES: dict[str, type[Layer]] = {
 
 
 def layer_type_list() -> list[str]:
-    """List all supported type names in alphabetical order."""
+    """List all of Caffe's type names that are supported, in alphabetical order."""
     return sorted([*LAYER_TYPES, "Python"])
+
+
+def is_known_type(type_: str) -> bool:
+    """Whether a layer of this type can be created: one of Caffe's, of a fork's, or of a user's module."""
+    return type_ == "Python" or type_ in LAYER_TYPES or type_ in FORK_LAYER_TYPES or find_user_layer(type_) is not None
 
 
 def create_layer(param) -> Layer:
     """Create the layer object for a LayerParameter.
+
+    A user's class comes before a fork's, and Caffe's own types before both.
 
     Raises   CaffeError naming the layer and all known types if the type is unknown.
     """
@@ -95,8 +104,12 @@ def create_layer(param) -> Layer:
         return python_layer(param)
     if param.type in UNSUPPORTED:
         raise unsupported(param.type, param)
-    if param.type not in LAYER_TYPES:
+    user_class = None if param.type in LAYER_TYPES else find_user_layer(param.type)
+    if user_class is not None:
+        return create_user_layer(user_class, param)
+    create = find_fork_layer(param) or LAYER_TYPES.get(param.type)
+    if create is None:
         raise CaffeError(
             f"layer {param.name!r} has the unknown type {param.type!r}; known types: {', '.join(layer_type_list())}"
         )
-    return LAYER_TYPES[param.type](param)
+    return create(param)

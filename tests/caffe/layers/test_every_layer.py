@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from fcn_repro.caffe import CaffeError, layer_type_list
+from fcn_repro.caffe.layers.forks import FORK_LAYER_TYPES
 from tests.fixtures.layers.catalogue import BY_HAND, CASES
 from tests.fixtures.layers.layer_case import LayerCase
 from tests.fixtures.layers.one_layer import CaseLayer
@@ -19,14 +20,17 @@ TOLERANCE = 1e-5  # relative to 1 + the slope's magnitude, in float64
 # Layers that need files, arrays or a user's code, each with its own test file.
 TESTED_ELSEWHERE = {
     "Data": "data/test_data.py",
+    "DenseImageData": "forks/test_label_map_data.py",
     "HDF5Data": "data/test_hdf5_data.py",
     "HDF5Output": "data/test_hdf5_output.py",
     "ImageData": "data/test_image_data.py",
+    "ImageLabelmapData": "forks/test_label_map_data.py",
+    "ImageSegData": "forks/test_label_map_data.py",
     "MemoryData": "data/test_memory_data.py",
     "Python": "../test_pycaffe_python_layer.py",
 }
-WITHOUT_BACKWARD = ("Accuracy", "ArgMax", "Threshold")
-WITHOUT_BLOB_GRADIENTS = ("BatchNorm", "Parameter")
+WITHOUT_BACKWARD = ("Accuracy", "ArgMax", "SegAccuracy", "Threshold")
+BLOBS_WITH_GRADIENTS = {"BatchNorm": 0, "BN": 2, "Parameter": 0}  # the first of each type; the rest are statistics
 
 
 def has_slopes(case: LayerCase) -> bool:
@@ -39,7 +43,7 @@ DIFFERENTIABLE = [case for case in CASES if has_slopes(case)]
 
 
 def test_every_layer_type_has_shapes_by_hand_or_its_own_test_file():
-    assert {case.type for case in BY_HAND} | TESTED_ELSEWHERE.keys() == set(layer_type_list())
+    assert {case.type for case in BY_HAND} | TESTED_ELSEWHERE.keys() == {*layer_type_list(), *FORK_LAYER_TYPES}
     assert all((Path(__file__).parent / name).exists() for name in TESTED_ELSEWHERE.values())
 
 
@@ -69,8 +73,7 @@ def test_gradients_are_those_of_the_forward_pass_and_add_up_in_parameters(case: 
     if not case.in_place:
         for blob, given in zip(built.bottom, built.given, strict=True):
             assert np.array_equal(blob.tensor.numpy(), given)
-    has_blob_gradients = case.type not in WITHOUT_BLOB_GRADIENTS
-    if has_blob_gradients and case.type != "Scale":  # whose factor's gradient Caffe overwrites
+    if case.type not in ("Scale", "Parameter"):  # Caffe overwrites the gradient of Scale's factor
         for once, twice in zip(d_blobs, built.run_backward(weights)[1], strict=True):
             torch.testing.assert_close(twice, 2 * once)
 
@@ -86,9 +89,9 @@ def test_gradients_are_those_of_the_forward_pass_and_add_up_in_parameters(case: 
     for index, wanted in enumerate(built.wanted):
         if wanted:
             check(d_bottoms[index], built.given[index], partial(built.given.__setitem__, index))
-    for blob, gradient in zip(built.layer.blobs, d_blobs, strict=True):
-        if has_blob_gradients:
-            check(gradient, blob.tensor.numpy().copy(), lambda values, blob=blob: blob.store(torch.tensor(values)))
+    trained = BLOBS_WITH_GRADIENTS.get(case.type, len(d_blobs))
+    for blob, gradient in list(zip(built.layer.blobs, d_blobs, strict=True))[:trained]:
+        check(gradient, blob.tensor.numpy().copy(), lambda values, blob=blob: blob.store(torch.tensor(values)))
 
 
 @pytest.mark.parametrize("case", [case for case in BY_HAND if case.type in WITHOUT_BACKWARD], ids=str)

@@ -1,6 +1,7 @@
 """Python: layers written by users."""
 
 import importlib
+import os
 from typing import Any
 
 from fcn_repro.caffe.errors import CaffeError
@@ -39,7 +40,35 @@ def python_layer(param) -> Layer:
             f"{where}, which cannot train beside {solver_rank.solver_count() - 1} other solver(s) in one process. "
             "Fix: give each solver a process and call caffe.set_multiprocess(True)"
         )
+    return create_user_layer(user_class, param)
+
+
+def create_user_layer(user_class: type[Layer], param) -> Layer:
+    """Create an object of a user's class, with the attributes that Python layers have."""
     layer: Any = user_class(param)
     layer.param_str = param.python_param.param_str
     layer.phase = param.phase
     return layer
+
+
+def find_user_layer(type_: str) -> type[Layer] | None:
+    """Find the class that stands for a layer type in the modules that CAFFE_LAYERS names, separated by commas.
+
+    Such a class is a Python layer whose name is the type; `self.param` holds its LayerParameter, with the fields of the
+    .proto files that CAFFE_PROTO names.
+
+    Raises   CaffeError for a module that is not on sys.path. Errors raised by a module pass unchanged.
+    """
+    for name in filter(None, os.environ.get("CAFFE_LAYERS", "").split(",")):
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            raise CaffeError(
+                f"CAFFE_LAYERS: got the module {name!r}, which is not on sys.path. Fix: add its folder to PYTHONPATH"
+            ) from error
+        found = getattr(module, type_, None)
+        if isinstance(found, type) and issubclass(found, Layer):
+            return found
+    return None
