@@ -20,6 +20,7 @@ from nets.vgg import MINI_WIDTH, vgg16, vgg16_pool5s1, vgg19
 
 PADDED = Style(pad=100)  # images of every size survive five poolings and fc6
 MINI = replace(PADDED, width=MINI_WIDTH)
+SCRATCH = "msra"  # the filler of fc layers without initial weights (He et al., 2015)
 
 
 class Inputs(Enum):
@@ -94,6 +95,9 @@ def _vggs(style: Style) -> dict[str, Fcn]:
         "16s-max": Fcn(vgg16, S16, style, fusion=P.Eltwise.MAX),
         "8s-max": Fcn(vgg16, S8, style, fusion=P.Eltwise.MAX),
         "16s-pool5s1": Fcn(vgg16_pool5s1, (), style),
+        # For weights without fc layers: an eighth of the fc channels without dropout, then all of them.
+        "32s-narrow": Fcn(vgg16, (), replace(style, fc_width=1 / 8, fc_filler=SCRATCH, dropout=False)),
+        "32s-scratch": Fcn(vgg16, (), replace(style, fc_filler=SCRATCH)),
     }
 
 
@@ -154,17 +158,28 @@ def build_fcn(net: Fcn, phase: str, data: Data, normalize: bool) -> Any:
     n = NetSpec()
     deploy = phase == "deploy"
     write_inputs(n, data, phase)
-    streams = _make_streams(n, replace(net, style=replace(net.style, dropout=not deploy)), list(data.inputs))
+    style = replace(
+        net.style, dropout=net.style.dropout and not deploy, fc_filler="" if deploy else net.style.fc_filler
+    )
+    streams = _make_streams(n, replace(net, style=style), list(data.inputs))
     for i, (label, class_names) in enumerate(data.heads.items()):
         suffix = f"_{label}" if len(data.heads) > 1 else ""
         _Head(n, net, streams, suffix, len(class_names)).write()
         if not deploy:
-            # The reference's losses ignore 255 even where no pixel has it.
-            ignored = VOID if data.void is None else data.void
-            loss_param = dict(normalize=normalize, ignore_label=ignored)
-            loss = L.SoftmaxWithLoss(n[f"score{suffix}"], n[label], loss_param=loss_param)
+            loss = _make_loss(n[f"score{suffix}"], n[label], data, data.infogain if i == 0 else "", normalize)
             n["loss" if i == 0 else f"loss{suffix}"] = loss
     return n.to_proto()
+
+
+def _make_loss(score: Top, label: Top, data: Data, infogain: str, normalize: bool) -> Top:
+    """The loss of a head: the softmax's cross entropy, weighted by the matrix of a file if there is one."""
+    # The reference's losses ignore 255 even where no pixel has it.
+    ignored = VOID if data.void is None else data.void
+    if not infogain:
+        return L.SoftmaxWithLoss(score, label, loss_param=dict(normalize=normalize, ignore_label=ignored))
+    normalization = P.Loss.VALID if normalize else P.Loss.BATCH_SIZE  # the layer does not know `normalize`
+    loss_param = dict(normalization=normalization, ignore_label=ignored)
+    return L.InfogainLoss(score, label, infogain_loss_param=dict(source=infogain), loss_param=loss_param)
 
 
 def _make_streams(n: NetSpec, net: Fcn, inputs: list[str]) -> list[Stream]:
@@ -193,7 +208,7 @@ class _Head:
     def write(self) -> None:
         """Write `score`: scores for every pixel of the first trunk's input."""
         pixels = self.streams[0].pixels
-        top = self._write_score("", "score_fr", "score_fused")
+        top = self._write_score("", self.net.style.fc_name("score_fr"), "score_fused")
         upscore = "upscore2"
         trained = self.net.upsampling is not Upsampling.FIXED
         for skip in self.net.skips:

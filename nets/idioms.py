@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ Top = caffe.net_spec.Top
 
 TRAINED = [dict(lr_mult=1, decay_mult=1), dict(lr_mult=2, decay_mult=0)]  # weights; biases: twice the rate, no decay
 FROZEN = [dict(lr_mult=0)]
+NARROW = "_narrow"  # ends the names of layers that `fcn_repro.model.surgery.widen` copies into wider ones
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Style:
     fixed         layers keep their initial weights; score layers, which are not part of a trunk, are trained
     width         factor on the channels of every hidden layer
     margin        cells of zeros around the input of the fc layers, for images smaller than their receptive field
+    fc_width      factor on the channels of fc layers. Narrow ones have names of their own, which end in `NARROW`
+    fc_filler     filler of their weights, for training them from scratch; empty: Caffe's default, zeros
     """
 
     pad: int | None = None
@@ -37,25 +40,33 @@ class Style:
     fixed: bool = False
     width: float = 1.0
     margin: int = 0
+    fc_width: float = 1.0
+    fc_filler: str = ""
 
     def first_pad(self, own: int) -> int:
         """The pad of the first convolution; `own` is the classifier's."""
         return own if self.pad is None else self.pad
 
     def conv_relu(
-        self, bottom: Top, nout: int, ks: int = 3, stride: int = 1, pad: int = 1, **more: int
+        self, bottom: Top, nout: int, ks: int = 3, stride: int = 1, pad: int = 1, **more: Any
     ) -> tuple[Top, Top]:
         """A convolution and its ReLU, in place."""
         window = dict(kernel_size=ks, stride=stride, pad=pad, **more)
         conv = L.Convolution(bottom, num_output=self._channels(nout), **window, **self._multipliers())
         return conv, L.ReLU(conv, in_place=True)
 
-    def fc_relu(self, bottom: Top, nout: int, ks: int, **more: int) -> tuple[Top, Top]:
+    def fc_relu(self, bottom: Top, nout: int, ks: int, **more: Any) -> tuple[Top, Top]:
         """A fully connected layer and its ReLU; as a convolution its kernel is `ks` x `ks`."""
+        nout = round(nout * self.fc_width)
+        fillers: dict[str, Any] = dict(weight_filler=dict(type=self.fc_filler)) if self.fc_filler else {}
         if not self.dense:
-            return self.conv_relu(bottom, nout, ks=ks, pad=0, **more)
-        fc = L.InnerProduct(bottom, num_output=self._channels(nout), **self._multipliers())
+            return self.conv_relu(bottom, nout, ks=ks, pad=0, **fillers, **more)
+        fc = L.InnerProduct(bottom, num_output=self._channels(nout), **fillers, **self._multipliers())
         return fc, L.ReLU(fc, in_place=True)
+
+    def fc_name(self, name: str) -> str:
+        """The name of a fully connected or score layer: `name`, or another one for other numbers of channels."""
+        return name if self.fc_width == 1 else f"{name}{NARROW}"
 
     def classify(self, bottom: Top, classes: int) -> Top:
         """The last layer of a classifier: one output per class."""

@@ -46,8 +46,8 @@ def _vgg(n: NetSpec, style: Style, depths: tuple[int, ...], fine: bool = False) 
     if fine:
         n[FC6_FINE], n.relu6 = style.conv_relu(pad5, 4096, ks=14, pad=1)
     else:
-        n.fc6, n.relu6 = style.fc_relu(pad5, 4096, ks=7)
+        n[style.fc_name("fc6")], n.relu6 = style.fc_relu(pad5, 4096, ks=7)
     drop6 = style.drop(n, "drop6", n.relu6)
-    n.fc7, n.relu7 = style.fc_relu(drop6, 4096, ks=1)
+    n[style.fc_name("fc7")], n.relu7 = style.fc_relu(drop6, 4096, ks=1)
     drop7 = style.drop(n, "drop7", n.relu7)
     return {**{pool: n[pool] for pool in ("pool3", "pool4", "pool5")}, "fc7": drop7}

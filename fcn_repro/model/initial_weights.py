@@ -1,6 +1,7 @@
 """The initial weights of a run: those of earlier runs and classifiers, by layer name.
 
-A name with an ending of `ALTERED` marks a layer made from another one's weights. In a net with several trunks, each
+A name with an ending of `ALTERED` marks a layer made from another one's weights; the ending `NARROW` of a source's layer
+marks one that a wider layer of the net starts from. In a net with several trunks, each
 takes the weights of its own source: conv1_1color those of conv1_1 in the source "color".
 
 Source   reference 1305c73, solve.py of every directory
@@ -15,8 +16,10 @@ from typing import Mapping
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.model import surgery
+from fcn_repro.model.prototxt import read_net
 from fcn_repro.model.run_folder import RunFolder, prototxt_of
 
+NARROW = "_narrow"
 ALTERED = {
     "_bgrd": surgery.add_channels,  # reads depth beside blue, green and red
     "_14x14": surgery.double_kernel,  # covers the same pixels at half the stride
@@ -53,8 +56,13 @@ def _copy(net: caffe.Net, weights: Path) -> None:
             "convolutionalise them first: python -m tools.convolutionalise --help"
         ) from error
     altered = [(name, ending) for name in net.params for ending in ALTERED if name.endswith(ending)]
-    if altered:
+    prototxt = prototxt_of(weights)
+    given = {layer.name for layer in read_net(prototxt).layer} if prototxt.exists() else set()
+    wider = [name for name in net.params if f"{name}{NARROW}" in given]
+    if altered or wider:
         source = _load_source(weights)
+        for name in wider:
+            surgery.widen(net, name, source, f"{name}{NARROW}")
         for name, ending in altered:
             origin = name[: -len(ending)]
             if name not in source.params and origin in source.params:

@@ -239,6 +239,28 @@ def add_channels(new_net: caffe.Net, new_layer: str, net: caffe.Net, layer: str)
     new_bias.data[...] = bias.data
 
 
+def widen(new_net: caffe.Net, new_layer: str, net: caffe.Net, layer: str) -> None:
+    """Copy a layer into one with more filters, more input channels, or both; the net then computes the same.
+
+    The old filters come first and ignore added channels. Added filters keep their fillers' values; the next layer, if it
+    is widened too, ignores what they compute until it is trained.
+
+    Raises   ValueError if the new layer is narrower, or the kernels differ
+    Source   Chen, Goodfellow and Shlens, arXiv 1511.05641, which repeats old filters where this keeps random ones
+    """
+    (weights, bias), (new_weights, new_bias) = net.params[layer], new_net.params[new_layer]
+    filters, channels, *kernel = weights.shape
+    new_filters, new_channels, *new_kernel = new_weights.shape
+    if kernel != new_kernel or new_filters < filters or new_channels < channels:
+        raise ValueError(
+            f"layer {layer} {list(weights.shape)} does not fit {new_layer} {list(new_weights.shape)}; "
+            "expected at least as many filters and channels, and an equal kernel"
+        )
+    new_weights.data[:filters] = 0
+    new_weights.data[:filters, :channels] = weights.data
+    new_bias.data[:filters] = bias.data
+
+
 def double_kernel(new_net: caffe.Net, new_layer: str, net: caffe.Net, layer: str) -> None:
     """Copy a convolution into one with a kernel twice as wide, for a feature map of half the stride.
 
