@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
@@ -80,7 +81,7 @@ class Layer:
         """The type name in the prototxt."""
         return self.param.type
 
-    @property
+    @cached_property
     def is_in_place(self) -> bool:
         """Whether top[0] is bottom[0], so forward overwrites the bottom's values."""
         return list(self.param.top[:1]) == list(self.param.bottom[:1]) != []

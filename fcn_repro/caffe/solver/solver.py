@@ -7,7 +7,9 @@ import logging
 import math
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -80,6 +82,7 @@ class Solver:
         self._callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self._saves_memory = self._updates_by_layer = False
         self._updated: set[int] = set()  # indices of the parameters that this iteration has updated already
+        self._rate: float | None = None  # with which it updates them; one reading of `lr` per iteration
 
     # -- pycaffe's interface -------------------------------------------------------------------------------------
 
@@ -136,7 +139,8 @@ class Solver:
         Caffe's order: clip all gradients together; then per parameter divide by iter_size, add the decay and compute
         the update. Afterwards a parameter's diff contains its update.
         """
-        rate = self.lr
+        rate = self.lr if self._rate is None else self._rate
+        self._rate = None
         if self._is_due(self.param.display):
             log.info("Iteration %d, lr = %g", self.iter, rate, extra=SGD_SOLVER)
         self._clip()
@@ -243,6 +247,8 @@ class Solver:
         needs_all_gradients = any(kept_for)
         is_last = number == self.param.iter_size - 1
         self._updates_by_layer = self._saves_memory and is_last and not needs_all_gradients
+        if self._updates_by_layer:
+            self._rate = self.lr
         try:
             self.net._backward(last, 0)
         finally:
@@ -262,11 +268,19 @@ class Solver:
     def _update_layer(self, layer: int) -> None:
         """After a layer's backward, update the parameters it owns; all layers that share them have run backward."""
         if self._updates_by_layer:
-            for index, param in enumerate(self.net.learnable_params):
-                if param.layer is self.net.layers[layer]:
-                    self._update_param(index, self.lr)
-                    self._updated.add(index)
-                    param.blob.clear_gradient()
+            for index in self._owned_params.get(layer, ()):
+                self._update_param(index, cast(float, self._rate))
+                self._updated.add(index)
+                self.net.learnable_params[index].blob.clear_gradient()
+
+    @cached_property
+    def _owned_params(self) -> dict[int, list[int]]:
+        """The learnable parameters that each layer owns, by index."""
+        layers = {id(layer): index for index, layer in enumerate(self.net.layers)}
+        owned: dict[int, list[int]] = defaultdict(list)
+        for index, param in enumerate(self.net.learnable_params):
+            owned[layers[id(param.layer)]].append(index)
+        return owned
 
     def _update_param(self, index: int, rate: float) -> None:
         """Convert a parameter's diff to its update and subtract that."""

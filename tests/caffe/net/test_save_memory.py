@@ -8,7 +8,8 @@ from fcn_repro.caffe.kernels import im2col_gemm, pieces
 from tests.fixtures.fcn_nets import noisy_net
 from tests.fixtures.small_net import write
 
-SOLVER = 'net: "{}" base_lr: 1e-3 lr_policy: "fixed" momentum: 0.9 random_seed: 7'
+SOLVER = 'net: "{}" base_lr: 1e-3 momentum: 0.9 random_seed: 7'
+MULTISTEP = 'lr_policy: "multistep" gamma: 0.1 stepvalue: 1 stepvalue: 1 stepvalue: 1'  # one more in each iteration
 FLAT = """
 layer { name: "data" type: "DummyData" top: "data" top: "label"
         dummy_data_param { shape { dim: 2 dim: 3 dim: 4 dim: 5 } shape { dim: 2 }
@@ -34,6 +35,7 @@ FCN8S = noisy_net("vgg16-8s", 40, 53, normalize=True)
 
 
 def train(folder, text, saves, options="iter_size: 2"):
+    options += "" if "lr_policy" in options else ' lr_policy: "fixed"'
     solver = caffe.get_solver(write(folder, f"{SOLVER.format(write(folder, text))} {options}", "solver.prototxt"))
     random = np.random.default_rng(1)
     for blobs in solver.net.params.values():
@@ -51,7 +53,9 @@ def pairs(kept, saved):
     )
 
 
-@pytest.mark.parametrize("options", ["", "iter_size: 2", "clip_gradients: 0.01", 'type: "Adam" momentum2: 0.99'])
+@pytest.mark.parametrize(
+    "options", ["", "iter_size: 2", "clip_gradients: 0.01", 'type: "Adam" momentum2: 0.99', MULTISTEP]
+)
 @pytest.mark.parametrize("text", [FCN8S, FLAT, TWICE], ids=["fcn8s", "flat", "shared"])
 def test_training_is_the_same(tmp_path, text, options):
     kept, saved = (train(tmp_path, text, saves, options) for saves in (False, True))
