@@ -4,8 +4,8 @@ Directory
     data/nyud   trainval.txt, test.txt, data/{images,depth,hha}/img_ID.png, segmentation/img_ID.mat
 Prepared    from the reference's nyud.tar.gz; or from nyu_depth_v2_labeled.mat, if data/downloads holds it: then
             nyud_labeled.py and hha.py encode depth.
-Differs     The reference trains on trainval but ships only train and val. Here trainval is train, then val, or the
-            data set's own list. The reference's order is unknown, and so are its random draws.
+Order       The reference trains on trainval, which it does not ship: its train, then its val, in the order of those
+            lists. The order decides which image each random draw takes.
 Missing     A depth of zero, a pixel without a measurement, is an error: its logarithm makes the loss NaN. Use the depth
             that the data set's authors filled in. tools.hha encodes missing HHA from depth.
 Keeps       The colour mean looks like R G B, yet it is subtracted from B G R, as in the training of the released
@@ -143,28 +143,39 @@ def prepare(listed: Mapping[str, int] = LISTED) -> Mapping[str, int]:
     counts = {"trainval": listed["train"] + listed["val"], "test": listed["test"]}
     lists = {split: NYUD_DIR / f"{split}.txt" for split in (*listed, "trainval")}
     if read_catalogue()["nyudv2-labeled"].path.is_file():
-        _prepare_labeled(lists, counts)
+        _prepare_labeled(lists, counts, listed)
     else:
         _prepare_packed(lists, counts, listed)
     return counts
 
 
-def _prepare_labeled(lists: Mapping[str, Path], counts: Mapping[str, int]) -> None:
-    """Convert the authors' files; the lists keep the order of the data set's own split."""
-    numbered = nyud_labeled.read_splits(fetch("nyudv2-splits"))
-    splits = {"trainval": numbered["train"], "test": numbered["test"]}
-    for split, items in splits.items():
-        preparation.write_list(lists[split], items, counts[split])
-    preparation.check_disjoint(NYUD_DIR, splits)
-    files = {item: nyud_files(NYUD_DIR, item) for items in splits.values() for item in items}
+def _prepare_labeled(lists: Mapping[str, Path], counts: Mapping[str, int], listed: Mapping[str, int]) -> None:
+    """Convert the authors' files, after a check that both have the same splits."""
+    items = _prepare_lists(lists, counts, listed)
+    path = fetch("nyudv2-splits")
+    authors = nyud_labeled.read_splits(path)
+    for split, theirs in (("trainval", authors["train"]), ("test", authors["test"])):
+        other = sorted(set(theirs) ^ set(items[split]))
+        if other:
+            raise DataError(f"{path}: got another {split} than {lists[split]}: {other[0]} is in one of them alone")
+    files = {item: nyud_files(NYUD_DIR, item) for split in items.values() for item in split}
     nyud_labeled.write_items(fetch("nyudv2-labeled"), fetch("nyudv2-labels40"), files)
 
 
 def _prepare_packed(lists: Mapping[str, Path], counts: Mapping[str, int], listed: Mapping[str, int]) -> None:
-    """Unpack the reference's archive, and concatenate its train and val."""
-    ids = {split: preparation.fetch_list(f"nyudv2-{split}", lists[split], count) for split, count in listed.items()}
-    preparation.check_disjoint(NYUD_DIR, ids)
-    preparation.write_list(lists["trainval"], [*ids["train"], *ids["val"]], counts["trainval"])
+    """Unpack the reference's archive."""
+    _prepare_lists(lists, counts, listed)
     parts = {"*/data/": NYUD_DIR / "data", "*/segmentation/": NYUD_DIR / "segmentation"}
     for split in counts:
         preparation.unpack_split("nyudv2", parts, lists[split], lambda item: nyud_files(NYUD_DIR, item).values())
+
+
+def _prepare_lists(
+    lists: Mapping[str, Path], counts: Mapping[str, int], listed: Mapping[str, int]
+) -> Mapping[str, Sequence[str]]:
+    """Fetch the reference's lists, and write trainval: train, then val. Returns the ids of trainval and test."""
+    ids = {split: preparation.fetch_list(f"nyudv2-{split}", lists[split], count) for split, count in listed.items()}
+    preparation.check_disjoint(NYUD_DIR, ids)
+    trainval = [*ids["train"], *ids["val"]]
+    preparation.write_list(lists["trainval"], trainval, counts["trainval"])
+    return {"trainval": trainval, "test": ids["test"]}

@@ -7,6 +7,7 @@ import scipy.io
 
 from fcn_repro.datasets import file_readers, hha, nyud, nyud_labeled
 from fcn_repro.errors import DataError
+from tests.fixtures.dataset_trees import write_list
 
 LISTED = {"train": 1, "val": 1, "test": 1}
 CROP = np.s_[45:470, 40:600]
@@ -25,7 +26,7 @@ def write_labeled(path, **more):
             file[name] = array
 
 
-def write_splits(path, train=(3, 1), test=(2,)):
+def write_splits(path, train=(1, 3), test=(2,)):
     scipy.io.savemat(str(path), {"trainNdxs": np.array([train]).T, "testNdxs": np.array([test]).T})
 
 
@@ -37,6 +38,8 @@ def downloads(tmp_path, enter_repository):
     write_labeled(mirror / "nyu_depth_v2_labeled.mat")
     scipy.io.savemat(str(mirror / "labels40.mat"), {"labels40": LABELS.transpose(1, 2, 0)})
     write_splits(mirror / "splits.mat")
+    for split, item in (("train", 5003), ("val", 5001), ("test", 5002)):
+        write_list(mirror / f"nyud-{split}.txt", [item])
     enter_repository(mirror)
     mirror.rename("data/downloads")
     return tmp_path / "repository/data/downloads"
@@ -48,9 +51,23 @@ def prepared(downloads):
     return nyud.nyud_files(nyud.NYUD_DIR, "5003")
 
 
-def test_lists_are_the_data_sets_own_counted_from_5001(prepared):
+def test_trainval_is_the_references_train_then_its_val(prepared):
+    """The authors' split is in the order of the numbers: 5001, 5003."""
     assert (nyud.NYUD_DIR / "trainval.txt").read_text() == "5003\n5001\n"
     assert (nyud.NYUD_DIR / "test.txt").read_text() == "5002\n"
+
+
+def test_a_trainval_in_the_authors_order_is_put_right(prepared):
+    path = nyud.NYUD_DIR / "trainval.txt"
+    path.write_text("5001\n5003\n")
+    nyud.prepare(LISTED)
+    assert path.read_text() == "5003\n5001\n"
+
+
+def test_refuses_authors_splits_of_other_images(downloads):
+    write_list(nyud.NYUD_DIR / "train.txt", [5004])
+    with pytest.raises(DataError, match="splits.mat: got another trainval than .*trainval.txt: 5003 is in one of them"):
+        nyud.prepare(LISTED)
 
 
 def test_pictures_are_cropped_and_upright(prepared):
@@ -85,12 +102,12 @@ def test_only_what_is_missing_is_written_again(prepared):
 
 
 def test_refuses_another_number_of_pictures_than_known(downloads):
-    with pytest.raises(DataError, match="trainval.txt: got 2 images; expected 795"):
+    with pytest.raises(DataError, match="train.txt: got 1 images; expected 381"):
         nyud.prepare()
 
 
 def test_refuses_splits_that_share_a_picture(downloads):
-    write_splits(downloads / "splits.mat", train=(1, 3), test=(3,))
+    write_splits(downloads / "splits.mat", test=(3,))
     with pytest.raises(DataError, match="splits.mat: 5003 is in train and in test"):
         nyud_labeled.read_splits(downloads / "splits.mat")
 
