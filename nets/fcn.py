@@ -166,7 +166,9 @@ def build_fcn(net: Fcn, phase: str, data: Data, normalize: bool) -> Any:
         suffix = f"_{label}" if len(data.heads) > 1 else ""
         _Head(n, net, streams, suffix, len(class_names)).write()
         if not deploy:
-            loss = _make_loss(n[f"score{suffix}"], n[label], data, data.infogain if i == 0 else "", normalize)
+            # Only data sets with class weights have this attribute.
+            infogain = getattr(data, "infogain", "") if i == 0 else ""
+            loss = _make_loss(n[f"score{suffix}"], n[label], data, infogain, normalize)
             n["loss" if i == 0 else f"loss{suffix}"] = loss
     return n.to_proto()
 
