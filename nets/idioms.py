@@ -15,6 +15,7 @@ Top = caffe.net_spec.Top
 
 TRAINED = [dict(lr_mult=1, decay_mult=1), dict(lr_mult=2, decay_mult=0)]  # weights; biases: twice the rate, no decay
 FROZEN = [dict(lr_mult=0)]
+DECIMATION = 3  # of narrow fc6's 7 x 7 cells, 3 x 3 are left (as in Chen et al., arXiv 1412.7062)
 NARROW = "_narrow"  # ends the names of layers that `fcn_repro.model.surgery.widen` copies into wider ones
 
 
@@ -29,7 +30,8 @@ class Style:
     fixed         layers keep their initial weights; score layers, which are not part of a trunk, are trained
     width         factor on the channels of every hidden layer
     margin        cells of zeros around the input of the fc layers, for images smaller than their receptive field
-    fc_width      factor on the channels of fc layers. Narrow ones have names of their own, which end in `NARROW`
+    fc_width      factor on the channels of fc layers. Narrow ones have names of their own, which end in `NARROW`, and
+                  every third row and column of the kernels
     fc_filler     filler of their weights, for training them from scratch; empty: Caffe's default, zeros
     """
 
@@ -60,6 +62,8 @@ class Style:
         nout = round(nout * self.fc_width)
         fillers: dict[str, Any] = dict(weight_filler=dict(type=self.fc_filler)) if self.fc_filler else {}
         if not self.dense:
+            if self.fc_width != 1 and ks > 1:
+                ks, more = (ks - 1) // DECIMATION + 1, dict(more, dilation=DECIMATION)
             return self.conv_relu(bottom, nout, ks=ks, pad=0, **fillers, **more)
         fc = L.InnerProduct(bottom, num_output=self._channels(nout), **fillers, **self._multipliers())
         return fc, L.ReLU(fc, in_place=True)

@@ -1,7 +1,7 @@
 """The initial weights of a run: those of earlier runs and classifiers, by layer name.
 
-A name with an ending of `ALTERED` marks a layer made from another one's weights; the ending `NARROW` of a source's layer
-marks one that a wider layer of the net starts from. In a net with several trunks, each
+A name with an ending of `ALTERED` marks a layer made from another one's weights. The ending `NARROW` of a source's
+layer marks one that a wider layer of the net starts from. In a net with several trunks, each
 takes the weights of its own source: conv1_1color those of conv1_1 in the source "color".
 
 Source   reference 1305c73, solve.py of every directory

@@ -21,6 +21,7 @@ from google.protobuf import text_format
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.model.prototxt import read_net
+from fcn_repro.model.weights_origin import inherit_origin
 from fcn_repro.system.atomic_write import atomic_write
 
 
@@ -89,6 +90,7 @@ def convolutionalise(classifier: Path, weights: Path, convolutional: Path, out: 
             f"its layers are {' '.join(net.params)}"
         )
     save(new_net, out)
+    inherit_origin(out, [weights])
     return report
 
 
@@ -107,6 +109,7 @@ def save_trunk(net_param: caffe.proto.caffe_pb2.NetParameter, weights: Path, out
         file.write(text_format.MessageToString(trunk))
     try:
         save(load(prototxt, weights), out)
+        inherit_origin(out, [weights])
     except RuntimeError as error:
         raise DataError(f"{weights}: {error}\nExpected the weights of a net with the layers of {prototxt}") from error
 
@@ -240,24 +243,26 @@ def add_channels(new_net: caffe.Net, new_layer: str, net: caffe.Net, layer: str)
 
 
 def widen(new_net: caffe.Net, new_layer: str, net: caffe.Net, layer: str) -> None:
-    """Copy a layer into one with more filters, more input channels, or both; the net then computes the same.
+    """Copy a layer into one with more filters, input channels, or kernel cells; the net then computes the same.
 
-    The old filters come first and ignore added channels. Added filters keep their fillers' values; the next layer, if it
-    is widened too, ignores what they compute until it is trained.
+    The old filters come first and ignore added channels. Added filters keep their fillers' values; a next layer that is
+    widened, too, ignores their outputs until it is trained. A dilated kernel fills every d-th row and column.
 
-    Raises   ValueError if the new layer is narrower, or the kernels differ
+    Raises   ValueError if the new layer is narrower, or its kernel does not fit
     Source   Chen, Goodfellow and Shlens, arXiv 1511.05641, which repeats old filters where this keeps random ones
     """
     (weights, bias), (new_weights, new_bias) = net.params[layer], new_net.params[new_layer]
     filters, channels, *kernel = weights.shape
     new_filters, new_channels, *new_kernel = new_weights.shape
-    if kernel != new_kernel or new_filters < filters or new_channels < channels:
+    step = (new_kernel[0] - 1) // (kernel[0] - 1) if kernel[0] > 1 else 1
+    covered = [step * (side - 1) + 1 for side in kernel]
+    if covered != new_kernel or new_filters < filters or new_channels < channels:
         raise ValueError(
             f"layer {layer} {list(weights.shape)} does not fit {new_layer} {list(new_weights.shape)}; "
-            "expected at least as many filters and channels, and an equal kernel"
+            "expected at least as many filters and channels, and an equal kernel or one that a dilated kernel covers"
         )
     new_weights.data[:filters] = 0
-    new_weights.data[:filters, :channels] = weights.data
+    new_weights.data[:filters, :channels, ::step, ::step] = weights.data
     new_bias.data[:filters] = bias.data
 
 
