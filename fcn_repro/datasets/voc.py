@@ -6,13 +6,18 @@ Directories
 Tests       A year's test images have no label maps: tools.submit labels them, but training and scoring cannot use
             them. Downloading them requires an account on VOC's evaluation server.
 Overlap     SBD train contains images of both years' val. Train on it only with seg11valid, which excludes them.
-Differs     seg11valid is derived (VOC2011 val without SBD train) and lies where the reference's nets read it;
-            the reference ships it in one place and reads it in two others.
+VOC 2012    All 736 images of seg11valid are in VOC 2012 val, with the same label maps. Where VOC 2011 is unavailable,
+            its folder gets these files from VOC 2012, and the reference's list, which is checked by its digest.
+Differs     seg11valid is derived where VOC 2011's val list is there (that list without SBD train), and lies where the
+            reference's nets read it; the reference ships it in one place and reads it in two others.
 Source      reference 1305c73 voc_layers.py; paper, footnote 7 (PAMI)
 """
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Mapping, Sequence
@@ -22,7 +27,13 @@ import numpy as np
 from fcn_repro.datasets import file_readers, preparation
 from fcn_repro.datasets.data_layer import SegDataLayer
 from fcn_repro.datasets.data_set import VOID, DataSet, LayerSpec
+from fcn_repro.datasets.download.fetch import fetch, read_catalogue
 from fcn_repro.datasets.preprocessing import to_blob
+from fcn_repro.errors import DataError
+from fcn_repro.system.atomic_write import atomic_write
+from fcn_repro.system.progress import Progress
+
+log = logging.getLogger(__name__)
 
 PARTS = ("ImageSets/Segmentation/", "JPEGImages/", "SegmentationClass/")  # the folders of VOC's archives to unpack
 CLASS_NAMES = (
@@ -131,13 +142,67 @@ def prepare(facts: DataSet = VOC) -> Mapping[str, int]:
     """
     voc_dir, sbdd_dir = Path(str(facts.val.params["voc_dir"])), Path(str(facts.train.params["sbdd_dir"]))
     sbd = {f"benchmark_RELEASE/dataset/{part}": sbdd_dir / part for part in ("train.txt", "val.txt", "img/", "cls/")}
-    train_list, val_list = sbdd_dir / "train.txt", list_file(voc_dir, "seg11valid")
+    train_list = sbdd_dir / "train.txt"
     train = preparation.unpack_split("sbd", sbd, train_list, lambda item: sbd_files(sbdd_dir, item))
-    val = _unpack(voc_dir, "voc2011", "val", PARTS)
     return {
         "train": preparation.check_count(train_list, train, facts.splits["train"]),
-        "seg11valid": preparation.write_list(val_list, derive_seg11valid(val, train), facts.splits["seg11valid"]),
+        "seg11valid": _prepare_seg11valid(voc_dir, train, facts.splits["seg11valid"]),
     }
+
+
+def _prepare_seg11valid(voc_dir: Path, sbd_train: Sequence[str], images: int) -> int:
+    """Write the list and the files of seg11valid, from VOC 2011, or else from VOC 2012."""
+    catalogue, place = read_catalogue(), list_file(voc_dir, "seg11valid")
+    year_2012 = Path(str(VOC2012.val.params["voc_dir"]))
+    has_2011 = list_file(voc_dir, "val").is_file() or catalogue["voc2011"].path.is_file()
+    has_2012 = place.is_file() or list_file(year_2012, "val").is_file() or catalogue["voc2012"].path.is_file()
+    unavailable = ""
+    if has_2011 or not has_2012:
+        try:
+            val = _unpack(voc_dir, "voc2011", "val", PARTS)
+        except DataError as error:
+            unavailable = str(error)
+            log.warning("%s\nTaking the files of seg11valid from VOC 2012", error)
+        else:
+            return preparation.write_list(place, derive_seg11valid(val, sbd_train), images)
+    try:
+        return _take_from_2012(voc_dir, year_2012, sbd_train, images)
+    except DataError as error:
+        raise DataError("\n".join(filter(None, [unavailable, str(error)]))) from error
+
+
+def _take_from_2012(voc_dir: Path, year_2012: Path, sbd_train: Sequence[str], images: int) -> int:
+    """Copy the missing files of seg11valid from VOC 2012's folder, which is unpacked if it lacks one."""
+    place, val = list_file(voc_dir, "seg11valid"), list_file(voc_dir, "val")
+    if val.is_file():
+        items: Sequence[str] = derive_seg11valid(file_readers.read_list(val), sbd_train)
+    else:
+        items = file_readers.read_list(place if place.is_file() else fetch("seg11valid"))
+        _check_digest(place, items)
+    missing = [(item, path) for item in items for path in voc_files(voc_dir, item) if not path.is_file()]
+    if missing:
+        _unpack(year_2012, "voc2012", "val", PARTS)
+    with Progress(len(missing), "copy from VOC 2012") as progress:
+        for item, path in missing:
+            source = year_2012 / path.relative_to(voc_dir)
+            if not source.is_file():
+                raise DataError(f"{source}: missing; expected {item} of {place} in VOC 2012")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(path, "wb") as file, open(str(source), "rb") as original:
+                shutil.copyfileobj(original, file)
+            progress.advance()
+    return preparation.write_list(place, items, images)
+
+
+def _check_digest(place: Path, items: Sequence[str]) -> None:
+    """Check a list that is not derived against the digest of the reference's."""
+    algorithm, _, expected = read_catalogue()["seg11valid"].digest.partition(":")
+    found = hashlib.new(algorithm, "".join(f"{item}\n" for item in items).encode()).hexdigest()
+    if found != expected:
+        raise DataError(
+            f"{place}: got {len(items)} images, {algorithm} {found}; expected the reference's list, {expected}. "
+            f"Fix: remove {place}, then run: make data-voc"
+        )
 
 
 def prepare_year(facts: DataSet) -> Mapping[str, int]:

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from fcn_repro.datasets import DATASETS, voc
+from fcn_repro.datasets import DATASETS, file_readers, voc
 from fcn_repro.datasets.download import fetch
 from fcn_repro.errors import DataError
 from tests.fixtures.dataset_trees import SIZES, write_list
+from tests.fixtures.shared_files import find_shared
 
 REPOSITORY = Path(__file__).parent.parent.parent
-FACTS = dataclasses.replace(DATASETS["voc"], splits={"train": 1, "seg11valid": 2})
+FACTS_OF_THE_PAPER = DATASETS["voc"]
+FACTS = dataclasses.replace(FACTS_OF_THE_PAPER, splits={"train": 1, "seg11valid": 2})
 TRAINED_ON = "2007_000042"
 LIST = Path("data/pascal/VOC2011/ImageSets/Segmentation/seg11valid.txt")
 
@@ -139,6 +141,75 @@ def test_the_tools_exit_with_3_and_no_traceback_when_an_archive_cannot_be_had(tm
     )
     assert run.returncode == 3
     assert "Traceback" not in run.stderr and "Fix: put " in run.stderr and "data/downloads/" in run.stderr
+
+
+# ---- seg11valid from VOC 2012
+
+
+@pytest.fixture
+def only_2012(mirror, enter_repository):
+    """A mirror without VOC 2011: its images, under VOC 2012's name, with another val."""
+    voc_2012 = mirror / "2012"
+    with tarfile.open(str(mirror / "VOCtrainval_25-May-2011.tar")) as tar:
+        for member in tar.getmembers():
+            member.name = member.name.replace("TrainVal/VOCdevkit/VOC2011", "VOC2012")
+            tar.extract(member, str(voc_2012))
+    (mirror / "VOCtrainval_25-May-2011.tar").rename(mirror / "2011.tar")
+    write_list(voc_2012 / "VOC2012/ImageSets/Segmentation/val.txt", [*SIZES][::-1])
+    with tarfile.open(str(mirror / "VOCtrainval_11-May-2012.tar"), "w") as tar:
+        tar.add(str(voc_2012 / "VOC2012"), "VOCdevkit/VOC2012")
+    write_list(mirror / "seg11valid.txt", ["2007_000033", "2007_000061"])
+    enter_repository(mirror)
+
+
+def read_val_files():
+    return {
+        item: [path.read_bytes() for path in voc.voc_files(LIST.parents[2], item)]
+        for item in SIZES
+        if item != TRAINED_ON
+    }
+
+
+def test_where_voc_2011_is_unavailable_the_list_is_the_references_and_the_files_are_voc_2012s(only_2012, mirror):
+    assert voc.prepare(FACTS) == {"train": 1, "seg11valid": 2}
+    assert LIST.read_text() == "2007_000033\n2007_000061\n"
+    voc_2012 = mirror / "2012/VOC2012"
+    expected = {item: [path.read_bytes() for path in voc.voc_files(voc_2012, item)] for item in read_val_files()}
+    assert read_val_files() == expected
+    assert not list(Path("data/pascal/VOC2011").rglob(f"{TRAINED_ON}.*"))
+
+
+def test_a_finished_seg11valid_from_voc_2012_asks_for_no_archive(only_2012, monkeypatch):
+    voc.prepare(FACTS)
+    shutil.rmtree("data/downloads")
+    shutil.rmtree("data/pascal/VOC2012")
+    monkeypatch.setenv("MIRROR", "/nowhere")
+    assert voc.prepare(FACTS) == {"train": 1, "seg11valid": 2}
+
+
+def test_lists_of_voc_2011_decide_also_for_files_of_voc_2012(only_2012):
+    write_list(LIST.with_name("val.txt"), ["2007_000061", TRAINED_ON, "2007_000033"])
+    assert voc.prepare(FACTS) == {"train": 1, "seg11valid": 2}
+    assert LIST.read_text() == "2007_000061\n2007_000033\n"
+
+
+def test_refuses_another_list_than_the_references(only_2012):
+    voc.prepare(FACTS)
+    LIST.write_text("2007_000061\n2007_000033\n")
+    with pytest.raises(DataError, match="seg11valid.txt: got 2 images, md5 .*; expected the reference's list"):
+        voc.prepare(FACTS)
+
+
+def test_names_both_years_where_neither_is_available(only_2012, mirror, monkeypatch):
+    (mirror / "VOCtrainval_11-May-2012.tar").unlink()
+    with pytest.raises(DataError, match="(?s)VOCtrainval_25-May-2011.tar.*VOCtrainval_11-May-2012.tar"):
+        voc.prepare(FACTS)
+
+
+def test_the_digest_is_that_of_the_references_list():
+    items = file_readers.read_list(find_shared("data/seg11valid/seg11valid.txt"))
+    voc._check_digest(LIST, items)
+    assert len(items) == FACTS_OF_THE_PAPER.splits["seg11valid"]
 
 
 # ---- one year's own splits, and its test split

@@ -75,7 +75,7 @@ def download(url: str, part: Path, pause_s: float = 1.0, max_bytes: int | None =
         except _Interrupted as error:
             reached = reached or not isinstance(error, _Unreachable)
             failures = 1 if _size(part) > before else failures + 1
-            if not reached:
+            if not reached and find_host(url):
                 DEAD_HOSTS[find_host(url)] = str(error)
             if failures > retries or not reached or error.pause_s > longest:
                 raise DataError(f"{hide_login(url)}: {error}") from error
