@@ -201,7 +201,7 @@ TABLE = table(
     Experiment("voc2012-fcn8s",               "vgg16-8s",             "voc2012",        "voc2012-fcn16s",       HEAVY,     1e-14,   (25, 4_000),  100_000,  4_000),
 
     # No table's: from other weights, the convolutions of a package, with random fc layers (docs/real-data.md).
-    Experiment("voc2012-fcn32s-hed-narrow",   "vgg16-32s-narrow",     "voc2012",        "hed-vgg16-fcn",        HEAD,      1e-4,    (8, 500),     4_000,    500, seed=1, fixed=HED_POOL4),
+    Experiment("voc2012-fcn32s-hed-narrow",   "vgg16-32s-narrow",     "voc2012",        "hed-vgg16-fcn",        HEAD,      5e-5,    (4, 750),     3_000,    750, seed=1, fixed=HED_POOL4),
     Experiment("voc2012-fcn32s-hed",          "vgg16-32s-scratch",    "voc2012",        "voc2012-fcn32s-hed-narrow", HEAD, 1e-5,    (3, 250),     750,      250, seed=1, fixed=HED_POOL4),
     Experiment("voc2012-fcn16s-hed",          "vgg16-16s",            "voc2012",        "voc2012-fcn32s-hed",   HEAD,      1e-5,    (2, 250),     500,      250, seed=1, fixed=HED_POOL4),
     Experiment("voc2012-fcn8s-hed",           "vgg16-8s",             "voc2012",        "voc2012-fcn16s-hed",   HEAD,      1e-5,    (2, 250),     500,      250, seed=1, fixed=HED_POOL4),
