@@ -14,10 +14,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from fcn_repro.datasets.download.fetch import fetch
-from fcn_repro.model.find_weights import find_weights
+from fcn_repro.model.find_weights import fetch_weights, find_weights
 from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder, classifier_weights
 from fcn_repro.model.surgery import convolutionalise
+from fcn_repro.system.output_paths import check_outputs
 from nets import CLASSIFIERS
 from solvers.emit import emit_classifier, emit_experiment
 from solvers.experiments import CONVOLUTIONAL, EXPERIMENTS
@@ -32,9 +32,11 @@ def main(options: argparse.Namespace) -> None:
         folder, given = RunFolder(classifier), options.weights
     else:
         emit_classifier(classifier)
-        folder, given = RunFolder(classifier, CLASSIFIER_NETS), options.weights or fetch(classifier)
+        folder = RunFolder(classifier, CLASSIFIER_NETS)
+        given = options.weights or fetch_weights(classifier, lambda: folder.deploy)
     weights = find_weights(folder, given)
     out = classifier_weights(name)
+    check_outputs([(out, weights)], [weights], "copy the weights to another file")
     print(convolutionalise(folder.deploy, weights, RunFolder(name, CLASSIFIER_NETS).deploy, out))
     print(out)
 

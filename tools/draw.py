@@ -25,6 +25,7 @@ from fcn_repro.errors import DataError
 from fcn_repro.model.prototxt import read_net
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.system.atomic_write import atomic_write
+from fcn_repro.system.output_paths import check_outputs
 from nets import PHASES
 from solvers.emit import emit_experiment
 from solvers.experiments import EXPERIMENTS
@@ -33,6 +34,7 @@ from tools import program
 
 def main(options: argparse.Namespace) -> None:
     path = find_prototxt(options.net, options.phase)
+    check_outputs([(path.with_suffix(suffix), path) for suffix in (".svg", ".png")], [path], "rename the prototxt")
     net = read_net(path)
     if not net.layer:
         raise ValueError(f"{path}: got no `layer`, expected a prototxt of a NetParameter")

@@ -20,9 +20,10 @@ from pathlib import Path
 
 from fcn_repro import device
 from fcn_repro.errors import DataError
-from fcn_repro.model.exchange.export import ExportModel
+from fcn_repro.model.exchange.export import ExportModel, list_exports
 from fcn_repro.model.find_weights import find_model, find_weights
 from fcn_repro.system.memory import format_bytes
+from fcn_repro.system.output_paths import check_outputs
 from solvers.emit import emit_experiment
 from solvers.experiments import EXPERIMENTS
 from tools import program
@@ -35,8 +36,11 @@ def main(options: argparse.Namespace) -> None:
     if options.model in EXPERIMENTS:
         emit_experiment(EXPERIMENTS[options.model])
     folder = find_model(options.model)
-    model = ExportModel(folder, find_weights(folder, options.weights, allow_released=True))
+    weights = find_weights(folder, options.weights, allow_released=True)
     out = options.out or folder.path / "export"
+    files = ((path, weights) for path in list_exports(folder.experiment, options.to, out))
+    check_outputs(files, [weights, folder.deploy, folder.metadata], "--out ANOTHER_FOLDER")
+    model = ExportModel(folder, weights)
     out.mkdir(parents=True, exist_ok=True)
     files, run = model.to_onnx(out) if options.to == "onnx" else model.to_torch(out)
     for path in files:

@@ -20,6 +20,7 @@ from fcn_repro.drawing.chart import SUFFIXES, draw_line_charts, save_figure
 from fcn_repro.errors import DataError
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.paths import BUILD
+from fcn_repro.system.output_paths import check_outputs
 from solvers.experiments import EXPERIMENTS
 from tools import program
 
@@ -31,6 +32,8 @@ def main(options: argparse.Namespace) -> None:
     for run in runs:
         if not run.log.is_file():
             raise DataError(f"{run.log}: missing; expected a run's learning curve. Fix: make {run.experiment}")
+    if options.out:
+        check_outputs([(options.out, runs[0].log)], [run.log for run in runs], "--out ANOTHER_FILE")
     if len(runs) == 1:
         stages = [RunFolder(name, options.build[0]) for name in list_stages(runs[0].experiment)]
         charts = chart_stages(

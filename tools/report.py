@@ -22,10 +22,15 @@ from fcn_repro.analysis.paper_tables import read_tables
 from fcn_repro.paths import BUILD
 from fcn_repro.system.atomic_write import atomic_write
 from fcn_repro.system.memory import format_bytes
+from fcn_repro.system.output_paths import check_outputs
 from tools import program
+
+READ = ("*/*score.json", "*/log.csv", "*/pictures/*.png", "studies/**/*.json")  # under the folder of results
 
 
 def main(options: argparse.Namespace) -> None:
+    found = [path for pattern in READ for path in options.build.glob(pattern)]
+    check_outputs([(options.out, options.build)], found, "--out ANOTHER_FILE")
     text = render_page(options.build, read_tables())
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(options.out) as file:

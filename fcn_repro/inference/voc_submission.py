@@ -26,6 +26,7 @@ from fcn_repro.datasets.voc import CLASS_NAMES
 from fcn_repro.drawing.palette import make_voc_palette, save_label
 from fcn_repro.errors import DataError
 from fcn_repro.system.atomic_write import atomic_write
+from fcn_repro.system.output_paths import check_outputs
 from fcn_repro.system.progress import Progress
 from fcn_repro.system.untrusted_files import IMAGE_ERRORS, open_image
 
@@ -93,6 +94,8 @@ class Submission:
     def write(self, label: Callable[[np.ndarray], np.ndarray]) -> None:
         """Write missing and invalid label maps; `label` maps (H, W, 3) uint8, R G B, to (H, W) classes."""
         items = self.read_ids()
+        images = [self.image_path(item) for item in items]
+        check_outputs(zip(map(self.label_path, items), images), images, "another folder of VOC: --voc")
         todo = [item for item in items if self.find_error(item)]
         with Progress(len(items), f"label {self.split}", done=len(items) - len(todo)) as progress:
             for item in todo:

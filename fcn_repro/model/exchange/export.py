@@ -30,6 +30,13 @@ class Difference:
     largest: float  # largest absolute score
 
 
+def list_exports(name: str, form: str, out: Path) -> Sequence[Path]:
+    """Return the files that a net of this name becomes: form "onnx" or "torch"."""
+    if form == "onnx":
+        return [out / f"{name}.onnx"]
+    return [out / f"{to_identifier(name)}.{ending}" for ending in ("py", "pt")]
+
+
 class ExportModel:
     """A trained net for export: its graph and its deployment metadata."""
 
@@ -43,7 +50,7 @@ class ExportModel:
 
         Raises   DataError if the package onnx is missing; ValueError for a net without an equivalent in ONNX
         """
-        path = out / f"{self.name}.onnx"
+        (path,) = list_exports(self.name, "onnx", out)
         onnx_files.write(path, self.graph, self.metadata)
         return [path], lambda inputs: list(onnx_files.run(path, inputs).values())
 
@@ -56,7 +63,7 @@ class ExportModel:
             from fcn_repro.model.exchange import torch_files
         except ImportError as error:
             raise DataError(f"the package torch is missing ({error})") from error
-        module, weights = (out / f"{to_identifier(self.name)}.{ending}" for ending in ("py", "pt"))
+        module, weights = list_exports(self.name, "torch", out)
         text = torch_module.generate_source(self.name, self.graph, self.metadata)
         torch_files.write_state_dict(weights, torch_module.build_state_dict(self.graph))
         with atomic_write(module) as file:
