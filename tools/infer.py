@@ -14,7 +14,8 @@ labelled in tiles that overlap by the net's receptive field, with the same resul
 Reads    build/<experiment>/deploy.prototxt and deploy.json, written if missing; final.caffemodel or --weights
 Writes   build/<experiment>/pictures/NAME.png, a label map in VOC's palette, and NAME-overlay.png; with --scores
          NAME-scores.npy, float32 (classes, H, W); with --legend legend.png; with --out all of it to another folder
-Exit     0 labelled · 1 some images were unreadable and skipped · 2 bad arguments · 3 weights or images missing
+Exit     0 labelled · 1 some images were unreadable and skipped · 2 bad arguments · 3 weights or images missing, or a
+         file would replace an image or another output
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ import time
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from fcn_repro.datasets.download.fetch import fetch
+from fcn_repro.datasets.photo import MAX_PIXELS
 from fcn_repro.errors import DataError
 from fcn_repro.inference.label_images import find_images, label_images, write_legend
-from fcn_repro.inference.photo import MAX_PIXELS
 from fcn_repro.inference.segmenter import Segmenter
+from fcn_repro.model.find_weights import fetch_weights, find_model
 from fcn_repro.system import memory
 from solvers.emit import emit_experiment
 from solvers.experiments import EXPERIMENTS
@@ -45,13 +46,16 @@ def main(options: argparse.Namespace) -> None:
     elif not Path(options.model, "deploy.prototxt").is_file():
         known = ", ".join(EXPERIMENTS)
         raise DataError(f"{options.model}: expected a folder with a deploy.prototxt, or an experiment: {known}")
-    weights = fetch(options.model) if options.released else options.weights
+    weights = options.weights
+    if options.released:
+        weights = fetch_weights(options.model, lambda: find_model(options.model).deploy)
     segmenter = Segmenter(options.model, weights, options.tile, options.gpu)
     out = options.out or segmenter.folder.images
+    results = label_images(segmenter, images, out, options.scores, options.max_pixels, options.legend)
     if options.legend:
         print(write_legend(segmenter, out))
     start, skipped = time.monotonic(), 0
-    for result in label_images(segmenter, images, out, options.scores, options.max_pixels):
+    for result in results:
         if result.error:
             print(f"skipped: {result.error}", file=sys.stderr)
             skipped += 1

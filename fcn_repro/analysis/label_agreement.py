@@ -8,7 +8,7 @@ from typing import Mapping
 
 import numpy as np
 
-from fcn_repro.datasets.file_readers import check_size, read_indexed
+from fcn_repro.datasets.file_readers import check_size, check_values, read_indexed
 from fcn_repro.datasets.user.folder_layout import list_files
 from fcn_repro.errors import DataError
 from fcn_repro.evaluation.metrics import histogram, pixel_accuracy
@@ -64,6 +64,8 @@ def compare_folders(first: Path, second: Path) -> LabelAgreement:
         for item in common:
             one, other = read_indexed(mine[item]), read_indexed(theirs[item])
             check_size(other.shape, theirs[item], one.shape, mine[item])
+            for label_hw, path in ((one, mine[item]), (other, theirs[item])):
+                check_values(label_hw, path, range(LABELS))
             counts = histogram(one, other, LABELS)
             equal[item] = pixel_accuracy(counts)
             hist += counts

@@ -7,29 +7,36 @@ expected.
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import struct
 import zlib
 from pathlib import Path
 from typing import Any, Sequence
 
 import numpy as np
+from PIL import Image
 from scipy.io.matlab import MatReadError
 
 from fcn_repro.datasets import mat_file
+from fcn_repro.datasets.orientation import make_upright
 from fcn_repro.errors import DataError
 from fcn_repro.system import untrusted_files
 
 
 class UnknownLabels(DataError):
-    """A label map holds values of no class; `values` lists them."""
+    """A label map holds values of no class, `values`; `present` lists all that it holds."""
 
-    def __init__(self, message: str, values: Sequence[int]) -> None:
+    def __init__(self, message: str, values: Sequence[int], present: Sequence[int] = ()) -> None:
         super().__init__(message)
-        self.values = tuple(values)
+        self.values, self.present = tuple(values), tuple(present)
 
 
 # Exceptions of Pillow and scipy for damaged files.
 DAMAGED_IMAGE = untrusted_files.IMAGE_ERRORS
+BYTE_ORDER_MARK = "\ufeff"
+NEW_SUBFILE_TYPE = 254  # TIFF's tag
 DAMAGED_MAT = (
     *(OSError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError, ArithmeticError),
     *(MemoryError, UnicodeDecodeError, struct.error, zlib.error, MatReadError),
@@ -37,29 +44,62 @@ DAMAGED_MAT = (
 
 
 def read_list(path: Path) -> tuple[str, ...]:
-    """Read the ids of a split's list, one a line. An id is a relative path; it must not leave its folder."""
-    ids = read_lines(path, "split list", "one image id a line")
-    for item in ids:
-        if not is_inside(item):
-            raise DataError(f"{path}: the id {item!r} leaves its folder; expected a name, as 2007_000033 or train/17")
-    return ids
+    """Read the ids of a split's list, one a line. An id is a relative path; it must not leave its folder.
+
+    A line in double quotes is a JSON string: `format_id` writes names so that blanks at their ends, line breaks and the
+    like would change.
+    """
+    ids = []
+    for line in read_lines(path, "split list", "one image id a line"):
+        item = unquote(line)
+        if not is_inside(item) or (item == line and not (item.isprintable() and "\\" not in item)):
+            raise DataError(f"{path}: the id {line!r} leaves its folder; expected a name, as 2007_000033 or train/17")
+        ids.append(item)
+    return tuple(ids)
+
+
+def format_id(item: str) -> str:
+    """Return the line of a list that `read_list` reads as this id."""
+    is_plain = item == item.strip() and item.isprintable() and not item.startswith('"') and "\\" not in item
+    return item if is_plain else json.dumps(item)
 
 
 def read_lines(path: Path, what: str, form: str) -> tuple[str, ...]:
     """Read the stripped, non-empty lines of a file; `what` and `form` describe it in errors."""
-    try:
-        lines = untrusted_files.read_text(path).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise read_error(path, what, error) from error
-    found = tuple(line.strip() for line in lines if line.strip())
+    found = tuple(text for _, text in split_lines(path, what) if text)
     if not found:
         raise DataError(f"{path}: empty; expected a {what}, {form}")
     return found
 
 
+def split_lines(path: Path, what: str) -> list[tuple[int, str]]:
+    """Read all lines of a UTF-8 file, with or without a byte order mark: their numbers from 1, and stripped texts."""
+    try:
+        text = untrusted_files.read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise read_error(path, what, error) from error
+    lines = re.split("\r\n|\r|\n", text.replace(BYTE_ORDER_MARK, "", 1) if text[:1] == BYTE_ORDER_MARK else text)
+    return [(number, line.strip()) for number, line in enumerate(lines, start=1)]
+
+
 def is_inside(name: str) -> bool:
-    """Whether a relative path stays in its folder."""
-    return not {"", ".", ".."} & set(name.split("/")) and "\\" not in name and name.isprintable()
+    """Whether a relative path stays in its folder, and can be a path at all."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        return False
+    return not {"", ".", ".."} & set(name.split("/")) and "\0" not in name and (os.sep == "/" or "\\" not in name)
+
+
+def unquote(line: str) -> str:
+    """Return the text of a JSON string; the line itself if it is none."""
+    if not line.startswith('"'):
+        return line
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+    return found if isinstance(found, str) else line
 
 
 def read_rgb(path: Path) -> np.ndarray:
@@ -70,23 +110,22 @@ def read_rgb(path: Path) -> np.ndarray:
     return image
 
 
-def read_any_rgb(path: Path) -> np.ndarray:
-    """Read an image of any 8-bit mode and convert it to R G B: (H, W, 3) uint8."""
+def read_colours(path: Path) -> np.ndarray:
+    """Read the colours of a label map of any 8-bit mode: (H, W, 3) uint8, R G B. Transparency is ignored."""
     try:
         with untrusted_files.open_image(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise DataError(f"{path}: got an image of mode {image.mode}; expected 8 bits per channel")
-            return np.array(image.convert("RGB"))
+            check_pages(image)
+            return np.array(make_upright(image).convert("RGB"))
     except DAMAGED_IMAGE as error:
         raise read_error(path, "image", error) from error
 
 
 def read_indexed(path: Path) -> np.ndarray:
-    """Read a label map stored as palette indices or grey levels: (H, W) uint8."""
+    """Read a label map stored as palette indices or grey levels of 1 to 32 bits: (H, W) integers, mostly uint8."""
     label, mode = _read_image(path)
-    if mode not in ("P", "L"):
+    if mode not in ("P", "L", "1") and not mode.startswith("I"):
         raise DataError(f"{path}: got a label map of mode {mode}; expected class indices (mode P or L), not colours")
-    return label
+    return label.astype(np.uint8) if mode == "1" else label
 
 
 def read_depth(path: Path) -> np.ndarray:
@@ -121,6 +160,26 @@ def read_mat(path: Path, *fields: str) -> np.ndarray:
     return value
 
 
+def check_pages(image: Image.Image) -> None:
+    """Check that a file holds one image. Previews do not count: smaller copies in TIFF, further images of MPO.
+
+    Raises   ValueError for several pages of a TIFF, or frames of an animation
+    """
+    pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    if pages > 1 and image.format == "TIFF":
+        pages = sum(not _is_preview(image, page) for page in range(pages))
+        image.seek(0)
+    if pages > 1:
+        raise ValueError(f"got {pages} pages or frames, expected one image. Fix: save the one you mean as its own file")
+
+
+def _is_preview(image: Image.Image, page: int) -> bool:
+    """Whether a page of a TIFF is a smaller copy or a transparency mask of another."""
+    image.seek(page)
+    kind = image.getexif().get(NEW_SUBFILE_TYPE, 0)
+    return isinstance(kind, int) and bool(kind & 0b101)
+
+
 def check_label(label_hw: np.ndarray, path: Path, image_hw: Sequence[int], allowed: Sequence[int]) -> None:
     """Check that a label map has the size of its image and only allowed values."""
     check_size(label_hw.shape, path, image_hw, "its image")
@@ -135,10 +194,13 @@ def check_size(hw: Sequence[int], path: Path, expected_hw: Sequence[int], other:
 
 def check_values(label_hw: np.ndarray, path: Path, allowed: Sequence[int]) -> None:
     """Check that a label map holds only allowed values."""
-    unknown = np.setdiff1d(label_hw, allowed)
+    present = np.unique(label_hw)
+    unknown = np.setdiff1d(present, allowed)
     if unknown.size:
         found = ", ".join(f"{value:g}" for value in unknown[:8])
-        raise UnknownLabels(f"{path}: label value {found}; expected {_format_ranges(allowed)}", unknown.tolist())
+        raise UnknownLabels(
+            f"{path}: label value {found}; expected {_format_ranges(allowed)}", unknown.tolist(), present.tolist()
+        )
 
 
 def read_error(path: Path, what: str, error: BaseException) -> DataError:
@@ -152,7 +214,8 @@ def read_error(path: Path, what: str, error: BaseException) -> DataError:
 def _read_image(path: Path) -> tuple[np.ndarray, str]:
     try:
         with untrusted_files.open_image(path) as image:
-            return np.array(image), image.mode
+            check_pages(image)
+            return np.array(make_upright(image)), image.mode
     except DAMAGED_IMAGE as error:
         raise read_error(path, "image", error) from error
 

@@ -67,7 +67,7 @@ def check_disjoint(where: Path, splits: Mapping[str, Sequence[str]]) -> None:
 def write_list(list_file: Path, items: Sequence[str], expected: int) -> int:
     """Write a split's list unless it exists with the same content; return the checked number of images."""
     check_count(list_file, items, expected)
-    text = "".join(f"{item}\n" for item in items)
+    text = "".join(f"{file_readers.format_id(item)}\n" for item in items)
     if not list_file.is_file() or list_file.read_text(encoding="utf-8") != text:
         list_file.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(list_file) as file:

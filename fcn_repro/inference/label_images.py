@@ -12,15 +12,17 @@ from typing import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from fcn_repro.datasets.photo import MAX_PIXELS, read_photo
 from fcn_repro.datasets.user.folder_layout import IMAGE_SUFFIXES
 from fcn_repro.drawing.image_sheet import save_png
 from fcn_repro.drawing.palette import draw_legend, overlay_labels, save_label
 from fcn_repro.errors import DataError
-from fcn_repro.inference.photo import MAX_PIXELS, read_photo
 from fcn_repro.inference.segmenter import Segmenter, Tile
+from fcn_repro.system.folder_walk import walk_files
+from fcn_repro.system.output_paths import check_outputs
 from fcn_repro.system.progress import Progress
 
-OVERLAY, LEGEND = "-overlay", "legend.png"  # ending of an overlay's name; name of the legend
+OVERLAY, SCORES, LEGEND = "-overlay", "-scores.npy", "legend.png"  # endings of names; name of the legend
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +63,30 @@ def find_images(arguments: Iterable[str]) -> list[ImageFile]:
 
 
 def label_images(
-    segmenter: Segmenter, images: Sequence[ImageFile], out: Path, scores: bool = False, max_pixels: int = MAX_PIXELS
+    segmenter: Segmenter,
+    images: Sequence[ImageFile],
+    out: Path,
+    scores: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    legend: bool = False,
 ) -> Iterator[LabelResult]:
     """Label images one by one; one that cannot be read is reported and skipped.
 
     Writes   out/NAME.png, a label map in VOC's palette, and out/NAME-overlay.png; with `scores` out/NAME-scores.npy,
              float32 (C, H, W). With several outputs, NAME-OUTPUT replaces NAME. Each file is atomic
+    Raises   DataError before the first image if a file would replace an image, another output or the `legend`
     """
+    outputs = [(out / LEGEND, Path("--legend"))] if legend else []
+    for each in images:
+        files = (_list_files(stem, scores) for stem in _name_outputs(segmenter, each, out).values())
+        outputs += [(path, each.path) for paths in files for path in paths]
+    check_outputs(outputs, (each.path for each in images), "--out ANOTHER_FOLDER, or other names for the images")
+    return _label_all(segmenter, images, out, scores, max_pixels)
+
+
+def _label_all(
+    segmenter: Segmenter, images: Sequence[ImageFile], out: Path, scores: bool, max_pixels: int
+) -> Iterator[LabelResult]:
     with Progress(len(images), "label") as bar:
         for each in images:
             try:
@@ -87,24 +106,35 @@ def write_legend(segmenter: Segmenter, out: Path) -> Path:
 
 def _label(segmenter: Segmenter, file: ImageFile, out: Path, scores: bool, max_pixels: int) -> LabelResult:
     image = read_photo(file.path, max_pixels)
-    several = len(segmenter.outputs) > 1
-    endings = {output: f"-{output.replace('score_', '')}" if several else "" for output in segmenter.outputs}
-    stems = {output: out / f"{file.name}{ending}" for output, ending in endings.items()}
+    stems = _name_outputs(segmenter, file, out)
     (out / file.name).parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         tiles = _show_progress(segmenter.compute_tiles(image), file)
         if scores:
-            paths = {output: stem.with_name(f"{stem.name}-scores.npy") for output, stem in stems.items()}
+            paths = {output: _list_files(stem, scores)[2] for output, stem in stems.items()}
             tiles = _write_scores(tiles, paths, stack)
         labels = segmenter.label_tiles(tiles)
     files = {}
     for output, label_hw in labels.items():
-        path = stems[output].with_name(f"{stems[output].name}.png")
+        path, overlay = _list_files(stems[output])[:2]
         save_label(path, label_hw)
-        save_png(path.with_name(f"{stems[output].name}{OVERLAY}.png"), overlay_labels(image, label_hw))
+        save_png(overlay, overlay_labels(image, label_hw))
         classes, pixels = np.unique(label_hw, return_counts=True)
         files[path] = {segmenter.classes[output][i]: n / label_hw.size for i, n in zip(classes, pixels)}
     return LabelResult(file, files)
+
+
+def _name_outputs(segmenter: Segmenter, file: ImageFile, out: Path) -> Mapping[str, Path]:
+    """Return the path of each output of the net for an image, without an ending."""
+    several = len(segmenter.outputs) > 1
+    endings = {output: f"-{output.replace('score_', '')}" if several else "" for output in segmenter.outputs}
+    return {output: out / f"{file.name}{ending}" for output, ending in endings.items()}
+
+
+def _list_files(stem: Path, scores: bool = False) -> Sequence[Path]:
+    """Return the files of one output: the label map, the overlay, and the scores if they are wanted."""
+    endings = [".png", f"{OVERLAY}.png", *([SCORES] if scores else [])]
+    return [stem.with_name(f"{stem.name}{ending}") for ending in endings]
 
 
 def _show_progress(tiles: Iterator[Tile], file: ImageFile) -> Iterator[Tile]:
@@ -149,11 +179,11 @@ def _expand(text: str) -> Iterator[tuple[Path, Path]]:
     """Yield the files that an argument means, each with the preferred name of its label map."""
     path = Path(text)
     if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        files = walk_files(path)
         images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
         if not images:
             raise DataError(f"{path}: no images in this folder; expected files named {', '.join(IMAGE_SUFFIXES)}")
-        others = sorted({file for file in files if not file.name.startswith(".")} - set(images))
+        others = sorted(set(files) - set(images))
         if others:
             log.warning("%s: skipping %d files with other endings, such as %s", path, len(others), others[0].name)
         yield from ((file, file.relative_to(path)) for file in images)

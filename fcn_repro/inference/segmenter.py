@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image
 
 from fcn_repro import device
+from fcn_repro.datasets.photo import MAX_PIXELS, read_photo, to_upright_rgb
 from fcn_repro.datasets.preprocessing import to_blob
 from fcn_repro.drawing.image_sheet import make_sheet
 from fcn_repro.errors import DataError
-from fcn_repro.inference.photo import MAX_PIXELS, read_photo, to_upright_rgb
 from fcn_repro.inference.tiling import TileSpan, choose_tile, find_extent, split_axis
 from fcn_repro.model import deploy_metadata
 from fcn_repro.model.class_map import argmax_classes
@@ -153,7 +153,7 @@ def draw_stage_sheet(
         files   of each image and its label map
         paint   draws a run's (H, W) classes for an image
     """
-    rows: list[list[Image.Image]] = [[Image.open(str(path)) for path in pair] for pair in files]
+    rows: list[list[Image.Image]] = [[read_photo(path) for path in pair] for pair in files]
     for folder in folders:
         segmenter = Segmenter(folder.path)
         for row in rows:

@@ -19,6 +19,7 @@ TEXT_BYTES = 16_000_000  # of the largest text that is read: prototxts and lists
 MAX_PIXELS = 178_956_970  # Pillow's own limit: half a gigabyte of R G B
 # Of Pillow's formats these are decoded. Ghostscript, a programming language, would draw EPS; few need the others.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+HEAD_BYTES = 30  # the first bytes, by which decoders know their format, and that hold the size of a WEBP
 
 # What Pillow raises for damaged images.
 IMAGE_ERRORS = (
@@ -56,15 +57,30 @@ def open_image(source: str | Path | IO[bytes], max_pixels: int = MAX_PIXELS) -> 
     Raises   Image.DecompressionBombError for more than `max_pixels`; OSError, or another of IMAGE_ERRORS, for a file
              that is damaged or in no format of FORMATS
     """
-    # Pillow's own limit warns at half its size, and it is one setting for all images.
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        _check_size(_read_webp_size(_read_head(source)), max_pixels)
-        with Image.open(str(source) if isinstance(source, Path) else source, formats=FORMATS) as image:
-            _check_size(image.size, max_pixels)
-            yield image
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(open(str(source), "rb")) if isinstance(source, (str, Path)) else source
+        head = file.read(HEAD_BYTES)
+        _check_size(_read_webp_size(head), max_pixels)
+        image = stack.enter_context(_identify(file, head))
+        _check_size(image.size, max_pixels)
+        yield image
+
+
+def _identify(file: IO[bytes], head: bytes) -> Image.Image:
+    """Return a file's image by the first decoder of FORMATS that takes it.
+
+    Image.open does the same and then checks Pillow's own limit, which is one setting for all threads and cannot be
+    raised for a single image.
+    """
+    if not Image.OPEN.keys() >= set(FORMATS):
+        Image.init()  # registers Pillow's decoders
+    for name in FORMATS:
+        with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error, KeyError):
+            decode, is_accepted = Image.OPEN[name]
+            if not is_accepted or is_accepted(head) is True:
+                file.seek(0)
+                return decode(file, "")
+    raise Image.UnidentifiedImageError(f"expected one of the formats {', '.join(FORMATS)}")
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -72,17 +88,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise Image.DecompressionBombError(f"got {size[0]} x {size[1]} pixels, expected at most {max_pixels}")
 
 
-def _read_head(source: str | Path | IO[bytes]) -> bytes:
-    if isinstance(source, (str, Path)):
-        with open(str(source), "rb") as file:
-            return file.read(30)
-    head = source.read(30)
-    source.seek(0)
-    return head
-
-
 def _read_webp_size(head: bytes) -> tuple[int, int]:
-    """Return width and height from the first 30 bytes of a WEBP file; (0, 0) for other files.
+    """Return width and height from the first HEAD_BYTES of a WEBP file; (0, 0) for other files.
 
     Pillow's WEBP decoder allocates its pixels as soon as it opens a file, so the size is needed earlier.
 

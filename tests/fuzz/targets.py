@@ -17,7 +17,7 @@ from PIL import Image
 
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2, caffemodel, prototxt, solverstate, stored_blob
-from fcn_repro.datasets import file_readers, voc
+from fcn_repro.datasets import file_readers, photo, voc
 from fcn_repro.datasets.download import unpack
 from fcn_repro.datasets.user import colour_table, registry
 from fcn_repro.errors import DataError
@@ -70,7 +70,7 @@ TARGETS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "binaryproto": ("mean.binaryproto", stored_blob.read_blob_file),
     "mat": ("a.mat", lambda path: file_readers.read_mat(path, "GTcls", "Segmentation")),
     "label": ("a.png", file_readers.read_indexed),
-    "photograph": ("a.jpg", file_readers.read_any_rgb),
+    "photograph": ("a.jpg", photo.read_photo),
     "archive": ("a.tar.gz", _archive),
     "list": ("train.txt", _list),
     "colours": ("colours.csv", lambda path: colour_table.read_table(path, ["background", "cell"])),

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fcn_repro.datasets.photo import read_photo
 from fcn_repro.datasets.user.folder_layout import IMAGE_SUFFIXES
 from fcn_repro.errors import DataError
 from fcn_repro.inference import label_images
 from fcn_repro.inference.label_images import find_images, write_legend
-from fcn_repro.inference.photo import read_photo
 from fcn_repro.inference.segmenter import Segmenter
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.system.untrusted_files import FORMATS

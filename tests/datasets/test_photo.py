@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fcn_repro.datasets.photo import read_photo, to_upright_rgb
 from fcn_repro.errors import DataError
-from fcn_repro.inference.photo import read_photo, to_upright_rgb
 
 ORIENTATION = 0x0112
 

@@ -3,11 +3,13 @@
 Orientation   as EXIF says
 Grey          copied to all three channels; 16 bits are divided by 257, so white stays white
 Transparent   composed on white
-Others        palettes, CMYK, YCbCr, Lab and more by Pillow's conversion; the first of several frames
+Others        palettes, CMYK, YCbCr, Lab and more by Pillow's conversion
 Refused       other formats than those in fcn_repro/system/untrusted_files.py, values without a defined white (32-bit
-              floats), and too many pixels
+              floats), several pages or frames, and too many pixels
 
-Kept by hand, because Pillow's own conversion clips 16 bits, ignores EXIF and shows transparent pixels in their hidden
+Training, scoring and inference all read images here, so a net is trained on what it labels later.
+
+Written here, because Pillow's own conversion clips 16 bits, ignores EXIF and shows transparent pixels in their hidden
 colours.
 """
 
@@ -16,9 +18,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from fcn_repro.datasets.file_readers import read_error
+from fcn_repro.datasets.file_readers import check_pages, read_error
+from fcn_repro.datasets.orientation import find_orientation, make_upright
 from fcn_repro.errors import DataError
 from fcn_repro.system.untrusted_files import IMAGE_ERRORS, MAX_PIXELS, open_image
 
@@ -32,9 +35,24 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """
     try:
         with open_image(path, max_pixels) as image:
+            check_pages(image)
             return to_upright_rgb(image)
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: {error}. Fix: --max-pixels N") from error
+        fix = "Fix: scale it down, or with tools.infer: --max-pixels N"
+        raise DataError(f"{path}: {error}. {fix}") from error
+    except IMAGE_ERRORS as error:
+        raise read_error(path, "image", error) from error
+
+
+def read_hw(path: Path) -> tuple[int, int]:
+    """Return the height and width of an image as `read_photo` returns it, without decoding it.
+
+    Raises   DataError for a missing or damaged file
+    """
+    try:
+        with open_image(path) as image:
+            width, height = image.size
+            return (width, height) if find_orientation(image) > 4 else (height, width)
     except IMAGE_ERRORS as error:
         raise read_error(path, "image", error) from error
 
@@ -44,7 +62,7 @@ def to_upright_rgb(image: Image.Image) -> Image.Image:
 
     Raises   ValueError for a mode without a defined white
     """
-    image = ImageOps.exif_transpose(image)
+    image = make_upright(image)
     if image.mode.startswith(("I", "F")):
         image = _to_eight_bits(image)
     if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
