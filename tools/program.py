@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import logging
+import os
 import re
 import sys
-from typing import Callable
+from pathlib import Path
+from typing import Any, Callable
 
-from fcn_repro import device, ranks
+from fcn_repro import device, engine, ranks, shim
 from fcn_repro.errors import DataError
+from fcn_repro.paths import find_root
 from fcn_repro.system import text_table
 from fcn_repro.system.signals import JobInterrupted, SignalExit, raise_on_signal, signal_number
 
@@ -20,6 +24,8 @@ STOPPED = 128  # plus the signal's number: 130 Ctrl-C, 143 SIGTERM, 129 a lost t
 
 def run(main: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
     """Run a program and return its exit status; messages and the library's log go to stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are no UTF-8 print as they are
     wipe = "\r\033[K" if sys.stderr.isatty() else ""  # erases a progress bar
     logging.basicConfig(level=logging.INFO, format=f"{wipe}%(message)s", stream=sys.stderr)
     logging.getLogger("caffe").setLevel(logging.WARNING)  # the progress bar replaces its log
@@ -44,6 +50,59 @@ def _print_error(error: BaseException) -> None:
         print(f"{ranks.log_prefix()}{error}", file=sys.stderr)
 
 
+# -- programs under Caffe's names --------------------------------------------------------------------------------------
+
+
+def run_caffe(main: Callable[[Any], None], options: Any) -> int:
+    """Run a program that logs as Caffe does; in the Python layers of its nets, `import caffe` gives the engine.
+
+    `options` may have glog's flags. Such layers may have modules of the names of this project's folders.
+    """
+    shim.install()
+    shim.hide_folder(find_root())
+    sys.path.insert(0, os.getcwd())
+    return run(lambda options: _run_logged(main, options), options)
+
+
+def _run_logged(main: Callable[[Any], None], options: Any) -> None:
+    level, folder = getattr(options, "minloglevel", -1), getattr(options, "log_dir", "")
+    if level < 0:
+        level = int(os.environ.get("GLOG_minloglevel") or 0)
+    is_root = ranks.launched_count() == 1 or os.environ["RANK"] == "0"
+    engine.caffe.init_log(level if is_root else 2)  # errors only
+    if folder and not options.logtostderr and is_root:
+        require_torch("-log_dir")
+        engine.caffe.glog.log_to_folder(Path(folder), Path(sys.argv[0]).stem.split()[-1])
+    main(options)
+
+
+def caffe_log(source: str) -> Callable[[str], None]:
+    """Return a function that logs a line as Caffe's file `source` does."""
+    if engine.name != "torch":
+        return lambda message: engine.caffe.log(message)
+    logger = logging.getLogger("caffe")
+    return lambda message: logger.info("%s", message, extra={"source": source}, stacklevel=2)
+
+
+def require_file(path: str) -> str:
+    """Return the path of a file.
+
+    Raises   DataError if it is missing
+    """
+    if not os.path.isfile(path):
+        raise DataError(f"{path}: missing; the path is relative to {os.getcwd()}")
+    return path
+
+
+def require_torch(what: str) -> None:
+    """Raise ValueError if ENGINE names real Caffe, whose Python module lacks `what`."""
+    if engine.name != "torch":
+        raise ValueError(f"{what}: got ENGINE={engine.name}, expected torch. Fix: use real Caffe's own program")
+
+
+# -- options -----------------------------------------------------------------------------------------------------------
+
+
 def join_ranks(gpu: int | None) -> str:
     """Choose a device and join torchrun's ranks, if there are any; only the root logs more than errors."""
     chosen = device.choose(gpu)
@@ -63,6 +122,19 @@ def add_gpu(parser: argparse.ArgumentParser) -> None:
     """Add the option --gpu, as `fcn_repro.device.choose` takes it."""
     help = "a GPU's number, or -1 for the CPU; default: GPU 0 if there is one"
     parser.add_argument("--gpu", type=int, metavar="N", help=help)
+
+
+def add_tolerance(parser: argparse._ActionsContainer) -> None:
+    """Add the option --tolerance of label maps."""
+    help = "take the nearest label or colour up to N levels away in each channel, as JPEG needs; default: 0, exact"
+    parser.add_argument("--tolerance", type=levels, default=0, metavar="N", help=help)
+
+
+def levels(text: str) -> int:
+    """Parse a difference of grey levels, 0 to 255."""
+    if not text.isdecimal() or len(text) > 3 or int(text) > 255:
+        raise argparse.ArgumentTypeError(f"expected 0 to 255, got {text!r}")
+    return int(text)
 
 
 def positive(text: str) -> int:

@@ -33,6 +33,7 @@ class DataSet:
     inputs: Mapping[str, int] = field(default_factory=lambda: {"data": 3})  # input tops and their channels
     label: str = "label"  # the top with the ground truth for `class_names`
     more_labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # further label tops and their classes
+    infogain: str = ""  # the file of the matrix for an InfogainLoss of `label`; empty: SoftmaxWithLoss
 
     @property
     def heads(self) -> Mapping[str, tuple[str, ...]]:

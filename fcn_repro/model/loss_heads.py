@@ -13,10 +13,12 @@ from fcn_repro.engine import caffe
 from fcn_repro.layer_params.loss_normalization import is_summed, read_normalization
 from fcn_repro.model.prototxt import read_net
 
+LOSSES = ("SoftmaxWithLoss", "InfogainLoss")  # cross entropy, and the same with weights of classes
+
 
 @dataclass(frozen=True)
 class Head:
-    """One SoftmaxWithLoss layer; `score`, `label` and `loss` are blob names."""
+    """One loss layer of LOSSES; `score`, `label` and `loss` are blob names."""
 
     score: str  # (N, C, ...) one channel per class, before the softmax
     label: str  # (N, 1, ...) class index, or `ignore_label`
@@ -35,7 +37,10 @@ class Head:
         return self.loss_weight * float(net.blobs[self.loss].data.flat[0])
 
     def loss_per_pixel(self, net: caffe.Net) -> float:
-        """Return the mean cross entropy, in nats, over the pixels of the last forward pass that count."""
+        """Return the mean cross entropy, in nats, over the pixels of the last forward pass that count.
+
+        With class weights, each pixel's term has the weight of its class.
+        """
         label = net.blobs[self.label].data
         counted = label.size if self.ignore_label is None else int((label != self.ignore_label).sum())
         divisor = {"VALID": counted, "FULL": label.size, "BATCH_SIZE": label.shape[0], "NONE": 1}[self.normalization]
@@ -51,7 +56,7 @@ def read_heads(prototxt: Path) -> list[Head]:
 
     Raises   ValueError if the net has none
     """
-    heads = [_make_head(layer) for layer in read_net(prototxt).layer if layer.type == "SoftmaxWithLoss"]
+    heads = [_make_head(layer) for layer in read_net(prototxt).layer if layer.type in LOSSES]
     if not heads:
         raise ValueError(f"{prototxt}: no SoftmaxWithLoss layer; expected one, which names the scores and the truth")
     return heads
@@ -59,7 +64,7 @@ def read_heads(prototxt: Path) -> list[Head]:
 
 def _make_head(layer: caffe.proto.caffe_pb2.LayerParameter) -> Head:
     param = layer.loss_param
-    score, label = layer.bottom
+    score, label = layer.bottom[:2]
     return Head(
         score=score,
         label=label,

@@ -1,6 +1,7 @@
 """User data sets: images and label maps in two folders, and a list of classes.
 
-Label maps   class indices from 0, in palette or grey images; 255 is void, which training and scoring ignore
+Label maps   class indices from 0, in palette or grey images; 255 is void, which training and scoring ignore. Other
+             forms (`registry.LabelForm`) are converted once: `converted_labels`
 Mean         ILSVRC's mean pixel, as in the nets that training starts from
 """
 
@@ -14,12 +15,20 @@ import numpy as np
 from fcn_repro.datasets import file_readers
 from fcn_repro.datasets.data_layer import SegDataLayer
 from fcn_repro.datasets.data_set import VOID, DataSet, LayerSpec
+from fcn_repro.datasets.photo import read_photo
 from fcn_repro.datasets.preparation import check_count, write_list
 from fcn_repro.datasets.preprocessing import to_blob
-from fcn_repro.datasets.user import folder_layout, registry
-from fcn_repro.datasets.user.registry import UserDataset
+from fcn_repro.datasets.user import converted_labels, folder_layout, registry
+from fcn_repro.datasets.user.class_list import ClassList
+from fcn_repro.datasets.user.folder_layout import Layout
+from fcn_repro.datasets.user.label_forms import check_form, fit_label
+from fcn_repro.datasets.user.registry import LabelForm, UserDataset
+from fcn_repro.datasets.user.split_lists import find_splits
 from fcn_repro.datasets.voc import MEAN_BGR
+from fcn_repro.errors import DataError
 from fcn_repro.system.atomic_write import atomic_write
+
+BACKGROUND = ("background", "bg", "other", "others", "rest", "none")  # names of what label 0 usually is
 
 
 class UserDatasetFacts(DataSet):
@@ -38,7 +47,9 @@ def make_facts(note: UserDataset) -> DataSet:
         params = {"data_set": note.name, "split": split, "mean": MEAN_BGR, "seed": 1337}
         return LayerSpec("adopted_layers", "AdoptedSegDataLayer", params)
 
-    return UserDatasetFacts(note.name, note.class_names, MEAN_BGR, VOID, note.splits, layer("train"), layer("val"))
+    infogain = note.weights_file.as_posix() if note.class_weights else ""
+    facts = (note.name, note.class_names, MEAN_BGR, VOID, note.splits, layer("train"), layer("val"))
+    return UserDatasetFacts(*facts, infogain=infogain)
 
 
 class AdoptedSegDataLayer(SegDataLayer):
@@ -54,8 +65,15 @@ class AdoptedSegDataLayer(SegDataLayer):
         """Read the note and list the files, then set up as usual."""
         self.note = registry.read_user_dataset(self._parse(self.param_str)["data_set"])
         self.facts = make_facts(self.note)
-        self.images = folder_layout.list_files(Path(self.note.images), folder_layout.IMAGE_SUFFIXES)
-        self.label_maps = folder_layout.list_files(self.note.labels, folder_layout.LABEL_SUFFIXES)
+        layout = converted_labels.find_layout_of(self.note)
+        self.images = folder_layout.list_images(layout)
+        with self._add_remedy():
+            if not converted_labels.is_current(self.note):
+                raise DataError(f"{self.note.converted_labels}: missing, or older than {self.note.given_labels} and the classes")
+            given = self.note.labels == layout.labels
+            self.label_maps = folder_layout.list_files(
+                self.note.labels, folder_layout.LABEL_SUFFIXES, layout.label_ending if given else ""
+            )
         super().setup(bottom, top)
 
     def list_file(self) -> Path:
@@ -66,34 +84,61 @@ class AdoptedSegDataLayer(SegDataLayer):
         """Load the image and the label map of an id."""
         image_path = self.images.get(item, Path(self.note.images, item))
         label_path = self.label_maps.get(item, self.note.labels / f"{item}.png")
-        image_rgb = file_readers.read_any_rgb(image_path)
+        image_rgb = np.asarray(read_photo(image_path))
         label_hw = file_readers.read_indexed(label_path)
-        file_readers.check_label(label_hw, label_path, image_rgb.shape[:2], self.facts.labels)
+        label_hw = fit_label(label_hw, label_path, image_path, image_rgb.shape[:2])
+        file_readers.check_values(label_hw, label_path, self.facts.labels)
         return to_blob(image_rgb, self.options["mean"]), label_hw[np.newaxis]
 
 
-def scan_folder(folder: Path, classes: Path, name: str, like: str) -> tuple[UserDataset, Mapping[str, Sequence[str]]]:
+def scan_folder(
+    layout: Layout, classes: ClassList, name: str, like: str, form: LabelForm
+) -> tuple[UserDataset, Mapping[str, Sequence[str]]]:
     """Return the note of a folder's data set, and the ids of each split; write nothing.
 
-    Raises   DataError when the folder or the list of classes breaks a rule of `folder_layout`
+    Raises   DataError when the folder breaks a rule of `folder_layout`, or the form does not fit the classes
     """
-    found = folder_layout.find_layout(folder)
-    splits = folder_layout.find_splits(found, folder_layout.find_pairs(found))
+    check_form(form, classes.names)
+    form = folder_layout.find_polygons(layout, form)
+    splits = find_splits(layout, folder_layout.find_pairs(layout, form))
     counts = {split: len(items) for split, items in splits.items()}
-    names = folder_layout.read_classes(classes)
-    return UserDataset(name, str(found.images), str(found.labels), names, counts, like), splits
+    paths = (str(layout.images), str(layout.labels))
+    endings = (layout.image_ending, layout.label_ending)
+    return UserDataset(name, *paths, classes.names, counts, like, *endings, form), splits
+
+
+def describe_zero(note: UserDataset) -> str:
+    """Say what label 0 means where it may be void instead; empty where that is clear.
+
+    Label maps whose classes count from 1, with 0 for void, are valid without their last class, but shifted by one.
+    """
+    first, classes = note.class_names[0], len(note.class_names)
+    if note.form.values or note.form.void or note.form.colours or note.form.polygons or first.lower() in BACKGROUND:
+        return ""
+    return (
+        f"label 0 is the class {first!r}. If 0 is void and classes count from 1, register the data set with --values "
+        f"1-{classes} --void 0. If they count from 0, --values 0-{classes - 1} ends this remark"
+    )
 
 
 def write(note: UserDataset, splits: Mapping[str, Sequence[str]]) -> None:
     """Register a data set: write its lists, then atomically the note."""
     for split, items in splits.items():
         write_list(note.list_file(split), items, note.splits[split])
+    if note.form.is_plain:
+        converted_labels.remove(note)
+    write_note(note)
+
+
+def write_note(note: UserDataset) -> None:
+    """Write the note of a data set, atomically."""
     with atomic_write(note.folder / registry.NOTE) as file:
         file.write(note.to_json())
 
 
 def prepare(note: UserDataset) -> Mapping[str, int]:
-    """Verify the lengths of the lists; nothing needs fetching. Returns the number of images per split."""
+    """Verify the lengths of the lists, and renew converted label maps. Returns the number of images per split."""
+    converted_labels.renew(note)
     for split, count in note.splits.items():
         path = note.list_file(split)
         check_count(path, file_readers.read_list(path), count)

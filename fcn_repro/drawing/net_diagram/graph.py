@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from fcn_repro.engine import caffe
 from fcn_repro.layer_params.conv_window import read_window
 from fcn_repro.layer_params.loss_normalization import is_summed, read_normalization
 
@@ -18,7 +17,7 @@ FAMILIES = {
     **dict.fromkeys(("InnerProduct",), "fully connected"),
     **dict.fromkeys(("Crop", "Slice"), "crop"),
     **dict.fromkeys(("Concat", "Eltwise"), "join"),
-    **dict.fromkeys(("EuclideanLoss", "SigmoidCrossEntropyLoss", "SoftmaxWithLoss"), "loss"),
+    **dict.fromkeys(("EuclideanLoss", "InfogainLoss", "SigmoidCrossEntropyLoss", "SoftmaxWithLoss"), "loss"),
 }
 
 
@@ -102,7 +101,7 @@ def _convolution(layer: Any) -> Sequence[str]:
 
 def _pooling(layer: Any) -> Sequence[str]:
     param = layer.pooling_param
-    method = caffe.proto.caffe_pb2.PoolingParameter.PoolMethod.Name(param.pool).lower()
+    method = _name_value(param, "pool")
     if param.global_pooling:
         return (method, "the whole image")
     return (method, *_window(layer))
@@ -141,7 +140,13 @@ def _shapes(layer: Any) -> Sequence[str]:
 
 
 def _eltwise(layer: Any) -> Sequence[str]:
-    return [caffe.proto.caffe_pb2.EltwiseParameter.EltwiseOp.Name(layer.eltwise_param.operation).lower()]
+    return [_name_value(layer.eltwise_param, "operation")]
+
+
+def _name_value(message: Any, field: str) -> str:
+    """The name of an enum's value, in small letters."""
+    enum = message.DESCRIPTOR.fields_by_name[field].enum_type
+    return enum.values_by_number[getattr(message, field)].name.lower()
 
 
 _DESCRIPTIONS: Mapping[str, Callable[[Any], Sequence[str]]] = {
@@ -158,4 +163,5 @@ _DESCRIPTIONS: Mapping[str, Callable[[Any], Sequence[str]]] = {
     "Python": lambda layer: [layer.python_param.layer],
     "Scale": lambda layer: [f"{layer.scale_param.filler.value:g}", _frozen(layer)],
     "SoftmaxWithLoss": _loss,
+    "InfogainLoss": _loss,
 }
