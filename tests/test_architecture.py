@@ -22,10 +22,10 @@ ALIASES = "tools.aliases"  # the programs' old names
 
 # Each layer may import its own and earlier ones. Modules at the root of fcn_repro belong to the first two.
 LAYERS = (
-    ("layer_params", "errors", "paths", "system"),
-    ("caffe",),
-    ("engine", "device", "ranks"),
+    ("layer_params", "errors", "paths", "system", "shim"),
     ("drawing",),
+    ("caffe",),
+    ("engine", "device", "ranks", "as_caffe"),
     ("datasets",),
     ("model",),
     ("evaluation", "inference"),
@@ -36,7 +36,7 @@ SEPARATE = {"evaluation": "inference", "inference": "training"}  # neither knows
 TORCH_FILES = ("fcn_repro/model/exchange/torch_files.py", "fcn_repro/model/exchange/torch_module.py")
 ENGINE_WITHOUT_TORCH = (
     *("fcn_repro/caffe/proto/", "fcn_repro/caffe/net_spec.py", "fcn_repro/caffe/coord_map.py"),
-    "fcn_repro/caffe/crop_offset.py",
+    *("fcn_repro/caffe/crop_offset.py", "fcn_repro/caffe/dialects/"),
 )
 NO_TORCH = [
     *("fcn_repro", "fcn_repro.layer_params.conv_window", "fcn_repro.device", "fcn_repro.engine", "fcn_repro.errors"),

@@ -16,10 +16,12 @@ Source   caffe 9b89154 python/caffe/net_spec.py
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from fcn_repro.caffe.dialects.knowledge import advise
 from fcn_repro.caffe.proto import caffe_pb2
 
 
@@ -128,8 +130,11 @@ def param_name_dict() -> dict[str, str]:
 def assign_proto(proto: Any, name: str, value: Any) -> None:
     """Assign a Python value to a field: dicts fill messages, lists fill repeated fields, one value is a list of one.
 
-    Raises   AttributeError for an unknown field, or a list for a single value; IndexError for an empty list, as pycaffe
+    Raises   AttributeError for an unknown field, or a list for a single value; IndexError for an empty list; TypeError
+             or ValueError for a value of another type, all as pycaffe, with the path of the field
     """
+    if name not in proto.DESCRIPTOR.fields_by_name:
+        raise AttributeError(f"{name}: {proto.DESCRIPTOR.name} has no such field; {advise(name, _field_names(proto))}")
     target = getattr(proto, name)
     repeated = hasattr(target, "extend")
     if repeated and not isinstance(value, list):
@@ -138,19 +143,35 @@ def assign_proto(proto: Any, name: str, value: Any) -> None:
         if not repeated:
             raise AttributeError(f"{proto.DESCRIPTOR.name}.{name} takes one value, not the list {value}")
         if isinstance(value[0], dict):
-            for item in value:
-                _assign_all(target.add(), item)
+            for index, item in enumerate(value):
+                _assign_all(target.add(), item, f"{name}[{index}]")
         else:
-            target.extend(value)
+            with _naming(f"{name}: "):
+                target.extend(value)
     elif isinstance(value, dict):
-        _assign_all(target, value)
+        _assign_all(target, value, name)
     else:
-        setattr(proto, name, value)
+        with _naming(f"{name}: "):
+            setattr(proto, name, value)
 
 
-def _assign_all(proto: Any, values: dict[str, Any]) -> None:
+def _assign_all(proto: Any, values: dict[str, Any], path: str) -> None:
     for name, value in values.items():
-        assign_proto(proto, name, value)
+        with _naming(f"{path}."):
+            assign_proto(proto, name, value)
+
+
+def _field_names(proto: Any) -> list[str]:
+    return list(proto.DESCRIPTOR.fields_by_name)
+
+
+@contextlib.contextmanager
+def _naming(place: str) -> Iterator[None]:
+    """Put a place before the message of a value's error."""
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError) as error:
+        raise type(error)(f"{place}{error}") from None
 
 
 _OWN_PARAM = {type_name: f"{field}_param" for type_name, field in param_name_dict().items()}
@@ -176,7 +197,9 @@ class _Writer:
             layer = caffe_pb2.LayerParameter(type=fn.type_name, bottom=bottoms, top=tops)
             layer.name = self._name(fn.tops[0] if fn.tops else fn, fn)
             for key, value in fn.params.items():
-                assign_proto(_message_with(layer, key), key, value)
+                message = _message_with(layer, key)
+                with _naming(f"{layer.type} layer {layer.name!r}, "):
+                    assign_proto(message, key, value)
             self._layers[fn] = layer
         return self._layers[fn]
 
@@ -189,10 +212,12 @@ class _Writer:
 
 def _message_with(layer: Any, key: str) -> Any:
     """Return the message with the field `key`: the type's own parameters, else the layer."""
+    known = _field_names(layer)
     if layer.type in _OWN_PARAM and not key.endswith("param"):
         own = getattr(layer, _OWN_PARAM[layer.type])
         if key in own.DESCRIPTOR.fields_by_name:
             return own
+        known = [*_field_names(own), *known]
     if key not in layer.DESCRIPTOR.fields_by_name:
-        raise AttributeError(f"{layer.type} layer {layer.name!r} takes no parameter {key!r}")
+        raise AttributeError(f"{layer.type} layer {layer.name!r} takes no parameter {key!r}; {advise(key, known)}")
     return layer

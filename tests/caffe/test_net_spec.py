@@ -118,10 +118,21 @@ def test_the_schema_defines_the_types_parameters():
         (lambda: layer(L.Pooling(L.Input(), kernel_size=[3, 3])), AttributeError,
          r"PoolingParameter\.kernel_size takes one value, not the list \[3, 3\]"),
         (lambda: layer(L.Convolution(L.Input(), kernel_size=[])), IndexError, ".*"),
+        (lambda: layer(L.Convolution(L.Input(), convolution_param=dict(num_outputs=3))), AttributeError,
+         r"^Convolution layer 'Convolution1', convolution_param\.num_outputs: ConvolutionParameter has no such field; "
+         r"did you mean num_output\?$"),
+        (lambda: layer(L.Convolution(L.Input(), weight_filler=dict(std="x"))), TypeError,
+         r"^Convolution layer 'Convolution1', weight_filler\.std: "),
+        (lambda: layer(L.Convolution(L.Input(), param=[{}, dict(lr_mult="x")])), TypeError,
+         r"^Convolution layer 'Convolution1', param\[1\]\.lr_mult: "),
+        (lambda: layer(L.Convolution(L.Input(), engine="CUDA")), ValueError,
+         "^Convolution layer 'Convolution1', engine: .*CUDA"),
+        (lambda: layer(L.Detection(L.Input(), prior_box_param={})), AttributeError, "prior_box_param.*of SSD"),
         (lambda: NetSpec().conv1, KeyError, "conv1"),
         (lambda: P.Pooling.MEDIAN, AttributeError, ".*"),
     ],
-    ids=["bottom", "parameter", "list", "empty list", "name", "enum value"],
+    ids=["bottom", "parameter", "list", "empty list", "field", "value", "listed value", "enum", "fork", "name",
+         "enum value"],
 )  # fmt: skip
 def test_refuses(make, error, complaint):
     with pytest.raises(error, match=complaint):

@@ -5,6 +5,10 @@ that Caffe lacks in FORK_LAYER_TYPES. A user's own types are classes of the modu
 base.Layer documents the life cycle and the hooks that a layer implements.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
+
+from fcn_repro.caffe.dialects.refusals import describe_types
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.activation.abs_val import AbsVal
 from fcn_repro.caffe.layers.activation.bias import Bias
@@ -55,7 +59,7 @@ from fcn_repro.caffe.layers.utility.eltwise import Eltwise
 from fcn_repro.caffe.layers.utility.filter import Filter
 from fcn_repro.caffe.layers.utility.flatten import Flatten
 from fcn_repro.caffe.layers.utility.parameter import Parameter
-from fcn_repro.caffe.layers.utility.python import create_user_layer, find_user_layer, python_layer
+from fcn_repro.caffe.layers.utility.python import create_user_layer, list_user_layers, python_layer
 from fcn_repro.caffe.layers.utility.reduction import Reduction
 from fcn_repro.caffe.layers.utility.reshape import Reshape
 from fcn_repro.caffe.layers.utility.silence import Silence
@@ -69,6 +73,7 @@ from fcn_repro.caffe.layers.vision.deconvolution import Deconvolution
 from fcn_repro.caffe.layers.vision.im2col import Im2col
 from fcn_repro.caffe.layers.vision.pooling import Pooling
 from fcn_repro.caffe.layers.vision.spp import SPP
+from fcn_repro.system import untrusted_files
 
 LAYER_TYPES: dict[str, type[Layer]] = {
     layer.__name__: layer
@@ -88,9 +93,25 @@ def layer_type_list() -> list[str]:
     return sorted([*LAYER_TYPES, "Python"])
 
 
-def is_known_type(type_: str) -> bool:
-    """Whether a layer of this type can be created: one of Caffe's, of a fork's, or of a user's module."""
-    return type_ == "Python" or type_ in LAYER_TYPES or type_ in FORK_LAYER_TYPES or find_user_layer(type_) is not None
+def known_types() -> list[str]:
+    """List all types of which a layer can be created, or which are refused with a reason: Caffe's, forks', a user's."""
+    return [*LAYER_TYPES, "Python", *UNSUPPORTED, *FORK_LAYER_TYPES, *list_user_layers()]
+
+
+def require_known_types(params: Iterable, source: str | Path | None = None) -> None:
+    """Refuse LayerParameters whose types cannot be created, all at once; `source`, their prototxt, gives line numbers.
+
+    Raises   CaffeError naming the layers, the forks that have the types, and all known types
+    """
+    known = known_types()
+    unknown = [param for param in params if param.type not in known]
+    if unknown:
+        text = untrusted_files.read_text(source) if source is not None else ""
+        raise CaffeError(
+            f"layer {unknown[0].name!r} has the unknown type {unknown[0].type!r}; known types: "
+            f"{', '.join(layer_type_list())}; of forks: {', '.join(sorted(FORK_LAYER_TYPES))}\n"
+            f"Unknown here:\n{describe_types(unknown, known, text)}"
+        )
 
 
 def create_layer(param) -> Layer:
@@ -104,12 +125,7 @@ def create_layer(param) -> Layer:
         return python_layer(param)
     if param.type in UNSUPPORTED:
         raise unsupported(param.type, param)
-    user_class = None if param.type in LAYER_TYPES else find_user_layer(param.type)
-    if user_class is not None:
-        return create_user_layer(user_class, param)
-    create = find_fork_layer(param) or LAYER_TYPES.get(param.type)
-    if create is None:
-        raise CaffeError(
-            f"layer {param.name!r} has the unknown type {param.type!r}; known types: {', '.join(layer_type_list())}"
-        )
-    return create(param)
+    if param.type not in LAYER_TYPES and param.type in (users := list_user_layers()):
+        return create_user_layer(users[param.type], param)
+    require_known_types([param])
+    return (find_fork_layer(param) or LAYER_TYPES[param.type])(param)

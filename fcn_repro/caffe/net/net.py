@@ -18,10 +18,10 @@ from fcn_repro.caffe.errors import CaffeError, attach_file
 from fcn_repro.caffe.glog import log_creation
 from fcn_repro.caffe.kernels.malloc import keep_freed_memory, trim_fragmentation
 from fcn_repro.caffe.kernels.thread_waiting import adapt_to_load
-from fcn_repro.caffe.layers import create_layer
+from fcn_repro.caffe.layers import create_layer, known_types, require_known_types
 from fcn_repro.caffe.layers.base import Layer, describe_layer, describe_top
 from fcn_repro.caffe.memory_required import MemoryRequired
-from fcn_repro.caffe.net import caffemodel_weights, hdf5_weights, net_log
+from fcn_repro.caffe.net import caffemodel_weights, hdf5_weights, net_display, net_log
 from fcn_repro.caffe.net.backward_plan import BackwardStep, prune
 from fcn_repro.caffe.net.insert_splits import insert_splits
 from fcn_repro.caffe.net.net_state import filter_layers
@@ -72,25 +72,36 @@ class Net(PycaffeNet):
         if isinstance(phase, (str, Path)):
             weights, phase, level = phase, _require_old_form(phase, level, stages, weights), None
             log.warning("Net(network_file, weights, phase) is deprecated; use Net(network_file, phase, weights=...)")
-        param = prototxt.read_net(network_file)
+        param = prototxt.read_net(network_file, known_types())
         param.state.phase = phase
         param.state.level = level or 0
         param.state.stage.extend(stages or ())
         with attach_file(network_file):
-            self._build(param)
+            self._build(param, network_file)
         if weights is not None:
             self.copy_from(weights)
 
     @classmethod
-    def from_param(cls, param) -> Net:
-        """Build a net from a NetParameter with a complete `state`; the message is not upgraded, as in Caffe."""
+    def from_param(cls, param, source: str | Path | None = None) -> Net:
+        """Build a net from a NetParameter with a complete `state`; the message is not upgraded, as in Caffe.
+
+        `source` is its prototxt, for the line numbers in errors.
+        """
         net = cls.__new__(cls)
-        net._build(param)
+        net._build(param, source)
         return net
+
+    def _repr_svg_(self) -> str:
+        """Return a drawing of the net, which notebooks show."""
+        return net_display.render_svg(self)
+
+    def _repr_html_(self) -> str:
+        """Return the drawing with tables of blobs and parameters, which notebooks show."""
+        return net_display.render_html(self)
 
     # -- construction --------------------------------------------------------------------------------------------
 
-    def _build(self, param) -> None:
+    def _build(self, param, source: str | Path | None) -> None:
         keep_freed_memory()
         self.name: str = param.name
         self._phase: int = param.state.phase
@@ -110,7 +121,8 @@ class Net(PycaffeNet):
         self._top_values = 0
         available: dict[str, Blob] = {}
         needs_gradient: set[int] = set()  # ids of blobs
-        kept = filter_layers(param)
+        kept = self._kept_layers = filter_layers(param)
+        require_known_types(kept, source)
         _log_param(param, kept)
         for layer_param in insert_splits(kept):
             if not layer_param.HasField("phase"):

@@ -6,6 +6,7 @@ Source   caffe 9b89154 solver.cpp (InitTrainNet, InitTestNets)
 import logging
 
 from fcn_repro.caffe.errors import CaffeError, attach_file
+from fcn_repro.caffe.layers import known_types
 from fcn_repro.caffe.net.net import Net
 from fcn_repro.caffe.proto import caffe_pb2, prototxt
 from fcn_repro.caffe.solver import solver_rank
@@ -71,13 +72,13 @@ def _net(source, phase: int, state) -> Net:
     """Build the net of a path or an inline message; its state merges the phase, its own state and the solver's."""
     in_file = isinstance(source, str)
     param = caffe_pb2.NetParameter()
-    param.CopyFrom(prototxt.read_net(source) if in_file else source)
+    param.CopyFrom(prototxt.read_net(source, known_types()) if in_file else source)
     merged = caffe_pb2.NetState(phase=phase)
     merged.MergeFrom(param.state)
     merged.MergeFrom(state)
     param.state.CopyFrom(merged)
     with attach_file(source if in_file else f"the inline net {param.name!r}"):
-        return Net.from_param(param)
+        return Net.from_param(param, source if in_file else None)
 
 
 def _advise(source) -> str:

@@ -51,14 +51,15 @@ def create_user_layer(user_class: type[Layer], param) -> Layer:
     return layer
 
 
-def find_user_layer(type_: str) -> type[Layer] | None:
-    """Find the class that stands for a layer type in the modules that CAFFE_LAYERS names, separated by commas.
+def list_user_layers() -> dict[str, type[Layer]]:
+    """Find the layer types that the modules in CAFFE_LAYERS add: Python layers under their class names.
 
-    Such a class is a Python layer whose name is the type; `self.param` holds its LayerParameter, with the fields of the
-    .proto files that CAFFE_PROTO names.
+    CAFFE_LAYERS separates modules by commas; of two classes with one name the first counts. `self.param` of such a
+    layer is its LayerParameter, with the fields of the .proto files in CAFFE_PROTO.
 
     Raises   CaffeError for a module that is not on sys.path. Errors raised by a module pass unchanged.
     """
+    found: dict[str, type[Layer]] = {}
     for name in filter(None, os.environ.get("CAFFE_LAYERS", "").split(",")):
         try:
             module = importlib.import_module(name)
@@ -68,7 +69,7 @@ def find_user_layer(type_: str) -> type[Layer] | None:
             raise CaffeError(
                 f"CAFFE_LAYERS: got the module {name!r}, which is not on sys.path. Fix: add its folder to PYTHONPATH"
             ) from error
-        found = getattr(module, type_, None)
-        if isinstance(found, type) and issubclass(found, Layer):
-            return found
-    return None
+        for type_, value in vars(module).items():
+            if isinstance(value, type) and issubclass(value, Layer) and value is not Layer:
+                found.setdefault(type_, value)
+    return found
