@@ -1,13 +1,11 @@
 """Preprocessing of images in data layers: mean, crop, mirror, scale.
 
-Source   caffe 9b89154 data_transformer.cpp, data_layer.cpp, io.cpp (decoding)
+Source   caffe 9b89154 data_transformer.cpp, data_layer.cpp
 """
 
 from __future__ import annotations
 
-import io
 import math
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +14,6 @@ from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.proto.stored_blob import read_blob_file
 from fcn_repro.caffe.random import rng
 from fcn_repro.caffe.random.host_generator import HostGenerator
-from fcn_repro.system import untrusted_files
 
 Window = tuple[slice, ...]  # of an image's axes
 
@@ -85,22 +82,6 @@ class DataTransformer:
         if len(values) not in (1, shape[0]):
             raise CaffeError(f"{self._where}: got {len(values)} mean_value entries, expected 1 or {shape[0]}")
         return np.array(values, np.float32).reshape(-1, 1, 1)
-
-
-def decode(encoded: bytes | Path, color: bool | None) -> np.ndarray:
-    """Decode an image file to uint8 (C, H, W), channels B G R; `color` None keeps a grey image grey.
-
-    Raises   OSError for a damaged file, too many pixels, or a format that untrusted_files does not open
-    Differs  Caffe decodes with OpenCV; JPEG pixels may differ by a level or two.
-    """
-    try:
-        with untrusted_files.open_image(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
-            if color is None:
-                color = image.mode not in ("1", "L", "I;16")
-            pixels = np.asarray(image.convert("RGB" if color else "L"))
-    except untrusted_files.IMAGE_ERRORS as error:
-        raise OSError(f"damaged or not an image ({type(error).__name__}: {error})") from error
-    return pixels[:, :, ::-1].transpose(2, 0, 1) if color else pixels[None]
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:

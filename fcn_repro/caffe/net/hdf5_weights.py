@@ -14,6 +14,7 @@ from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import Layer
 from fcn_repro.caffe.proto import hdf5_file
+from fcn_repro.caffe.proto.text_encoding import file_path
 from fcn_repro.system.atomic_write import atomic_write
 
 IsShared = Callable[[Blob], bool]  # whether a blob uses another layer's memory
@@ -25,7 +26,7 @@ def is_hdf5(path: str | Path) -> bool:
     Raises   RuntimeError("Could not open file ...") for a missing file
     """
     try:
-        with open(path, "rb") as file:
+        with open(file_path(str(path)), "rb") as file:
             return file.read(8) == b"\x89HDF\r\n\x1a\n"
     except OSError as error:
         raise CaffeError(f"Could not open file {path}: {error.strerror}") from error

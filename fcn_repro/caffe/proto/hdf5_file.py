@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 
 from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.proto.text_encoding import file_path
 
 MAX_DEFLATE_RATIO = 1032  # bytes that one byte of a compressed data set can expand to
 MAX_STRING_BYTES = 1 << 16
@@ -21,7 +23,7 @@ def open_hdf5(path: str | Path, kind: str) -> Iterator[h5py.File]:
     Raises   CaffeError("Could not open file ...") for a missing file, or naming the file where h5py fails to read it.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(os.fsencode(file_path(str(path))), "r") as file:
             yield file
     except CaffeError:
         raise

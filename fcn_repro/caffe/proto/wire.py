@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.proto.text_encoding import decode_name, file_path
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 MAX_FIELDS = 1_000_000  # fields of one file; the largest nets have about 10,000, and a run of fields counts once
@@ -47,10 +48,11 @@ class Reader:
         """
         self.path, self._kind, self._seen = str(path), kind, 0
         try:
-            if not Path(path).is_file():
-                Path(path).stat()  # raises OSError with the reason if the path is missing
+            name = file_path(str(path))
+            if not Path(name).is_file():
+                Path(name).stat()  # raises OSError with the reason if the path is missing
                 raise CaffeError(f"Could not open file {path}: not a regular file")
-            with open(path, "rb") as file:
+            with open(name, "rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except ValueError as error:  # an empty file cannot be mapped
             raise CaffeError(f"{path}: the file is empty; fetch or train it again") from error
@@ -67,7 +69,7 @@ class Reader:
 
     def text(self, part: Field) -> str:
         """Decode a string field."""
-        return self._map[part.start : part.end].decode("utf-8", "replace")
+        return decode_name(self._map[part.start : part.end])
 
     def integers(self, part: Field) -> Iterator[int]:
         """Yield the values of a repeated integer field, packed or not."""

@@ -1,36 +1,20 @@
 """Data."""
 
-import functools
 import math
-import os
 from collections.abc import Iterator
 from itertools import count
 
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from fcn_repro.caffe.solver import solver_rank
-from fcn_repro.caffe.data_transformer import decode
-from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.image_file import decode
 from fcn_repro.caffe.layers.base import between
 from fcn_repro.caffe.layers.data.base_data import BatchDataLayer, Item
 from fcn_repro.caffe.layers.unsupported import unsupported
 from fcn_repro.caffe.proto import caffe_pb2
-
-
-@functools.cache
-def _open_lmdb(path: str):
-    """Open an LMDB once per process, because opening it twice loses the locks."""
-    try:
-        import lmdb
-    except ImportError as error:
-        raise CaffeError(
-            "A Data layer needs the Python package lmdb, which is missing. Fix: pip install lmdb"
-        ) from error
-    try:
-        return lmdb.open(path, readonly=True, lock=False, create=False)
-    except lmdb.Error as error:
-        raise CaffeError(f"Could not open the LMDB {path}: {error}") from error
+from fcn_repro.caffe.proto.lmdb_file import LmdbFile
+from fcn_repro.caffe.proto.text_encoding import file_path
+from fcn_repro.caffe.solver import solver_rank
 
 
 class Data(BatchDataLayer):
@@ -42,8 +26,7 @@ class Data(BatchDataLayer):
     Reads    data_param: source, batch_size, backend (LMDB only); transform_param with force_color, force_gray
     Order    by key, byte by byte: number the keys with leading zeros. In TRAIN each of several solvers reads the
              records of its rank
-    Note     LMDB's library does not check its files: read only databases from a trusted source
-    Raises   CaffeError if the package lmdb is missing, or the database is missing or empty
+    Raises   CaffeError if the database is missing, damaged or empty
     Source   caffe 9b89154 data_layer.cpp
     """
 
@@ -80,17 +63,17 @@ class Data(BatchDataLayer):
     def _read(self) -> Iterator:
         """Yield the records in order, repeated forever."""
         source = self._data_param.source
-        with _open_lmdb(os.path.realpath(source)).begin() as transaction:
-            if not transaction.stat()["entries"]:
-                raise self.error(f"has the source {source!r}, an empty LMDB")
-            place = count()
-            while True:
-                for _, value in transaction.cursor():
-                    if self.phase == caffe_pb2.TRAIN and not solver_rank.is_own_record(next(place)):
-                        continue
-                    datum = caffe_pb2.Datum()
-                    try:
-                        datum.ParseFromString(value)
-                    except DecodeError as error:
-                        raise self.error(f"read a record of {source!r} that is not a Datum: {error}") from error
-                    yield datum
+        database = LmdbFile(file_path(source))
+        if not database.entries:
+            raise self.error(f"has the source {source!r}, an empty LMDB")
+        place = count()
+        while True:
+            for value in database.values():
+                if self.phase == caffe_pb2.TRAIN and not solver_rank.is_own_record(next(place)):
+                    continue
+                datum = caffe_pb2.Datum()
+                try:
+                    datum.ParseFromString(value)
+                except DecodeError as error:
+                    raise self.error(f"read a record of {source!r} that is not a Datum: {error}") from error
+                yield datum

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from functools import partial
 
-from fcn_repro.caffe.random import fillers
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.layers.base import at_least
 from fcn_repro.caffe.layers.data.base_data import BaseDataLayer
 from fcn_repro.caffe.proto import caffe_pb2
+from fcn_repro.caffe.random import fillers
 from fcn_repro.caffe.synced_memory import Shape
 
 

@@ -1,18 +1,20 @@
 """HDF5Data."""
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from fcn_repro.system import untrusted_files
-from fcn_repro.caffe.solver import solver_rank
 from fcn_repro.caffe.blob import Blob
-from fcn_repro.caffe.random.c_rand import random_shuffle
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import at_least
 from fcn_repro.caffe.layers.data.base_data import BaseDataLayer
 from fcn_repro.caffe.proto import caffe_pb2, hdf5_file
+from fcn_repro.caffe.proto.text_encoding import file_path
+from fcn_repro.caffe.random.c_rand import random_shuffle
+from fcn_repro.caffe.solver import solver_rank
+from fcn_repro.system import untrusted_files
 
 
 class HDF5Data(BaseDataLayer):
@@ -32,10 +34,18 @@ class HDF5Data(BaseDataLayer):
         if self.param.HasField("transform_param"):
             raise self.error("does not apply transform_param; transform the data before writing the file")
         param = self.param.hdf5_data_param
+        if param.batch_size < 1:
+            raise self.error(f"got hdf5_data_param.batch_size {param.batch_size}; expected at least 1")
         try:
-            self._files = untrusted_files.read_text(param.source).split()
+            listed = untrusted_files.read_bytes(file_path(param.source))
         except OSError as error:
             raise CaffeError(f"Could not open file {param.source}") from error
+        if listed.startswith(b"\x89HDF\r\n\x1a\n"):
+            raise self.error(
+                f"has the source {param.source!r}, an HDF5 file; expected a text file that lists HDF5 files. "
+                f"Fix: echo {param.source} > list.txt"
+            )
+        self._files = [os.fsdecode(path) for path in listed.split()]
         if not self._files:
             raise self.error(f"has the source {param.source!r}, which names no file")
         self._order = list(range(len(self._files)))

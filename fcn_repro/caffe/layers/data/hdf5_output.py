@@ -6,6 +6,7 @@ import h5py
 
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.layers.base import Layer, exactly
+from fcn_repro.caffe.proto.text_encoding import file_path
 
 
 class HDF5Output(Layer):
@@ -22,7 +23,7 @@ class HDF5Output(Layer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Create an empty file."""
-        self._path = self.param.hdf5_output_param.file_name
+        self._path = file_path(self.param.hdf5_output_param.file_name)
         if not self._path:
             raise self.error("has no hdf5_output_param.file_name")
         h5py.File(self._path, "w").close()

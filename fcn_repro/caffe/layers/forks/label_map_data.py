@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from fcn_repro.caffe.blob import Blob
-from fcn_repro.caffe.data_transformer import DataTransformer, decode, resize
+from fcn_repro.caffe.data_transformer import DataTransformer, resize
 from fcn_repro.caffe.errors import CaffeError
+from fcn_repro.caffe.image_file import decode
 from fcn_repro.caffe.layers.data.base_data import BaseDataLayer
 from fcn_repro.caffe.random import rng
 from fcn_repro.caffe.random.host_generator import HostGenerator

@@ -76,3 +76,14 @@ def test_reads_float_data(tmp_path):
         transaction.put(b"0", datum.SerializeToString())
     assert layer(tmp_path / "db").forward()[0].ravel().tolist() == [0.5, -3]
     assert np.float32(layer(tmp_path / "db", "scale: 2").forward()[1].ravel()).tolist() == [1, -6]
+
+
+def test_a_script_may_hold_the_database_open_and_open_it_beside_the_net(source):
+    with lmdb.open(str(source), readonly=True) as environment, environment.begin() as transaction:
+        built = layer(source)
+        assert caffe_pb2.Datum.FromString(transaction.get(b"1")).label == 1
+    built.forward()
+    with lmdb.open(str(source), readonly=True) as environment:
+        assert environment.stat()["entries"] == 3
+        built.forward()
+    assert built.top[1].data.tolist() == [2, 0]

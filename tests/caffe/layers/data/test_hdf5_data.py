@@ -74,3 +74,14 @@ def test_refuses_transformations_and_missing_lists(source, tmp_path):
         )
     with pytest.raises(CaffeError, match="Could not open file"):
         layer(tmp_path / "none.txt", 1)
+
+
+def test_refuses_an_hdf5_file_in_place_of_its_list(source):
+    file = source.read_text().split()[0]
+    with pytest.raises(CaffeError, match="an HDF5 file; expected a text file that lists HDF5 files. Fix: echo"):
+        OneLayer("HDF5Data", (), f'hdf5_data_param {{ source: "{file}" batch_size: 1 }}')
+
+
+def test_refuses_a_missing_batch_size(source):
+    with pytest.raises(CaffeError, match="got hdf5_data_param.batch_size 0; expected at least 1"):
+        OneLayer("HDF5Data", (), f'hdf5_data_param {{ source: "{source}" }}')

@@ -91,3 +91,32 @@ def test_names_a_missing_image(folder):
     (folder / "image 0.png").unlink()
     with pytest.raises(CaffeError, match="Could not load .*image 0.png"):
         layer(folder)
+
+
+@pytest.mark.parametrize(
+    ("line", "label"),
+    [
+        (b"image 1.png 3", 3), (b"image 1.png -2", -2), (b"image 1.png 3\r", 3), (b"image 1.png 3.7", 3),
+        (b"image 1.png \t4", 4), (b"image 1.png cat", 0), (b"image 1.png ", 0), (b"one.png", 0),
+        (b"line\x0bfeed.png 6", 6), (b"line\xc2\x85end.png 7", 7),
+    ],
+)  # fmt: skip
+def test_a_line_is_split_at_its_last_blank_and_its_label_read_as_atoi_does(folder, line, label, caplog):
+    for name in ("one.png", "line\x0bfeed.png", "line\x85end.png"):
+        Image.new("RGB", (6, 4)).save(folder / name)
+    (folder / "list.txt").write_bytes(line + b"\n")
+    assert labels(layer(folder, "batch_size: 1")) == [label]
+    warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert bool(warned) == (label == 0) and all("list.txt:1: got the label" in message for message in warned)
+
+
+@pytest.mark.parametrize("line", [b"image 1.png 1 2", b"", b"image 1.png", b"image\x00 1.png 3", b"image\t1.png\t3"])
+def test_a_line_that_names_no_image_is_named_by_file_and_line(folder, line):
+    (folder / "list.txt").write_bytes(b"image 0.png 0\n" + line + b"\nimage 2.png 2\n")
+    with pytest.raises(CaffeError, match=r"list\.txt:2: Could not load .*one label"):
+        layer(folder, "batch_size: 3").forward()
+
+
+def test_a_list_needs_no_newline_at_its_end(folder):
+    (folder / "list.txt").write_bytes(b"image 0.png 8")
+    assert labels(layer(folder)) == [8, 8]
