@@ -57,7 +57,7 @@ def build_graph(net: Any, phase: int) -> Graph:
     """Build the graph of a NetParameter (format `layer`) in a phase, caffe.TRAIN or caffe.TEST."""
     drawn = Graph([], [])
     maker: dict[str, tuple[int, str]] = {}  # blob -> the box that makes it, and the name to write on arrows from it
-    for layer in _included(net, phase):
+    for layer in included_layers(net, phase):
         makers = [maker[blob] for blob in layer.bottom if blob in maker]
         if makers and list(layer.top) == list(layer.bottom):
             drawn.boxes[makers[0][0]].in_place.append(_in_place(layer))
@@ -69,7 +69,8 @@ def build_graph(net: Any, phase: int) -> Graph:
     return drawn
 
 
-def _included(net: Any, phase: int) -> Iterator[Any]:
+def included_layers(net: Any, phase: int) -> Iterator[Any]:
+    """The layers of a NetParameter that its rules include in a phase, caffe.TRAIN or caffe.TEST."""
     for layer in net.layer:
         included = not layer.include or any(not r.HasField("phase") or r.phase == phase for r in layer.include)
         excluded = any(r.HasField("phase") and r.phase == phase for r in layer.exclude)
