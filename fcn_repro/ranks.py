@@ -16,7 +16,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import Any, Callable, Iterator
+import subprocess
+import sys
+from typing import Any, Callable, Iterator, Sequence
 
 from fcn_repro import engine
 
@@ -24,6 +26,20 @@ from fcn_repro import engine
 def launched_count() -> int:
     """Return the number of ranks that torchrun started; 1 without torchrun."""
     return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+
+
+def launch(gpus: Sequence[int], arguments: Sequence[str]) -> int:
+    """Run `python ARGUMENTS` as one rank for each GPU, through torchrun; returns its exit status."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    chosen = [visible[gpu] if gpu < len(visible) and visible[gpu] else str(gpu) for gpu in gpus]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={len(gpus)}"]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(chosen)}
+    with subprocess.Popen([*torchrun, *arguments], env=environment) as child:
+        while True:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:  # Ctrl-C reaches torchrun, too, which ends the ranks
+                continue
 
 
 def local_rank() -> int:

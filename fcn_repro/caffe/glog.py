@@ -10,8 +10,11 @@ Source   caffe 9b89154 _caffe.cpp (InitLog, Log); glog's logging.cc (LogMessage:
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import logging
 import os
+import platform
 import sys
 import threading
 import time
@@ -77,6 +80,25 @@ def init_log(level: int | None = None, stderr: bool = True) -> None:
     _handler.setFormatter(GlogFormatter())
     _log.addHandler(_handler)  # adds it once
     _log.propagate = False
+
+
+def log_to_folder(folder: Path, program: str) -> None:
+    """Log to a file in a folder, too, under glog's name for it, with a link PROGRAM.INFO.
+
+    Raises   OSError for a missing or read-only folder
+    """
+    host, moment = platform.node() or "unknown", time.localtime()
+    name = f"{program}.{host}.{getpass.getuser()}.log.INFO.{time.strftime('%Y%m%d-%H%M%S', moment)}.{os.getpid()}"
+    handler = logging.FileHandler(folder / name, encoding="utf-8")
+    handler.setFormatter(GlogFormatter())
+    handler.stream.write(
+        f"Log file created at: {time.strftime('%Y/%m/%d %H:%M:%S', moment)}\nRunning on machine: {host}\n"
+        "Log line format: [IWEF]mmdd hh:mm:ss.uuuuuu threadid file:line] msg\n"
+    )
+    _log.addHandler(handler)
+    with contextlib.suppress(OSError):  # a file system without links
+        (folder / f"{program}.INFO").unlink(missing_ok=True)
+        (folder / f"{program}.INFO").symlink_to(name)
 
 
 def log(message: str) -> None:

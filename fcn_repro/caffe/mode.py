@@ -50,6 +50,29 @@ def device() -> torch.device:
     return torch.device("cuda", _setting.index) if _setting.gpu else torch.device("cpu")
 
 
+def count_devices() -> int:
+    """Return the number of CUDA devices that torch sees."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def describe_device(index: int) -> list[str]:
+    """Return the lines of Caffe's DeviceQuery that torch has values for.
+
+    Raises   CaffeError when the device does not exist
+    """
+    _require_device(index)
+    device = torch.cuda.get_device_properties(index)
+    facts = {
+        "Device id": index,
+        "Major revision number": device.major,
+        "Minor revision number": device.minor,
+        "Name": device.name,
+        "Total global memory": device.total_memory,
+        "Number of multiprocessors": device.multi_processor_count,
+    }
+    return [f"{name + ':':<31}{value}" for name, value in facts.items()]
+
+
 def gpu_name() -> str:
     """Return the name of the chosen CUDA device."""
     return torch.cuda.get_device_name(_setting.index)
@@ -61,7 +84,7 @@ def gpu_peak() -> int:
 
 
 def _require_device(index: int) -> None:
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    count = count_devices()
     if not 0 <= index < count:
         raise CaffeError(
             f"GPU {index} is not available: torch {torch.__version__} sees {count} CUDA device(s). "

@@ -69,13 +69,21 @@ def synchronise(solver: caffe.SGDSolver) -> Callable[[], None]:
 
     Returns   a function that gives every rank the root's weights again: only BatchNorm statistics differ between ranks
     """
-    if ranks.count() == 1:
+    nccl = couple(solver)
+    if nccl is None:
         return lambda: None
+    layer = find_data_layer(solver.net)
+    layer.seek(ranks.broadcast_from_root(layer.position))
+    return nccl.bcast
+
+
+def couple(solver: caffe.SGDSolver) -> caffe.NCCL | None:
+    """Give every rank's solver the root's weights, and let all make the update of their mean gradient; None if alone."""
+    if ranks.count() == 1:
+        return None
     nccl = caffe.NCCL(solver, caffe.NCCL.new_uid())
     nccl.bcast()
     solver.add_callback(nccl)
     if solver.param.layer_wise_reduce:
         solver.net.after_backward(nccl)
-    layer = find_data_layer(solver.net)
-    layer.seek(ranks.broadcast_from_root(layer.position))
-    return nccl.bcast
+    return nccl
