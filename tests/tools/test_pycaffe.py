@@ -3,12 +3,14 @@ import io
 import logging
 import os
 import re
+import runpy
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fcn_repro import shim
 from tests.fixtures.pycaffe_scripts import CLASSES, OURS, SIZES, STEPS, Interpreter, copy_fcn_scripts
 from tools import pycaffe
 
@@ -26,7 +28,7 @@ from caffe.proto import caffe_pb2
 from caffe.pycaffe import Net
 import neighbour
 
-assert __name__ == "__main__" and __main__.__file__ == __file__ == sys.argv[0]
+assert __name__ == "__main__" and __main__.__file__ == __file__ == os.path.abspath(sys.argv[0])
 assert sys.argv[1:] == ["--option", "value"]
 assert sys.path[0] == os.path.dirname(os.path.abspath(__file__)) != os.getcwd()
 assert Net is caffe.Net and neighbour.caffe is caffe
@@ -68,24 +70,96 @@ def like_a_process_of_its_own(folder):
                 del sys.modules[name]
 
 
-def run(folder, *arguments):
-    """Run a script in a folder; returns what it printed."""
+def run(folder, script, *arguments):
+    """Run a script in a folder, in this process and as Python runs it; returns what it printed."""
     with like_a_process_of_its_own(folder), contextlib.redirect_stdout(io.StringIO()) as printed:
-        pycaffe.main(pycaffe.parse(arguments))
+        shim.install()
+        sys.argv[:], sys.path[0] = [script, *arguments], os.path.dirname(os.path.abspath(script))
+        runpy.run_path(script, run_name="__main__")
     return printed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "got no arguments, expected a script"),
+        (("missing.py",), "there is no script 'missing.py' in "),
+        (("-m",), "-m: got nothing, expected a module"),
+        (("-x", "a.py"), "got -x, expected a script, -m MODULE or -c CODE"),
+        (("a.ipynb",), "a.ipynb is a notebook; expected a Python file. Fix: open it in Jupyter and run"),
+    ],
+)
+def test_refuses_what_python_would_not_run(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.ipynb").touch()
+    with pytest.raises(SystemExit) as ended:
+        pycaffe.parse(arguments)
+    assert ended.value.code == 2 and message in capsys.readouterr().err
 
 
 def test_what_a_script_raises_comes_through(tmp_path):
     (tmp_path / "fails.py").write_text("import caffe\ncaffe.Net('missing.prototxt', caffe.TEST)")
-    with pytest.raises(RuntimeError, match="Could not open file missing.prototxt"):
-        run(tmp_path, "fails.py")
+    done = OURS.run(tmp_path, "fails.py")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        "CaffeError: Could not open file missing.prototxt: No such file or directory"
+    )
 
 
-def test_refuses_a_missing_script(tmp_path, capsys):
-    with pytest.raises(SystemExit) as ended:
-        run(tmp_path, "missing.py")
-    assert ended.value.code == 2
-    assert f"there is no script 'missing.py' in {tmp_path}" in capsys.readouterr().err
+HIDING = """
+import sys
+{insert}
+from tools import SimpleTransformer
+import caffe, nets
+from caffe.io import load_image
+print(SimpleTransformer, nets.__name__, caffe.__name__, sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("place", ["", "lib"])
+@pytest.mark.parametrize("form", ["script", "module", "code"])
+def test_a_scripts_modules_win_over_this_projects_and_over_another_caffe(tmp_path, place, form):
+    """Scripts append their folders, and insert the folder of an old pycaffe that does not load here."""
+    (tmp_path / "old/caffe").mkdir(parents=True)
+    (tmp_path / "old/caffe/__init__.py").write_text("raise ImportError('of another Python')")
+    (tmp_path / place / "nets").mkdir(parents=True)
+    (tmp_path / place / "nets/__init__.py").touch()
+    (tmp_path / place / "tools.py").write_text("SimpleTransformer = 'own'")
+    code = HIDING.format(insert=f"sys.path.append({place!r})\nsys.path.insert(0, 'old')")
+    (tmp_path / "run.py").write_text(code)
+    arguments = {"script": ["run.py"], "module": ["-m", "run"], "code": ["-c", code]}[form]
+    program = Interpreter((sys.executable, "-m", "fcn_repro", "pycaffe"), OURS.environment)
+    assert program.check(tmp_path, *arguments, "-x", "y") == "own nets fcn_repro.caffe ['-x', 'y']\n"
+
+
+CHILDREN = """
+import multiprocessing, subprocess, sys
+sys.path.insert(0, "old")
+import caffe
+
+def work(queue):
+    import caffe.io
+    queue.put(caffe.io.caffe_pb2.__name__)
+
+if __name__ == "__main__":
+    for method in ("spawn", "fork", "forkserver"):
+        context = multiprocessing.get_context(method)
+        queue = context.Queue()
+        process = context.Process(target=work, args=(queue,))
+        process.start()
+        process.join(60)
+        print(process.exitcode, queue.get(timeout=2))
+    for form in (["-c", "import sys; sys.path.insert(0, 'old'); import caffe; print(caffe.TEST)"], ["-m", "child"]):
+        print(subprocess.run([sys.executable, *form], stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
+"""
+
+
+def test_children_of_a_script_have_caffe_too(tmp_path):
+    (tmp_path / "old/caffe").mkdir(parents=True)
+    (tmp_path / "old/caffe/__init__.py").write_text("raise ImportError('of another Python')")
+    (tmp_path / "child.py").write_text("import caffe.draw\nprint(caffe.TRAIN)")
+    (tmp_path / "parent.py").write_text(CHILDREN)
+    assert OURS.check(tmp_path, "parent.py").splitlines() == ["0 fcn_repro.caffe.proto.caffe_pb2"] * 3 + ["1", "0"]
 
 
 @pytest.fixture(scope="module")
