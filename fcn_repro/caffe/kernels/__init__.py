@@ -8,6 +8,7 @@
     interpolation      deconvolution with filters that do not mix channels: one filter per channel          CPU, GPU
     pieces             updates and convolutions of large parameters piece by piece                          CPU
     malloc             freed activation memory stays with the process; fragmentation is trimmed             glibc
+    primitive_cache    fewer primitives of oneDNN stay in memory, where a large net meets images of many sizes     CPU
     thread_waiting     threads that wait spin on idle cores and sleep on busy ones                          Linux
 
 Promises

@@ -17,6 +17,7 @@ from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.errors import CaffeError, attach_file
 from fcn_repro.caffe.glog import log_creation
 from fcn_repro.caffe.kernels.malloc import keep_freed_memory, trim_fragmentation
+from fcn_repro.caffe.kernels.primitive_cache import limit_primitives
 from fcn_repro.caffe.kernels.thread_waiting import adapt_to_load
 from fcn_repro.caffe.layers import create_layer, known_types, require_known_types
 from fcn_repro.caffe.layers.base import Layer, describe_layer, describe_top
@@ -134,6 +135,7 @@ class Net(PycaffeNet):
         if param.force_backward:
             self._force_backward()
         self._params.share_memory()
+        limit_primitives(sum(blob.count for layer in self.layers for blob in layer.blobs))
         self.saves_memory = False
         self.debug_info: bool = param.debug_info
         self._checked_counts = [0] * len(self.layers)  # elements of every layer's tops that fit the memory
