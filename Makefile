@@ -33,7 +33,7 @@ endif
 EXPERIMENTS := $(shell $(PYTHON) -m solvers.experiments)
 STUDIES := $(shell $(PYTHON) -m solvers.studies)
 CLASSIFIERS := vgg16 vgg19 caffenet alexnet googlenet mini-vgg16
-USER_DATASET := $(if $(LIKE),--like $(LIKE)) $(if $(INIT),--init $(INIT)) $(if $(NAME),--name $(NAME))
+USER_DATASET := $(if $(LIKE),--like $(LIKE)) $(if $(INIT),--init "$(INIT)") $(if $(NAME),--name $(NAME))
 SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)) $(if $(TENSORBOARD),--tensorboard)
 
 .DEFAULT_GOAL := help
