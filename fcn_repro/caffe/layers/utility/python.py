@@ -2,8 +2,10 @@
 
 import importlib
 import os
+from types import ModuleType
 from typing import Any
 
+from fcn_repro import shim
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.layers.base import Layer
 from fcn_repro.caffe.proto import caffe_pb2
@@ -24,14 +26,14 @@ def python_layer(param) -> Layer:
     """
     module_name, class_name = param.python_param.module, param.python_param.layer
     where = f"layer {param.name!r} (Python) needs {module_name}.{class_name}"
+    if _is_path(module_name):
+        raise CaffeError(f"{where}, but its module is not a name. Fix: {_advise(module_name)}")
     try:
-        module = importlib.import_module(module_name)
+        module = _import_user_module(module_name)
     except ModuleNotFoundError as error:
         if error.name != module_name:
             raise
-        raise CaffeError(
-            f"{where}, but no module {module_name!r} is on sys.path. Fix: add its folder to PYTHONPATH"
-        ) from error
+        raise CaffeError(f"{where}, but no such module is on sys.path. Fix: {_advise(module_name)}") from error
     user_class = getattr(module, class_name, None)
     if not (isinstance(user_class, type) and issubclass(user_class, Layer)):
         raise CaffeError(f"{where}, but {module.__file__} has no class of that name that derives from caffe.Layer")
@@ -62,7 +64,7 @@ def list_user_layers() -> dict[str, type[Layer]]:
     found: dict[str, type[Layer]] = {}
     for name in filter(None, os.environ.get("CAFFE_LAYERS", "").split(",")):
         try:
-            module = importlib.import_module(name)
+            module = _import_user_module(name)
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise
@@ -73,3 +75,26 @@ def list_user_layers() -> dict[str, type[Layer]]:
             if isinstance(value, type) and issubclass(value, Layer) and value is not Layer:
                 found.setdefault(type_, value)
     return found
+
+
+def _is_path(module_name: str) -> bool:
+    """Whether a module is given as a path, which Caffe does not import, or is missing."""
+    return not module_name or module_name.startswith(".") or "/" in module_name or "\\" in module_name
+
+
+def _advise(module_name: str) -> str:
+    """Return how to name a module whose file `module_name` may be a path of."""
+    name = os.path.basename(module_name.replace("\\", "/")).strip(".").removesuffix(".py") or "NAME"
+    folder = os.path.dirname(module_name) or "its folder"
+    return f"write module: {name!r}, and add {folder} to PYTHONPATH"
+
+
+def _import_user_module(name: str) -> ModuleType:
+    """Import a module of layers. Where no Caffe is installed, `import caffe` in it gives this engine."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != "caffe":
+            raise
+    shim.install()
+    return importlib.import_module(name)
