@@ -26,31 +26,25 @@ def classifier(tmp_path, monkeypatch):
     return net
 
 
-def test_one_command_makes_a_classifier_convolutional(classifier, capsys):
+def test_one_command_makes_a_classifier_convolutional_with_the_same_numbers(classifier, tmp_path, capsys):
     convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=None))
-    out = capsys.readouterr().out
+    out, weights = capsys.readouterr().out, tmp_path / f"build/{CLASSIFIER}-fcn.caffemodel"
     assert "reshaped    3: fc6 fc7 fc8" in out
     assert "untouched" not in out
     assert out.splitlines()[-1] == f"build/{CLASSIFIER}-fcn.caffemodel"
-
-
-def test_the_convolutional_net_has_the_classifiers_numbers(classifier):
-    convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=None))
     prototxt = RunFolder(f"{CLASSIFIER}-fcn", CLASSIFIER_NETS).deploy
-    convolutional = caffe.Net(str(prototxt), caffe.TEST, weights=f"build/{CLASSIFIER}-fcn.caffemodel")
+    convolutional = caffe.Net(str(prototxt), caffe.TEST, weights=str(weights))
     for name, blobs in convolutional.params.items():
         assert all(np.array_equal(blobs[i].data.flat, classifier.params[name][i].data.flat) for i in range(2))
     assert convolutional.params["fc6"][0].data.ndim == 4
+    elsewhere, written = tmp_path / "elsewhere.caffemodel", weights.read_bytes()
+    RunFolder(CLASSIFIER).final.rename(elsewhere)
+    weights.unlink()
+    convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=elsewhere))
+    assert weights.read_bytes() == written
 
 
 def test_a_classifier_that_was_not_trained_is_named_with_its_target(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"build/mini-vgg16/final\.caffemodel: missing\. Fix: make mini-vgg16"):
         convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=None))
-
-
-def test_weights_from_elsewhere_may_be_named(classifier, tmp_path):
-    elsewhere = tmp_path / "elsewhere.caffemodel"
-    RunFolder(CLASSIFIER).final.rename(elsewhere)
-    convolutionalise.main(argparse.Namespace(classifier=CLASSIFIER, weights=elsewhere))
-    assert (tmp_path / "build" / f"{CLASSIFIER}-fcn.caffemodel").exists()

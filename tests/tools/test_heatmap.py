@@ -52,25 +52,17 @@ def test_a_larger_image_has_a_finer_map(run, weights, capsys):
     assert " x 5 cells" in capsys.readouterr().out
 
 
-def test_an_image_smaller_than_a_cells_input_is_refused(run, weights, capsys):
+def test_refuses_small_images_unknown_classes_and_missing_weights_and_wants_a_class_or_a_concept(run, capsys):
+    assert run() == 2
+    assert "one of the arguments --class --synset is required" in capsys.readouterr().err
+    assert run("--class", "3") == 3
+    assert "build/mini-vgg16-fcn.caffemodel: missing. Fix: make mini-vgg16-fcn" in capsys.readouterr().err
+    write_classifier(NET)
+    assert run("--class", "7") == 1
+    assert "expected 0 to 6" in capsys.readouterr().err
     Image.new("RGB", (SIDE, 20)).save("photo.png")
     assert run("--class", "3") == 1
     assert f"photo.png: got {SIDE} x 20 pixels, expected at least {SIDE} per side" in capsys.readouterr().err
-
-
-def test_refuses_a_class_beyond_the_last(run, weights, capsys):
-    assert run("--class", "7") == 1
-    assert "expected 0 to 6" in capsys.readouterr().err
-
-
-def test_missing_weights_are_named_with_the_fix(run, capsys):
-    assert run("--class", "3") == 3
-    assert "build/mini-vgg16-fcn.caffemodel: missing. Fix: make mini-vgg16-fcn" in capsys.readouterr().err
-
-
-def test_wants_a_class_or_a_concept(run, capsys):
-    assert run() == 2
-    assert "one of the arguments --class --synset is required" in capsys.readouterr().err
 
 
 def test_a_missing_image_is_skipped(run, weights, capsys):

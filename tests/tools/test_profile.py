@@ -56,15 +56,12 @@ def check(name: str, phase: str) -> None:
     assert any(cost.backward for cost in net.costs) == (phase == "train"), name
 
 
-def test_every_net_of_the_table_has_a_cost():
+def test_every_net_of_the_table_and_every_phase_has_a_cost():
     for name in {row.net: row.name for row in EXPERIMENTS.values()}.values():
         check(name, "train")
-
-
-@pytest.mark.parametrize("phase", ["deploy", "test"])
-def test_every_phase_has_a_cost(phase):
     for name in ("mini-fcn8s", "mini-vgg16", "mini-fcn32s-color-hha"):
-        check(name, phase)
+        for phase in "deploy", "test":
+            check(name, phase)
 
 
 def test_one_size_is_measured_printed_and_kept(measurements, capsys):

@@ -12,17 +12,13 @@ def rate(normalization="BATCH_SIZE", shape=SHAPE, **solver):
     return convert_rate(head, caffe.proto.caffe_pb2.SolverParameter(**solver), shape)
 
 
-def test_the_references_rate_on_a_sum_is_converted_for_a_mean():
+def test_rates_on_a_sum_are_converted_for_a_mean_and_the_reverse():
     text = rate(base_lr=1e-10, momentum=0.99)
     assert text.startswith("base_lr 1e-10 on a loss summed over pixels is about 1.9e-05 on a mean over 500x375 pixels")
     assert text.endswith("momentum 0.99 scales each gradient by 100 in total")
-
-
-def test_a_rate_on_a_mean_is_converted_for_a_sum():
     text = rate("VALID", base_lr=1e-4, momentum=0.9)
-    assert text.startswith(
-        "base_lr 0.0001 on a loss averaged over pixels is about 5.3e-10 on a sum over 500x375 pixels"
-    )
+    expected = "base_lr 0.0001 on a loss averaged over pixels is about 5.3e-10 on a sum over 500x375 pixels"
+    assert text.startswith(expected)
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,10 @@ def scalars(folder, tag):
     return [(event.step, event.value) for event in shown(folder).Scalars(tag)]
 
 
-def test_a_run_shows_the_numbers_of_its_learning_curve(tmp_path):
+def test_a_run_shows_the_numbers_of_its_learning_curve_and_a_figure_per_round(tmp_path):
     folder = write_run(tmp_path, snapshot=1000)
+    Trainer(folder, RECIPE, 1).start()
+    assert not folder.tensorboard.exists()  # nothing is written unless asked for
     trainer.solve(folder, RECIPE, tensorboard=True)
     rows = read(folder.log)
     losses = [(int(row["iteration"]), float(row["loss_per_pixel"])) for row in rows]
@@ -44,11 +46,6 @@ def test_a_run_shows_the_numbers_of_its_learning_curve(tmp_path):
     for metric in METRICS:
         values = [(int(row["iteration"]), pytest.approx(float(row[metric]), abs=1e-6)) for row in rows if row[metric]]
         assert scalars(folder.tensorboard, f"val/{metric}") == values and len(values) == 2
-
-
-def test_a_run_shows_a_figure_per_round(tmp_path):
-    folder = write_run(tmp_path, snapshot=1000)
-    trainer.solve(folder, RECIPE, tensorboard=True)
     sheets = shown(folder.tensorboard).Images("examples")
     assert [sheet.step for sheet in sheets] == [20, 40]
     with Image.open(io.BytesIO(sheets[1].encoded_image_string)) as opened:
@@ -69,17 +66,8 @@ def test_a_resumed_run_shows_every_iteration_once(tmp_path):
     assert [step for step, _ in scalars(folder.tensorboard, "train/loss")] == [20, 40]
 
 
-def test_nothing_is_written_unless_asked_for(tmp_path):
-    folder = write_run(tmp_path, snapshot=1000)
-    Trainer(folder, RECIPE, 1).start()
-    assert not folder.tensorboard.exists()
-
-
-def test_without_the_package_it_says_how_to_install_it(tmp_path, monkeypatch):
+def test_undefined_metrics_are_skipped_and_a_missing_package_is_named(tmp_path, monkeypatch):
+    EventFile(tmp_path, 0).add_score(1, Score(np.zeros((2, 2), int), 0.0))
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
     with pytest.raises(ValueError, match="pip install tensorboard"):
         EventFile(tmp_path, 0)
-
-
-def test_an_undefined_metric_does_not_stop_the_run(tmp_path):
-    EventFile(tmp_path, 0).add_score(1, Score(np.zeros((2, 2), int), 0.0))

@@ -45,20 +45,12 @@ def test_a_score_whose_row_was_lost_gets_a_new_row(tmp_path):
     ]
 
 
-def test_a_row_cut_short_by_a_kill_is_left_out(tmp_path):
-    TrainLog(tmp_path / "log.csv", 0, shortened=False).add(20, 1.0, 1.0, seconds=1.0, images=1)
+def test_rows_cut_short_by_a_kill_are_skipped_and_those_of_a_shortened_run_marked(tmp_path):
+    assert read(tmp_path / "log.csv") == []
+    TrainLog(tmp_path / "log.csv", 0, shortened=True).add(20, 1.0, 1.0, seconds=1.0, images=1)
     with open(tmp_path / "log.csv", "a") as file:
         file.write("40,1000,0.")
-    assert iterations(tmp_path / "log.csv") == [20]
-
-
-def test_rows_of_a_shortened_run_are_marked(tmp_path):
-    TrainLog(tmp_path / "log.csv", 0, shortened=True).add(20, 1.0, 1.0, seconds=1.0, images=1)
-    assert [row["shortened"] for row in read(tmp_path / "log.csv")] == ["yes"]
-
-
-def test_no_file_has_no_rows(tmp_path):
-    assert read(tmp_path / "log.csv") == []
+    assert [(row["iteration"], row["shortened"]) for row in read(tmp_path / "log.csv")] == [("20", "yes")]
 
 
 def test_a_window_averages_losses_and_adds_up_time_and_images():

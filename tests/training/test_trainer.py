@@ -46,14 +46,19 @@ def assert_same_run(one, other):
     assert headline(read_report(one.score)) == headline(read_report(other.score))
 
 
-@pytest.fixture
-def voc(tmp_path):
-    return write_voc(tmp_path)
+def assert_resumes(folder, uninterrupted):
+    solve(folder, RECIPE)
+    assert_same_run(uninterrupted, folder)
 
 
-@pytest.fixture
-def uninterrupted(tmp_path, voc):
-    folder = write_run(tmp_path, "uninterrupted", voc, dropout=EXACT_DROPOUT)
+@pytest.fixture(scope="module")
+def voc(tmp_path_factory):
+    return write_voc(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, voc):
+    folder = write_run(tmp_path_factory.mktemp("uninterrupted"), "uninterrupted", voc, dropout=EXACT_DROPOUT)
     solve(folder, RECIPE)
     return folder
 
@@ -150,8 +155,7 @@ def test_ctrl_c_finishes_the_step_and_the_resumed_run_equals_an_uninterrupted_on
         with pytest.raises(JobInterrupted, match=f"stopped after iteration {iteration} of 16.*same command resumes"):
             solve(folder, RECIPE)
     assert checkpoint_files.find_newest(folder).iteration == iteration
-    solve(folder, RECIPE)
-    assert_same_run(uninterrupted, folder)
+    assert_resumes(folder, uninterrupted)
 
 
 @pytest.mark.parametrize("function", ["score_net", "write_report"])
@@ -160,8 +164,7 @@ def test_ctrl_c_while_scoring_or_before_the_report_loses_nothing(folder, uninter
         patch.setattr(round_evaluation, function, raise_interrupt)
         with pytest.raises(JobInterrupted, match="stopped after iteration 8"):
             solve(folder, RECIPE)
-    solve(folder, RECIPE)
-    assert_same_run(uninterrupted, folder)
+    assert_resumes(folder, uninterrupted)
 
 
 KILLED = """
@@ -186,8 +189,7 @@ def test_a_kill_in_the_middle_of_a_snapshot_leaves_the_earlier_ones_to_resume_fr
     assert folder.snapshot(10).weights.exists()
     assert not checkpoint_files.is_complete(folder.snapshot(10))
     assert checkpoint_files.find_newest(folder).iteration == 8
-    solve(folder, RECIPE)
-    assert_same_run(uninterrupted, folder)
+    assert_resumes(folder, uninterrupted)
 
 
 def cut(path):
@@ -216,8 +218,7 @@ def test_damaged_weights_are_trained_and_scored_again(folder, uninterrupted):
     for path in (folder.snapshot(16).weights, folder.snapshot(15).weights):
         flip(path)
     folder.score.unlink()
-    solve(folder, RECIPE)
-    assert_same_run(uninterrupted, folder)
+    assert_resumes(folder, uninterrupted)
 
 
 def test_two_runs_do_not_train_in_one_folder(folder):
@@ -238,8 +239,7 @@ def test_a_full_disk_stops_the_run_which_resumes_once_there_is_space(folder, uni
         patch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="(?s)No space left .*iter_8.solverstate'.*resumes after iteration 5"):
             solve(folder, RECIPE)
-    solve(folder, RECIPE)
-    assert_same_run(uninterrupted, folder)
+    assert_resumes(folder, uninterrupted)
     assert not list(folder.path.rglob("*.part"))
 
 
@@ -247,8 +247,7 @@ def test_a_second_ctrl_c_stops_at_once_and_reports_where_the_run_resumes(folder,
     with act_at_iteration(7, lambda: (interrupt(), interrupt())):
         with pytest.raises(JobInterrupted, match="after iteration 7 of 16; the same command resumes after iteration 5"):
             solve(folder, RECIPE)
-    solve(folder, RECIPE)
-    assert_same_run(uninterrupted, folder)
+    assert_resumes(folder, uninterrupted)
 
 
 def test_snapshots_of_another_net_are_refused_with_advice(folder):
@@ -300,16 +299,13 @@ def test_missing_weights_are_named_with_the_target_that_makes_them(folder, tmp_p
         started(folder, tmp_path / "build" / file)
 
 
-def test_weights_that_leave_the_trunk_at_zero_are_refused(folder, tmp_path):
+def test_weights_of_other_names_or_shapes_are_refused(folder, tmp_path):
+    if engine.name != "bvlc":  # which aborts the process
+        with pytest.raises(DataError, match="(?s)pretrained.caffemodel: .*conv1.*convolutionalise"):
+            started(folder, pretrained(tmp_path, outputs=7))
     folder.train.write_text(folder.train.read_text().replace('type: "gaussian" std: 0.02', 'type: "constant"'))
-    with pytest.raises(DataError, match=r"pretrained\.caffemodel: .*conv1"):
+    with pytest.raises(DataError, match=r"pretrained\.caffemodel: .*conv1"):  # the trunk would stay at zero
         started(folder, pretrained(tmp_path, name="conv1_1"))
-
-
-@pytest.mark.skipif(engine.name == "bvlc", reason="real Caffe aborts the process on such weights")
-def test_weights_of_another_shape_are_refused_with_advice(folder, tmp_path):
-    with pytest.raises(DataError, match="(?s)pretrained.caffemodel: .*conv1.*convolutionalise"):
-        started(folder, pretrained(tmp_path, outputs=7))
 
 
 # --- errors
@@ -325,13 +321,6 @@ def test_a_run_beyond_the_end_of_its_falling_rate_is_refused(folder):
     assert read_report(folder.score)["trained"] == 16
 
 
-def test_a_read_only_folder_is_refused_before_anything_is_computed(folder, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    monkeypatch.setattr(trainer, "Trainer", None)
-    with pytest.raises(OSError, match="not writable.*tiny'"):
-        solve(folder, RECIPE)
-
-
 def test_a_rate_that_is_far_too_high_stops_training_and_leaves_no_snapshot(tmp_path):
     folder = write_run(tmp_path, base_lr=1e30)
     with pytest.raises(Diverged, match="summed over pixels"):
@@ -339,13 +328,14 @@ def test_a_rate_that_is_far_too_high_stops_training_and_leaves_no_snapshot(tmp_p
     assert checkpoint_files.find_newest(folder) is None
 
 
-def test_a_missing_solver_is_reported_with_the_command_that_writes_it(folder):
-    folder.solver.unlink()
-    with pytest.raises(DataError, match=r"solver\.prototxt: missing.*tools\.emit tiny"):
+def test_missing_solvers_other_prefixes_and_read_only_folders_are_refused_at_once(folder, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="not writable.*tiny'"):
+        patch.setattr(trainer, "Trainer", None)
+        patch.setattr(os, "access", lambda path, mode: False)
         solve(folder, RECIPE)
-
-
-def test_a_solver_that_snapshots_elsewhere_is_refused(folder):
     folder.solver.write_text(folder.solver.read_text().replace("snapshot/train", "elsewhere/train"))
     with pytest.raises(ValueError, match="snapshot_prefix: .*elsewhere"):
+        solve(folder, RECIPE)
+    folder.solver.unlink()
+    with pytest.raises(DataError, match=r"solver\.prototxt: missing.*tools\.emit tiny"):
         solve(folder, RECIPE)
