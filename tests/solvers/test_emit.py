@@ -34,10 +34,13 @@ def test_an_experiment_is_three_nets_and_a_solver():
     assert deploy.layer[-1].top == ["score"]
 
 
-def test_the_loss_is_the_regimes():
+def test_the_loss_is_the_regimes_and_deployment_metadata_the_data_sets():
     for name, normalize in (("voc-fcn32s", False), ("voc-fcn-alexnet", True)):
         emit_experiment(EXPERIMENTS[name])
         assert prototxt.read_net(f"build/{name}/train.prototxt").layer[-1].loss_param.normalize is normalize
+    emit_experiment(EXPERIMENTS["mini-fcn8s"])
+    note, mini = deploy_metadata.read(Path("build/mini-fcn8s/deploy.json")), DATASETS["mini"]
+    assert note == DeployMetadata(("color",), tuple(mini.mean_bgr), {"score": mini.class_names})
 
 
 def test_classifiers_have_another_folder_and_their_convolutional_form_is_deploy_only():
@@ -74,10 +77,3 @@ def test_refuses_bad_arguments(arguments: list, complaint: str, monkeypatch, cap
         runpy.run_path(emit.__file__, run_name="__main__")
     assert refused.value.code == 2
     assert complaint in capsys.readouterr().err
-
-
-def test_deployment_metadata_is_written_beside_the_deploy_net():
-    emit_experiment(EXPERIMENTS["mini-fcn8s"])
-    note = deploy_metadata.read(Path("build/mini-fcn8s/deploy.json"))
-    mini = DATASETS["mini"]
-    assert note == DeployMetadata(("color",), tuple(mini.mean_bgr), {"score": mini.class_names})

@@ -2,7 +2,6 @@
 
 import h5py
 import numpy as np
-import pytest
 from PIL import Image
 
 from fcn_repro.datasets import smoke as photographs
@@ -46,36 +45,21 @@ def write_from_stand_in(prototxt, out):
     hed_weights.write_hed_vgg16(prototxt, out)
 
 
-@pytest.fixture
-def reported(tmp_path, monkeypatch):
+def test_every_stage_is_trained_from_the_one_before_scored_reported_and_drawn(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(smoke, "STAGES", STAGES)
     monkeypatch.setattr(smoke, "PREPARE", {"smoke": write_photographs})
     monkeypatch.setattr(hed_weights, "fetch_member", lambda package, path: "package.h5")
     monkeypatch.setattr(smoke, "write_hed_vgg16", write_from_stand_in)
-    return "\n".join(smoke.train_stages(None, "cpu"))
-
-
-def test_every_stage_is_trained_from_the_one_before_and_scored(reported):
+    lines = "\n".join(smoke.train_stages(None, "cpu")).splitlines()
     reports = [read_report(RunFolder(name).score) for name, _, _ in STAGES]
     assert [report["trained"] for report in reports] == [6, 3]
     assert reports[0]["init"][0]["file"] == "build/hed-vgg16.caffemodel"
     assert reports[1]["init"] == [{"suffix": "", **reports[0]["weights"]}]
     assert [report["images"] for report in reports] == [4, 4]
-
-
-def test_losses_and_scores_are_reported(reported):
-    lines = reported.splitlines()
     assert sum("per pixel" in line for line in lines) == 3 * len(STAGES)
     assert sum("mean iu" in line for line in lines) == 2
     assert lines[-1] == "build/smoke-fcn16s/pictures/sheet.png"
-
-
-def test_the_figure_shows_every_image_with_the_predictions_of_each_stage(reported):
-    with Image.open("build/smoke-fcn16s/pictures/sheet.png") as page:
+    with Image.open(lines[-1]) as page:
         assert page.width > 4 * WIDTH and page.height > 4 * HEIGHT
-
-
-def test_snapshots_are_not_kept(reported):
-    assert not RunFolder("smoke-fcn32s").snapshots()
-    assert RunFolder("smoke-fcn32s").final.exists()
+    assert not RunFolder("smoke-fcn32s").snapshots() and RunFolder("smoke-fcn32s").final.exists()

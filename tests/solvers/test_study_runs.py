@@ -108,16 +108,14 @@ def test_upper_bounds_need_only_label_maps(capsys, repository):
     assert "50.9" in text and "98.5" in text and "1 label maps of seg11valid" in text
 
 
-def test_a_run_that_is_missing_is_named():
+def test_missing_runs_are_named_and_other_data_sets_refused():
     finish("mini-fcn32s", [2000])
     options = argparse.Namespace(studies=["balancing"], all=False, data="mini", gpu=-1, format="text")
     with pytest.raises(DataError, match="mini-fcn32s-balanced/final.caffemodel: missing. Fix: make mini-fcn"):
         study.main(options)
-
-
-def test_a_study_refuses_other_data_sets():
+    options.studies, options.data = ["depth"], "voc"
     with pytest.raises(ValueError, match="depth is not made on voc; expected one of mini, nyud"):
-        study.main(argparse.Namespace(studies=["depth"], all=False, data="voc", gpu=-1, format="text"))
+        study.main(options)
 
 
 def test_options_reach_the_layers_of_their_phase():
