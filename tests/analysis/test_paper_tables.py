@@ -3,17 +3,8 @@ import csv
 import numpy as np
 import pytest
 
-from fcn_repro.analysis.paper_tables import (
-    FOLDER,
-    PaperCell,
-    PaperTable,
-    compare_rows,
-    format_comparison,
-    list_answers,
-    list_variants,
-    read_reports,
-    read_tables,
-)
+from fcn_repro.analysis import paper_tables
+from fcn_repro.analysis.paper_tables import PaperCell, compare_rows, format_comparison, list_answers, list_variants
 from fcn_repro.evaluation.class_subsets import WAYS, Subset
 from fcn_repro.evaluation.evaluate import Score
 from fcn_repro.evaluation.metrics import METRICS
@@ -21,7 +12,7 @@ from fcn_repro.evaluation.score_report import build_report, write_report
 from tests.fixtures.result_folders import make_report
 
 SURE = {"CVPR", "v2", "README", "WK", "ABS", "SPK", "PWC", "ISS", "THEIRS", "MEM"}
-TABLES = {table.table: table for table in read_tables()}
+TABLES = {table.table: table for table in paper_tables.read_tables()}
 
 
 def cells(table):
@@ -32,11 +23,7 @@ def four(table, row):
     return [cells(table)[row, metric].value for metric in METRICS]
 
 
-def test_the_index_names_every_file_and_every_file_is_named():
-    assert {path.stem for path in FOLDER.glob("*.csv")} == {*TABLES, "tables"}
-
-
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.csv")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(paper_tables.FOLDER.glob("*.csv")), ids=lambda path: path.stem)
 def test_every_line_has_as_many_cells_as_the_header(path):
     with open(path, newline="", encoding="utf-8") as file:
         header, *lines = list(csv.reader(file))
@@ -66,14 +53,12 @@ def test_tables_of_heavy_learning_round_the_released_weights_scores():
 
 
 def test_spot_checks_against_the_printed_tables():
+    assert {path.stem for path in paper_tables.FOLDER.glob("*.csv")} == {*TABLES, "tables"}
     assert four("skips-cvpr", "FCN-8s") == ["90.3", "75.9", "62.7", "83.2"]
     assert four("nyud-cvpr", "FCN-32s RGB-HHA") == ["64.3", "44.9", "32.8", "48.0"]
     assert four("pascal-context-v2", "FCN-8s (59)") == ["65.9", "46.5", "35.1", "51.0"]
     assert cells("voc-test")["FCN-8s (PAMI)", "mean_iu_voc2012_test"].value == "67.2"
     assert cells("cues")["Shape", "mean_iu_without_background"].value == "29.1"
-
-
-def test_recalled_numbers_are_marked():
     assert cells("skips-pami")["FCN-pool3", "mean_iu"].is_recalled
     assert not cells("skips-pami")["FCN-pool4", "mean_iu"].is_recalled
 
@@ -85,7 +70,7 @@ def test_values_are_in_percent_and_geometry_is_the_second_heads(tmp_path):
     }
     (tmp_path / "siftflow").mkdir()
     write_report(tmp_path / "siftflow" / "score.json", build_report({"experiment": "siftflow"}, scores, []))
-    (report,) = read_reports(tmp_path)
+    (report,) = paper_tables.read_reports(tmp_path)
     (variant,) = list_variants(report)
     assert variant["pixel_accuracy"] == pytest.approx(75)
     assert variant["geometric_accuracy"] == pytest.approx(90)
@@ -111,7 +96,8 @@ def test_scores_of_other_weights_are_found_beside_those_of_the_run(tmp_path):
     (tmp_path / "voc-fcn8s").mkdir()
     for name in ("score.json", "fcn8s-heavy-pascal.score.json"):
         write_report(tmp_path / "voc-fcn8s" / name, build_report({"weights": name}, {}, []))
-    assert [report["weights"] for report in read_reports(tmp_path)] == ["fcn8s-heavy-pascal.score.json", "score.json"]
+    found = [report["weights"] for report in paper_tables.read_reports(tmp_path)]
+    assert found == ["fcn8s-heavy-pascal.score.json", "score.json"]
 
 
 def make_cell(value="85.3", metric="pixel_accuracy", **facts):
@@ -121,7 +107,7 @@ def make_cell(value="85.3", metric="pixel_accuracy", **facts):
 
 def join(cells, *reports):
     """The rows of a table joined with reports, and the table."""
-    table, answers = PaperTable("t", "Table 1", "CVPR", "val", tuple(cells)), {}
+    table, answers = paper_tables.PaperTable("t", "Table 1", "CVPR", "val", tuple(cells)), {}
     for report in reports:
         answers.setdefault(report["experiment"], []).extend(list_answers(report, "val"))
     return compare_rows(table, answers), table

@@ -29,25 +29,16 @@ def build(tmp_path):
     return tmp_path
 
 
-def test_a_run_has_its_final_score(build):
-    line = read_run("mini-a", "a", build=build)
-    assert (line.iteration, line.shortened) == (400, False)
-    assert line.numbers["mean_iu"] == pytest.approx(100 * (90 / 120 + 80 / 110) / 2)
-    assert line.numbers["loss"] == pytest.approx(np.mean([1 / i for i in (320, 340, 360, 380, 400)]), rel=1e-4)
-    assert line.numbers["seconds"] == pytest.approx(40)
-
-
-def test_a_longer_run_has_the_score_at_an_iteration(build):
-    line = read_run("mini-a", "a", 200, build)
-    assert line.iteration == 200
-    assert line.numbers["mean_iu"] == pytest.approx(100 * (60 / 150 + 50 / 140) / 2, rel=1e-4)
-    assert line.numbers["loss"] == pytest.approx(np.mean([1 / i for i in (120, 140, 160, 180, 200)]), rel=1e-4)
-    assert line.numbers["seconds"] == pytest.approx(20)
-
-
-def test_an_iteration_without_a_score_has_a_loss(build):
-    numbers = read_run("mini-a", "a", 100, build).numbers
-    assert numbers["mean_iu"] is None and numbers["loss"] > 0
+@pytest.mark.parametrize(
+    "iteration, mean_iu, last",
+    [(None, (90 / 120 + 80 / 110) / 2, 400), (200, (60 / 150 + 50 / 140) / 2, 200), (100, None, 100)],
+)
+def test_a_run_has_its_final_score_or_what_the_log_holds_at_an_iteration(build, iteration, mean_iu, last):
+    line = read_run("mini-a", "a", iteration, build) if iteration else read_run("mini-a", "a", build=build)
+    assert (line.iteration, line.shortened) == (last, False)
+    assert line.numbers["mean_iu"] == (None if mean_iu is None else pytest.approx(100 * mean_iu, rel=1e-4))
+    assert line.numbers["loss"] == pytest.approx(np.mean([1 / (last - k) for k in range(0, 100, 20)]), rel=1e-4)
+    assert line.numbers["seconds"] == pytest.approx(last / 10)
 
 
 CELLS = (PaperCell("a", "mean_iu", "51.9", "MEM", "", ""), PaperCell("b", "mean_iu", "63.6", "WK", "", ""))

@@ -55,9 +55,22 @@ def test_scores_are_interpolated_class_by_class_as_in_a_trained_net(files):
         assert mixing.size and not mixing.any() and filters.any()
 
 
-def test_rounds_that_warm_up_do_not_count(files):
-    results, _ = run_rounds("load", [OURS], files.path, 2, warm_up=3)
-    assert len(results["ours"].seconds) == 2
+def test_silent_and_killed_backends_fail_while_others_continue_and_warm_up_rounds_do_not_count(
+    tmp_path, backend_process
+):
+    backend_process("")
+    _, failed = run_rounds("forward", [Participant("silent", sys.executable)], tmp_path, 1)
+    assert failed == {"silent": "no message"}
+    backend_process(
+        "import itertools, json, os, sys\n"
+        "for seconds, _ in enumerate(itertools.chain([0], sys.stdin)):\n"
+        "    if sys.argv[1] == 'doomed' and seconds: os.kill(os.getpid(), 9)\n"
+        "    print(json.dumps({'seconds': seconds, 'bytes': 1, 'bytes_before': 1}), flush=True)\n"
+    )
+    participants = [Participant("doomed"), Participant("sound")]
+    results, failed = run_rounds("step", participants, tmp_path, 2, warm_up=3)
+    assert failed == {"doomed": "ended by SIGKILL, as when memory runs out"}
+    assert results["sound"].seconds == [4, 5] and "doomed" not in results
 
 
 def test_values_that_a_job_measures_itself_are_kept(files):
@@ -65,23 +78,6 @@ def test_values_that_a_job_measures_itself_are_kept(files):
     assert not failed
     for share, whole in zip(results["ours"].values, results["ours"].seconds, strict=True):
         assert 0 <= share < whole
-
-
-def test_a_backend_without_a_message_is_named(tmp_path, backend_process):
-    backend_process("")
-    _, failed = run_rounds("forward", [Participant("silent", sys.executable)], tmp_path, 1)
-    assert failed == {"silent": "no message"}
-
-
-def test_a_backend_that_is_killed_fails_and_the_others_continue(tmp_path, backend_process):
-    answer = """import json; print(json.dumps({"seconds": 1, "bytes": 1, "bytes_before": 1}), flush=True)"""
-    backend_process(
-        f"import os, sys\n{answer}\nfor _ in sys.stdin:\n"
-        f"    if sys.argv[1] == 'doomed': os.kill(os.getpid(), 9)\n    {answer}\n"
-    )
-    results, failed = run_rounds("step", [Participant("doomed"), Participant("sound")], tmp_path, 2)
-    assert failed == {"doomed": "ended by SIGKILL, as when memory runs out"}
-    assert results["sound"].seconds == [1, 1] and "doomed" not in results
 
 
 def test_speedups_are_taken_round_by_round():
@@ -110,8 +106,7 @@ def test_reduced_precision_of_a_plain_module_is_torchs(files, job):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_backends_without_their_gpu_fail_with_a_reason(files):
-    participants = [
-        Participant(name, environment={"ENGINE": "torch", "BENCH_GPU": "0"}) for name in ("ours", "pytorch")
-    ]
+    on_gpu = {"ENGINE": "torch", "BENCH_GPU": "0"}
+    participants = [Participant(name, environment=on_gpu) for name in ("ours", "pytorch")]
     results, failed = run_rounds("forward", participants, files.path, 1)
     assert not results and "0 CUDA device" in failed["ours"] and "CUDA" in failed["pytorch"]

@@ -4,14 +4,10 @@ from fcn_repro.analysis.cost import ledger
 from tests.fixtures.layer_costs import CONDITIONS, COSTS, RECORD
 
 
-def test_a_record_is_found_under_the_same_conditions(tmp_path):
+def test_a_record_is_found_under_the_same_conditions_only(tmp_path):
     ledger.write_record(tmp_path / "point", COSTS, RECORD)
     assert ledger.find_record(tmp_path / "point", CONDITIONS, 3) == RECORD
     assert ledger.find_record(tmp_path / "point", CONDITIONS, 2) == RECORD
-
-
-def test_other_conditions_more_passes_and_other_files_are_not_found(tmp_path):
-    ledger.write_record(tmp_path / "point", COSTS, RECORD)
     assert ledger.find_record(tmp_path / "point", {**CONDITIONS, "threads": 1}, 3) is None
     assert ledger.find_record(tmp_path / "point", CONDITIONS, 4) is None
     assert ledger.find_record(tmp_path / "missing", CONDITIONS, 1) is None

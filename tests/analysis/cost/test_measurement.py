@@ -1,4 +1,5 @@
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -13,9 +14,8 @@ from tests.fixtures.layer_costs import DATA
 
 
 def job(folder: Path, phase: str, passes: int = 2, side: int = 40) -> Job:
-    message = replace_data_layers(
-        build("vgg16-mini-8s", phase, DATA), {"data": (1, 3, side, side), "label": (1, 1, side, side)}
-    )
+    shapes = {"data": (1, 3, side, side), "label": (1, 1, side, side)}
+    message = replace_data_layers(build("vgg16-mini-8s", phase, DATA), shapes)
     (folder / "net.prototxt").write_text(str(message))
     learning = phase == "train"
     return Job(folder / "net.prototxt", learning, passes, -1, "net", 1, 0, count_passes(learning, passes))
@@ -28,7 +28,9 @@ def without_a_limit(monkeypatch):
 
 
 @pytest.mark.parametrize("phase", ["deploy", "train"])
-def test_a_measurement_has_every_layer_and_every_pass_that_counts(tmp_path, phase):
+def test_a_measurement_has_every_layer_and_pass_and_its_progress_ends_where_announced(tmp_path, monkeypatch, phase):
+    bar = MagicMock()
+    monkeypatch.setattr(measurement, "Progress", bar)
     todo = job(tmp_path, phase)
     found = measure(todo)
     layers = len(caffe.Net(str(todo.net), caffe.TRAIN if todo.trains else caffe.TEST).layers)
@@ -37,30 +39,9 @@ def test_a_measurement_has_every_layer_and_every_pass_that_counts(tmp_path, phas
     assert len(found.backward_s) == 2 * todo.trains
     assert (sum(found.layers_backward_s) > 0) == todo.trains
     assert found.peak_bytes > 0
-
-
-@pytest.mark.parametrize("phase", ["deploy", "train"])
-def test_progress_ends_at_the_passes_that_were_announced(tmp_path, monkeypatch, phase):
-    bars = []
-    monkeypatch.setattr(measurement, "Progress", lambda *args: bars.append(args) or Bar())
-    todo = job(tmp_path, phase)
-    Bar.done = 0
-    measure(todo)
-    assert bars == [(todo.total, "net", "GFLOP", 0)]
-    assert Bar.done == todo.total
-
-
-class Bar:
-    done = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        pass
-
-    def advance(self, n):
-        Bar.done += n
+    bar.assert_called_once_with(todo.total, "net", "GFLOP", 0)
+    advance = bar.return_value.__enter__.return_value.advance
+    assert sum(each.args[0] for each in advance.call_args_list) == todo.total
 
 
 def test_whole_passes_that_count_are_those_in_which_the_border_is_kept(tmp_path, monkeypatch):

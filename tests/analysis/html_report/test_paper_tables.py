@@ -27,13 +27,8 @@ def render(cells, *reports):
 def lines(cells, *reports):
     """The table's body as lists of texts."""
     rows = re.findall(r"<tr>(.*?)</tr>", render(cells, *reports).partition("<tbody>")[2], re.S)
-    return [
-        [
-            " ".join(unescape(re.sub("<[^>]*>", " ", each)).split())
-            for each in re.findall(r"<t[hd].*?</t[hd]>", row, re.S)
-        ]
-        for row in rows
-    ]
+    text = lambda cell: " ".join(unescape(re.sub("<[^>]*>", " ", cell)).split())  # noqa: E731
+    return [[text(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.S)] for row in rows]
 
 
 def test_paper_measured_and_difference_stand_side_by_side():
@@ -49,10 +44,8 @@ def test_missing_runs_are_blank_and_named_and_recalled_numbers_marked():
 @pytest.mark.parametrize(
     "value, facts, kind",
     [
-        ("85.5", {}, "near"),
-        ("85.6", {}, "far"),
-        ("85.5", {"shortened": True}, "moot"),
-        ("85.5", {"split": "other"}, "moot"),
+        *(("85.5", {}, "near"), ("85.6", {}, "far")),
+        *(("85.5", {"shortened": True}, "moot"), ("85.5", {"split": "other"}, "moot")),
     ],
 )
 def test_differences_are_coloured_only_where_they_mean_something(value, facts, kind):

@@ -18,14 +18,14 @@ CHAIN = """
     layer { name: "loss" type: "SoftmaxWithLoss" bottom: "conv" bottom: "label" top: "loss" }"""
 
 
-def test_in_place_layers_are_written_into_the_box_before_them():
-    boxes = {box.name: box for box in drawn(CHAIN).boxes}
-    assert list(boxes) == ["data", "conv", "loss"]
-    assert boxes["conv"].lines == ["Convolution · 3x3 · 9 out", "ReLU · Dropout 0.4"]
-
-
-def test_arrows_name_the_blob_where_a_layer_makes_several():
-    assert drawn(CHAIN).arrows == [Arrow(0, 1, "data"), Arrow(1, 2), Arrow(0, 2, "label")]
+def test_in_place_layers_are_written_into_the_box_before_them_and_arrows_name_one_of_several_blobs():
+    chain = drawn(CHAIN)
+    assert [box.name for box in chain.boxes] == ["data", "conv", "loss"]
+    assert chain.boxes[1].lines == ["Convolution · 3x3 · 9 out", "ReLU · Dropout 0.4"]
+    assert chain.arrows == [Arrow(0, 1, "data"), Arrow(1, 2), Arrow(0, 2, "label")]
+    pooling = 'layer { type: "Pooling" pooling_param { kernel_size: 2 } }'
+    families = [box.family for box in drawn(pooling + 'layer { type: "Python" } layer { type: "Tile" }').boxes]
+    assert families == ["pooling", "data", "other"]
 
 
 def test_layers_of_another_phase_are_left_out():
@@ -65,9 +65,3 @@ def test_layers_of_another_phase_are_left_out():
 def test_a_box_names_the_facts_of_its_layer(layer: str, facts: str):
     (box,) = drawn(f'layer {{ name: "x" top: "x" {layer} }}').boxes
     assert box.facts == facts
-
-
-def test_boxes_are_coloured_by_family():
-    pooling = 'layer { type: "Pooling" pooling_param { kernel_size: 2 } }'
-    families = [box.family for box in drawn(pooling + 'layer { type: "Python" } layer { type: "Tile" }').boxes]
-    assert families == ["pooling", "data", "other"]
