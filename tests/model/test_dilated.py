@@ -8,22 +8,19 @@ from fcn_repro.engine import caffe
 from fcn_repro.model import dilated
 from fcn_repro.model.receptive_field import find_grids
 from nets import build
+from tests.fixtures.small_net import layer
 from tests.fixtures.window_arithmetic import DATA
 
 
 def conv(name, bottom, nout, ks, **more):
     window = " ".join(f"{key}: {value}" for key, value in {"num_output": nout, "kernel_size": ks, **more}.items())
     filler = 'weight_filler { type: "xavier" } bias_filler { type: "gaussian" std: 0.3 }'
-    return (
-        f'layer {{ name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}" '
-        f"convolution_param {{ {window} {filler} }} }}\n"
-        f'layer {{ name: "relu_{name}" type: "ReLU" bottom: "{name}" top: "{name}" }}\n'
-    )
+    param = f"convolution_param {{ {window} {filler} }}"
+    return layer("Convolution", bottom, name, param, name) + layer("ReLU", name, name, "", f"relu_{name}")
 
 
 def pool(name, bottom, ks, stride, more=""):
-    window = f"kernel_size: {ks} stride: {stride} {more}"
-    return f'layer {{ name: "{name}" type: "Pooling" bottom: "{bottom}" top: "{name}" pooling_param {{ {window} }} }}\n'
+    return layer("Pooling", bottom, name, f"pooling_param {{ kernel_size: {ks} stride: {stride} {more} }}", name)
 
 
 INPUT = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 60, 60] } } }\n'
@@ -165,12 +162,9 @@ def test_layers_without_a_dilated_equivalent_are_refused(text, stride, message):
         dilated.dilate(proto(text), stride)
 
 
-def test_a_stride_that_does_not_divide_the_nets_is_refused(tmp_path):
+def test_unknown_layers_and_strides_that_do_not_divide_the_nets_are_refused(tmp_path):
     net, _ = nets(tmp_path, proto(TINY["as VGG"][0]))
     with pytest.raises(ValueError, match="stride 4 cannot be stitched to cells 3 pixels apart"):
         dilated.shift_and_stitch(net, image(20, 20), 4, 3)
-
-
-def test_an_unknown_layer_is_refused_with_the_known_names():
     with pytest.raises(ValueError, match="no layer 'pool9'; expected one of data, c1, relu_c1, p1"):
         dilated.truncate(proto(TINY["as VGG"][0]), "pool9")

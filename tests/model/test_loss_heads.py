@@ -54,32 +54,23 @@ def test_a_summed_loss_grows_with_the_image_and_a_mean_does_not(head):
     assert mean.loss_of(net) == pytest.approx(math.log(3), rel=1e-6)
 
 
-def test_loss_weight_counts_in_the_loss_but_not_per_pixel(head):
+def test_a_loss_weight_counts_in_the_loss_but_not_per_pixel_and_void_costs_nothing(head):
     found, net = head("loss_weight: 0.5 loss_param { ignore_label: 255 }")
     assert found.loss_of(net) == pytest.approx(math.log(3) / 2, rel=1e-6)
     assert found.loss_per_pixel(net) == pytest.approx(math.log(3), rel=1e-6)
-
-
-def test_an_image_of_only_void_has_no_loss(head):
     found, net = head("loss_param { ignore_label: 255 normalize: false }")
     net.blobs["label"].data[...] = 255
     net.forward()
     assert found.loss_per_pixel(net) == 0
 
 
-def test_a_head_has_its_blobs_and_number_of_classes(head):
+def test_every_loss_layer_is_a_head_with_its_blobs_and_number_of_classes(head, tmp_path):
     found, net = head("")
     assert (found.score, found.label, found.loss, found.ignore_label) == ("score", "label", "loss", None)
     assert found.classes(net) == 3
-
-
-def test_every_loss_layer_is_a_head_in_order(tmp_path):
     second = 'layer { name: "l2" type: "SoftmaxWithLoss" bottom: "score_geo" bottom: "geo" top: "loss_geo" }'
     (tmp_path / "net.prototxt").write_text(NET.format(param="") + second)
     assert [head.score for head in read_heads(tmp_path / "net.prototxt")] == ["score", "score_geo"]
-
-
-def test_a_net_without_a_loss_is_refused(tmp_path):
     (tmp_path / "net.prototxt").write_text('layer { name: "data" type: "Input" top: "data" }')
     with pytest.raises(ValueError, match=r"net\.prototxt: no SoftmaxWithLoss"):
         read_heads(tmp_path / "net.prototxt")

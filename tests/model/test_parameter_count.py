@@ -13,15 +13,10 @@ def test_all_parameters_but_interpolation_and_scales_are_trainable(net: str):
     assert count_trainable(message) == sum(parameters(message).values())
 
 
-def test_of_a_fixed_net_the_score_layer_is_trainable():
-    assert count_trainable(build("vgg16-32s-fixed", "deploy", DATA)) == 21 * 4097
-
-
-def test_learned_upsampling_counts_every_pair_of_classes():
-    learned, fixed = (count_trainable(build(net, "deploy", DATA)) for net in ("vgg16-8s-learned", "vgg16-8s"))
+def test_of_a_fixed_net_the_score_layer_is_trainable_and_learned_upsampling_counts_every_pair_of_classes():
+    names = ("vgg16-32s-fixed", "vgg16-8s-learned", "vgg16-8s")
+    scores, learned, fixed = (count_trainable(build(net, "deploy", DATA)) for net in names)
+    assert scores == 21 * 4097
     assert learned - fixed == 21 * 21 * (4 * 4 + 4 * 4 + 16 * 16)
-
-
-def test_a_layer_whose_weights_depend_on_the_image_is_refused():
     with pytest.raises(ValueError, match="layer fc6: got an InnerProduct, expected a Convolution"):
         count_trainable(build("vgg16", "deploy"))

@@ -8,6 +8,7 @@ from fcn_repro import engine
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.model import surgery
+from tests.fixtures.small_net import layer
 
 CLASSIFIER = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 dim: 6 dim: 6 } } }
@@ -44,22 +45,18 @@ def net(tmp_path):
 
 
 def input_layer(channels):
-    return (
-        f'layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: [1, {channels}, 4, 5] }} }} }}'
-    )
+    return layer("Input", "", "data", f"input_param {{ shape {{ dim: [1, {channels}, 4, 5] }} }}", "data")
 
 
 def convolution(inputs, outputs, kernel="kernel_size: 1", name="score"):
-    return f"""{input_layer(inputs)}
-    layer {{ name: "{name}" type: "Convolution" bottom: "data" top: "{name}" convolution_param {{
-      num_output: {outputs} {kernel}
-      weight_filler {{ type: "gaussian" std: 1 }} bias_filler {{ type: "gaussian" std: 1 }} }} }}"""
+    fillers = 'weight_filler { type: "gaussian" std: 1 } bias_filler { type: "gaussian" std: 1 }'
+    param = f"convolution_param {{ num_output: {outputs} {kernel} {fillers} }}"
+    return input_layer(inputs) + layer("Convolution", "data", name, param, name)
 
 
 def deconvolution(channels, param, name="upscore"):
-    return f"""{input_layer(channels)}
-    layer {{ name: "{name}" type: "Deconvolution" bottom: "data" top: "{name}" convolution_param {{
-      bias_term: false {param} }} }}"""
+    param = f"convolution_param {{ bias_term: false {param} }}"
+    return input_layer(channels) + layer("Deconvolution", "data", name, param, name)
 
 
 # --- transplant
@@ -79,11 +76,8 @@ def test_convolutional_net_computes_what_the_classifier_computes_at_every_positi
 def test_a_transplant_reports_every_layer(net):
     report = surgery.transplant(net(CONVOLUTIONAL.replace('"conv1"', '"conv1_1"') + SCORE), net(CLASSIFIER))
     assert report == surgery.Transplant(copied=[], reshaped=["fc2"], dropped=["conv1"], untouched=["conv1_1", "score"])
-    assert str(report).splitlines() == [
-        "reshaped    1: fc2",
-        "dropped     1: conv1",
-        "untouched   2: conv1_1 score",
-    ]
+    lines = ["reshaped    1: fc2", "dropped     1: conv1", "untouched   2: conv1_1 score"]
+    assert str(report).splitlines() == lines
 
 
 def test_a_suffix_copies_a_net_into_one_trunk_of_another(net):
@@ -141,9 +135,12 @@ def test_convolutionalising_refuses_to_leave_a_layer_without_weights(convolution
 
 
 def test_a_loaded_net_has_the_files_weights(net, tmp_path):
+    weights = tmp_path / "new" / "net.caffemodel"
     saved = net(convolution(2, 3, name="fc6"), "net.prototxt")
-    surgery.save(saved, tmp_path / "new" / "net.caffemodel")
-    loaded = surgery.load(tmp_path / "net.prototxt", tmp_path / "new" / "net.caffemodel")
+    with pytest.raises(DataError, match="net.caffemodel: missing"):
+        surgery.load(tmp_path / "net.prototxt", weights)
+    surgery.save(saved, weights)
+    loaded = surgery.load(tmp_path / "net.prototxt", weights)
     assert np.array_equal(loaded.params["fc6"][0].data, saved.params["fc6"][0].data)
 
 
@@ -156,26 +153,14 @@ def test_loading_refuses_a_layer_of_zeros_unless_it_is_a_score_layer(net, tmp_pa
     surgery.load(tmp_path / "score_fr.prototxt", tmp_path / "net.caffemodel")
 
 
-def test_loading_names_a_missing_file(tmp_path):
-    with pytest.raises(DataError, match="net.caffemodel: missing"):
-        surgery.load(tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
-
-
 # --- interpolation
 
 
 @pytest.mark.parametrize(
     "size, total, peak",
     [
-        (1, 1, 1),
-        (2, 1, 0.25),
-        (3, 4, 1),
-        (4, 4, 0.5625),
-        (5, 9, 1),
-        (16, 64, 0.87890625),
-        (32, 256, 0.938476562),
-        (64, 1024, 0.96899414),
-        (63, 1024, 1),
+        *((1, 1, 1), (2, 1, 0.25), (3, 4, 1), (4, 4, 0.5625), (5, 9, 1), (16, 64, 0.87890625)),
+        *((32, 256, 0.938476562), (64, 1024, 0.96899414), (63, 1024, 1)),
     ],
 )
 def test_a_kernel_is_symmetric_sums_to_the_factor_squared_and_peaks_below_one_if_even(size, total, peak):
@@ -255,9 +240,8 @@ def test_a_doubled_kernel_computes_the_same_on_a_map_of_repeated_cells(net):
     fine.blobs["data"].reshape(1, 2, 8, 10)
     fine.blobs["data"].data[...] = cells.repeat(2, axis=2).repeat(2, axis=3)
     fine.forward()
-    np.testing.assert_allclose(
-        fine.blobs["score"].data[:, :, 5:-5:2, 5:-5:2], coarse.blobs["score"].data, rtol=1e-4, atol=1e-5
-    )
+    found = fine.blobs["score"].data[:, :, 5:-5:2, 5:-5:2]
+    np.testing.assert_allclose(found, coarse.blobs["score"].data, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -284,11 +268,10 @@ def test_a_trunk_keeps_all_weights_below_the_scores(net, tmp_path):
     for blobs in source.params.values():
         blobs[0].data[...] = np.random.default_rng(0).normal(size=blobs[0].data.shape)
     surgery.save(source, tmp_path / "source.caffemodel")
-    other_classes = text_format.Merge(
-        FCN.replace("num_output: 2", "num_output: 7"), caffe.proto.caffe_pb2.NetParameter()
-    )
+    text = FCN.replace("num_output: 2", "num_output: 7")
+    other_classes = text_format.Merge(text, caffe.proto.caffe_pb2.NetParameter())
     surgery.save_trunk(other_classes, tmp_path / "source.caffemodel", tmp_path / "out" / "init.caffemodel")
-    target = net(FCN.replace("num_output: 2", "num_output: 7"), "target.prototxt")
+    target = net(text, "target.prototxt")
     target.copy_from(str(tmp_path / "out" / "init.caffemodel"))
     for name in ("conv1", "fc2"):
         assert np.array_equal(target.params[name][0].data, source.params[name][0].data)
@@ -311,15 +294,15 @@ def test_saving_a_trunk_refuses_weights_of_another_net(net, tmp_path, fault, com
 
 
 @pytest.mark.parametrize(
-    "layer, fault",
+    "kind, fault",
     [
         ('type: "Python" python_param { module: "antigravity" layer: "L" }', "code of the Python module 'antigravity'"),
         ('type: "HDF5Output" hdf5_output_param { file_name: "stolen.h5" }', "writes a file"),
     ],
 )
-def test_an_untrusted_net_imports_no_module_and_writes_no_file(tmp_path, layer, fault):
+def test_an_untrusted_net_imports_no_module_and_writes_no_file(tmp_path, kind, fault):
     prototxt, weights = tmp_path / "deploy.prototxt", tmp_path / "a.caffemodel"
-    prototxt.write_text(f'layer {{ name: "evil" {layer} top: "data" }}')
+    prototxt.write_text(f'layer {{ name: "evil" {kind} top: "data" }}')
     weights.touch()
     with pytest.raises(DataError, match=f"deploy.prototxt: layer 'evil' .*{fault}"):
         surgery.load(prototxt, weights)
