@@ -41,11 +41,8 @@ def test_a_wrong_field_is_named_with_what_was_found_expected_and_the_fix(tmp_pat
     [("{", "JSONDecodeError: .*expected a JSON object. Fix"), ("[]", r"got \[\], expected an object. Fix"),
      ("[" * 100_000, "RecursionError: .*Fix"), ('"' + "x" * 200, "more than 100 bytes.*Fix")],
 )  # fmt: skip
-def test_damaged_and_oversized_files_are_refused(tmp_path, text, message):
-    with pytest.raises(ValueError, match=message):
-        read(tmp_path, text, limit=100 if '"' in text else 10**6)
-
-
-def test_a_missing_file_is_refused(tmp_path):
+def test_missing_damaged_and_oversized_files_are_refused(tmp_path, text, message):
     with pytest.raises(ValueError, match="note.json: missing. Fix: run x"):
         read_note(tmp_path / "note.json", FIELDS, "run x")
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, text, limit=100 if '"' in text else 10**6)

@@ -19,29 +19,20 @@ def test_text_aligns_numbers_right_and_words_left_and_keeps_indents():
     ]
 
 
-def test_text_wraps_words_where_a_line_is_too_long():
+def test_text_wraps_words_and_headers_where_a_line_is_too_long():
     lines = format_table([("label", "1.25", "word " * 60), ("b", "2", "")], HEADERS).splitlines()
     assert max(map(len, lines)) <= WIDTH and sum(line.count("word") for line in lines) == 60
-
-
-def test_text_wraps_headers_before_cells():
     headers = ["", *[f"a rather long header {i}" for i in range(9)]]
     lines = format_table([("of one label", *["12.34"] * 9)], headers).splitlines()
-    assert (
-        max(map(len, lines)) <= WIDTH
-        and lines[-1].startswith("of one label")
-        and lines[-1].split()[3:] == ["12.34"] * 9
-    )
+    assert max(map(len, lines)) <= WIDTH and lines[-1].startswith("of one label")
+    assert lines[-1].split()[3:] == ["12.34"] * 9
 
 
-def test_markdown_escapes_bars():
+def test_markdown_and_latex_escape_their_special_characters():
     lines = format_table(ROWS, HEADERS, "github").splitlines()
     assert lines[1].startswith("|:--") or lines[1].startswith("|--")
     assert [cell.strip() for cell in lines[3].split("|")[1:-1]] == ["voc-fcn8s", ".", ""]
     assert r"a \| b_c" in lines[4]
-
-
-def test_latex_escapes_its_special_characters():
     text = format_table(ROWS, HEADERS, "latex")
     assert text.startswith(r"\begin{tabular}{lrl}") and r"b\_c" in text and r"50 \% of it" in text
 
