@@ -1,4 +1,4 @@
-"""The border of a size is computed once; what is shown is what computing everything gives."""
+"""The border of an image size is computed once; values are those of computing everything."""
 
 import itertools
 from unittest.mock import Mock
@@ -73,7 +73,13 @@ NETS = {
     "alexnet-32s": small_net("alexnet-32s", 64, 81, "deploy"),
     "awkward windows": AWKWARD,
 }
-random = np.random.default_rng(0)
+random = np.random.RandomState()
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Draw the same numbers in every order of tests."""
+    random.seed(0)
 
 
 def make_net(folder, text: str = SMALL) -> caffe.Net:
@@ -124,41 +130,37 @@ def layers_run(monkeypatch):
     return run
 
 
+@pytest.fixture
+def net(tmp_path):
+    """The small net, which keeps a border."""
+    net = make_net(tmp_path)
+    run_in(net)
+    return net
+
+
 @pytest.mark.parametrize("text", NETS.values(), ids=NETS)
-def test_the_outputs_are_those_of_computing_everything(tmp_path, text, layers_run):
+def test_outputs_and_every_other_blob_are_those_of_computing_everything(tmp_path, text, layers_run):
     net = make_net(tmp_path, text)
     run_in(net)
     layers = len(layers_run)
-    for _ in range(3):
+    for read in net.outputs, net.outputs, net.outputs, net.blobs:
         layers_run.clear()
         image = show(net)
         assert 0 < layers - 2 * len(layers_run)
-        outputs = {name: net.blobs[name].data.copy() for name in net.outputs}
-        for name, expected in plain(net, image).items():
-            if name in outputs:
-                agree(outputs[name], expected)
+        found = {name: net.blobs[name].data.copy() for name in read}
+        expected = plain(net, image)
+        for name, values in found.items():
+            agree(values, expected[name])
 
 
-@pytest.mark.parametrize("text", NETS.values(), ids=NETS)
-def test_every_blob_that_is_looked_into_is_whole(tmp_path, text):
-    net = make_net(tmp_path, text)
-    run_in(net)
-    image = show(net)
-    found = {name: blob.data.copy() for name, blob in net.blobs.items()}
-    for name, expected in plain(net, image).items():
-        agree(found[name], expected)
-
-
-def test_a_view_that_is_held_shows_every_pass(tmp_path):
-    net = make_net(tmp_path)
-    run_in(net)
+def test_a_view_that_is_held_shows_every_pass(net):
     held = net.blobs["conv2_1"].data
     for _ in range(2):
         image = show(net)
         agree(held.copy(), plain(net, image)["conv2_1"])
 
 
-def test_every_layer_asks_for_room_before_it_computes_and_windows_once_for_all_of_them(tmp_path, monkeypatch):
+def test_every_layer_requests_memory_before_it_computes_and_windows_once_for_all_of_them(tmp_path, monkeypatch):
     heap = Mock(spec=["malloc_trim"])
     monkeypatch.setattr(malloc, "_libc", lambda: heap)
     monkeypatch.setattr(malloc, "MIN_NEEDED", 0)
@@ -173,7 +175,7 @@ def test_every_layer_asks_for_room_before_it_computes_and_windows_once_for_all_o
     assert asked == [making, making, others + 2, others + 1]  # once for the filters, before they are copied
 
 
-def test_where_copies_of_filters_have_no_room_every_layer_computes_the_whole(tmp_path, monkeypatch, layers_run):
+def test_without_memory_for_copies_of_filters_every_layer_computes_the_whole(tmp_path, monkeypatch, layers_run):
     net = make_net(tmp_path)
     monkeypatch.setattr(malloc, "MIN_NEEDED", 0)
     monkeypatch.setattr(malloc.memory, "available_bytes", lambda: 0)
@@ -184,23 +186,16 @@ def test_where_copies_of_filters_have_no_room_every_layer_computes_the_whole(tmp
     scores_agree(net, image)
 
 
-def test_maps_lie_as_the_next_that_minds_multiplies_them(tmp_path, monkeypatch):
-    net = make_net(tmp_path)
-    run_in(net)
-    (cached_segment,) = net._segments.values()
+def test_maps_have_the_layout_of_the_next_layer_that_needs_one(net, monkeypatch):
+    (segment,) = net._segments.values()
     image = net.blobs["data"].tensor
-    monkeypatch.setattr(winograd, "is_faster", lambda size, pad, weight, *_: weight.shape[:2] == (6, 4))
     first, last = torch.contiguous_format, torch.channels_last
-    names = ["conv1_1", "conv1_2", "pool1", "conv2_1", "conv2_2", "pool2", "score_fr"]  # few see less than 8 channels
-    layouts = dict(
-        zip(names, cached_segment._choose_layouts(cached_segment._find_plan(image.shape), image), strict=True)
-    )
-    assert layouts == {name: first if name in ("conv1_1", "conv1_2") else last for name in names}
-    monkeypatch.setattr(winograd, "is_faster", lambda size, pad, weight, *_: weight.shape[:2] == (8, 8))
-    layouts = dict(
-        zip(names, cached_segment._choose_layouts(cached_segment._find_plan(image.shape), image), strict=True)
-    )
-    assert layouts == {name: last if name in ("pool2", "score_fr") else first for name in names}
+    names = ["conv1_1", "conv1_2", "pool1", "conv2_1", "conv2_2", "pool2", "score_fr"]  # few have 8 channels or more
+    for filters, in_c_order in ((6, 4), ["conv1_1", "conv1_2"]), ((8, 8), names[:5]):
+        monkeypatch.setattr(winograd, "is_faster", lambda size, pad, weight, *_, at=filters: weight.shape[:2] == at)
+        layouts = segment._choose_layouts(segment._find_plan(image.shape), image)
+        expected = {name: first if name in in_c_order else last for name in names}
+        assert dict(zip(names, layouts, strict=True)) == expected
 
 
 @pytest.mark.parametrize("precision", ["f32", "bf16"])
@@ -257,38 +252,25 @@ def test_sizes_may_alternate_and_only_some_are_kept(tmp_path, monkeypatch):
     assert all(len(cached_segment._plans) <= 2 for cached_segment in net._segments.values())
 
 
-def by_view(net, other):
-    net.params["conv1_1"][0].data[...] *= 1.5
+CHANGES = {
+    "by view": lambda net, other: net.params["conv1_1"][0].data.__imul__(1.5),
+    "by bias": lambda net, other: net.params["conv2_2"][1].data.__iadd__(30),
+    "by sharing": lambda net, other: net.share_with(other),
+    # As a solver does, in place.
+    "by an update of shared weights": lambda net, other: other.params["conv1_2"][0]._data._newest.mul_(0.5),
+    "by loading": lambda net, other: (other.save("other.caffemodel"), net.copy_from("other.caffemodel")),
+}
 
 
-def by_bias(net, other):
-    net.params["conv2_2"][1].data[...] += 30
-
-
-def by_sharing(net, other):
-    net.share_with(other)
-
-
-def by_an_update_of_shared_weights(net, other):
-    other.params["conv1_2"][0]._data._newest.mul_(0.5)  # as a solver does, in place
-
-
-def by_loading(net, other):
-    other.save("other.caffemodel")
-    net.copy_from("other.caffemodel")
-
-
-@pytest.mark.parametrize(
-    "change", [by_view, by_bias, by_sharing, by_an_update_of_shared_weights, by_loading], ids=lambda f: f.__name__
-)
+@pytest.mark.parametrize("change", CHANGES)
 def test_changed_weights_are_noticed(tmp_path, monkeypatch, change):
     monkeypatch.chdir(tmp_path)
     net, other = make_net(tmp_path), make_net(tmp_path)
-    if change is by_an_update_of_shared_weights:
+    if change == "by an update of shared weights":
         net.share_with(other)
     run_in(net)
     before = show(net)
-    change(net, other)
+    CHANGES[change](net, other)
     for image in (before, *(show(net) for _ in range(3))):
         net.blobs["data"].data[...] = image
         score = net.forward()["score"].copy()
@@ -297,7 +279,7 @@ def test_changed_weights_are_noticed(tmp_path, monkeypatch, change):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, 1e6])
 @pytest.mark.parametrize("wild", [0, 1, 2])
-def test_a_wild_picture_leaves_nothing_in_the_border_of_others(tmp_path, layers_run, value, wild):
+def test_an_extreme_image_leaves_nothing_in_the_border_of_others(tmp_path, layers_run, value, wild):
     net = make_net(tmp_path, TILED)
     for number in range(5):
         image = random.normal(0, 50, net.blobs["data"].data.shape).astype(np.float32)
@@ -312,9 +294,7 @@ def test_a_wild_picture_leaves_nothing_in_the_border_of_others(tmp_path, layers_
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_no_number_goes_as_far_as_it_goes_when_everything_is_computed(tmp_path, value):
-    net = make_net(tmp_path)
-    run_in(net)
+def test_nan_spreads_as_far_as_when_everything_is_computed(net, value):
     net.blobs["data"].data[0, 0, 3, 3] = value
     found = net.forward()["score"].copy()
     expected = plain(net, net.blobs["data"].data.copy())["score"]
@@ -322,7 +302,7 @@ def test_what_is_no_number_goes_as_far_as_it_goes_when_everything_is_computed(tm
     np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
 
 
-def test_weights_that_somebody_holds_are_looked_at_in_every_pass(tmp_path):
+def test_held_weights_are_checked_in_every_pass(tmp_path):
     net = make_net(tmp_path)
     held = net.params["conv2_1"][0].data
     for factor in (1, 2, 0.5, 3):
@@ -331,9 +311,7 @@ def test_weights_that_somebody_holds_are_looked_at_in_every_pass(tmp_path):
         scores_agree(net, image)
 
 
-def test_what_is_read_late_is_what_was_computed_then(tmp_path):
-    net = make_net(tmp_path)
-    run_in(net)
+def test_a_late_read_gives_the_values_of_its_pass(net):
     image = show(net)
     net.blobs["data"].data[...] = 0
     for blobs in net.params.values():
@@ -344,18 +322,14 @@ def test_what_is_read_late_is_what_was_computed_then(tmp_path):
     agree(found, plain(net, image)["conv2_1"])
 
 
-def test_a_partial_pass_reads_whole_maps(tmp_path):
-    net = make_net(tmp_path)
-    run_in(net)
+def test_a_partial_pass_reads_whole_maps(net):
     image = show(net)
     net.blobs["score"].data[...] = 0
     net.forward(start="conv1_2")
     scores_agree(net, image)
 
 
-def test_a_pass_to_a_layer_within_stops_there(tmp_path):
-    net = make_net(tmp_path)
-    run_in(net)
+def test_a_pass_to_a_layer_within_stops_there(net):
     show(net)
     before = net.blobs["conv2_2"].data.copy()
     for _ in range(3):
@@ -366,18 +340,14 @@ def test_a_pass_to_a_layer_within_stops_there(tmp_path):
     np.testing.assert_array_equal(net.blobs["conv2_2"].data, before)
 
 
-def test_callbacks_see_every_layer(tmp_path):
-    net = make_net(tmp_path)
-    run_in(net)
+def test_callbacks_see_every_layer(net):
     seen = []
     net.after_forward(seen.append)
     show(net)
     assert seen == list(range(len(net.layers)))
 
 
-def test_gradients_are_those_of_a_pass_that_computed_everything(tmp_path):
-    net = make_net(tmp_path)
-    run_in(net)
+def test_gradients_are_those_of_a_pass_that_computed_everything(net):
     image = show(net)
     seed = random.normal(size=net.blobs["score"].data.shape).astype(np.float32)
     found = net.backward(score=seed)["data"].copy()
@@ -385,9 +355,7 @@ def test_gradients_are_those_of_a_pass_that_computed_everything(tmp_path):
     agree(found, net.backward(score=seed)["data"])
 
 
-def test_after_a_pass_that_was_cut_short_every_map_is_of_the_last_pass_that_reached_it(tmp_path, monkeypatch):
-    net = make_net(tmp_path)
-    run_in(net)
+def test_after_a_pass_that_was_cut_short_every_map_is_of_the_last_pass_that_reached_it(net, monkeypatch):
     earlier = show(net)
     with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
         split = net.layer_dict["pool1_pool1_0_split"]
