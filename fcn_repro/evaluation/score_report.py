@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import subprocess
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from fcn_repro.errors import DataError
 from fcn_repro.evaluation import class_subsets, metrics
+from fcn_repro.model.weights_origin import ELSEWHERE, read_origin, sha256
 from fcn_repro.system.atomic_write import atomic_write
 from fcn_repro.system.json_note import describe_mismatch, read_note
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fcn_repro.evaluation.evaluate import Score
 
 METRIC = (float, None)
-SOURCE = {"file": str, "sha256": str}  # of weights
+SOURCE = {"file": str, "sha256": str, "origin": (str, None)}  # of weights
 SCORE = {
     **dict.fromkeys(metrics.METRICS, METRIC),
     "classes": [{"iu": METRIC}],
@@ -93,26 +93,32 @@ def headline(report: Mapping[str, Any]) -> dict:
 
 
 def format_summary(report: Mapping[str, Any]) -> str:
-    """A line per head: the four metrics in percent."""
-    return "\n".join(
+    """A line per head: the four metrics in percent; then a line per origin of imported weights."""
+    lines = [
         f"{report['experiment']} {head}, {report['images']} images of {report['split']}: "
         + ", ".join(f"{metric.replace('_', ' ')} {_format_percent(score[metric])}" for metric in metrics.METRICS)
         for head, score in report["scores"].items()
-    )
+    ]
+    return "\n".join([*lines, *list_origins(report)])
+
+
+def list_origins(report: Mapping[str, Any]) -> list[str]:
+    """Where the weights, or those that training started from, come from, if not from the reference's caffemodels."""
+    init = report.get("init") or []
+    sources = [report.get("weights") or {}, *(init if isinstance(init, list) else [init])]
+    return list(dict.fromkeys(source["origin"] for source in sources if source.get("origin")))
+
+
+def is_trained_elsewhere(report: Mapping[str, Any]) -> bool:
+    """Whether another program trained the weights, or those that training started from."""
+    return any(origin.startswith(ELSEWHERE) for origin in list_origins(report))
 
 
 def describe_weights(path: Path) -> dict[str, str]:
-    """A report's entry about a file of weights: its path and digest."""
-    return {"file": str(path), "sha256": sha256(path)}
-
-
-def sha256(path: Path) -> str:
-    """The digest of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+    """A report's entry about a file of weights: its path, its digest, and its origin if it is an imported one."""
+    digest = sha256(path)
+    origin = read_origin(path, digest)
+    return {"file": str(path), "sha256": digest, **({"origin": str(origin)} if origin else {})}
 
 
 def read_commit() -> str | None:

@@ -10,6 +10,7 @@ from typing import Mapping
 from fcn_repro.evaluation.score_report import describe_weights, read_report, sha256, write_report
 from fcn_repro.model import surgery
 from fcn_repro.model.run_folder import RunFolder, Snapshot
+from fcn_repro.model.weights_origin import inherit_origin
 from fcn_repro.system.atomic_write import atomic_write
 from fcn_repro.training.checkpoint_files import list_scored, verify_checksum
 from fcn_repro.training.recipe import Recipe
@@ -48,6 +49,7 @@ def export_best(folder: RunFolder, last: Snapshot, recipe: Recipe) -> None:
     else:
         with open(best.weights, "rb") as source, atomic_write(folder.final, "wb") as target:
             shutil.copyfileobj(source, target, COPY_BYTES)
+    inherit_origin(folder.final, recipe.init.values())
     report = read_report(best.score)
     report["trained"] = last.iteration
     report["chosen"] = f"the best mean IU on {report['split']} among the rounds' ends"

@@ -12,7 +12,7 @@ from PIL import Image
 from fcn_repro.analysis.learning_curves import chart_runs
 from fcn_repro.analysis.paper_tables import describe_caveats, list_variants
 from fcn_repro.drawing.chart import Theme, draw_line_charts, to_inline_svg
-from fcn_repro.evaluation.score_report import headline
+from fcn_repro.evaluation.score_report import headline, list_origins
 from fcn_repro.system.untrusted_files import IMAGE_ERRORS, open_image
 
 CHART = 4.8, 2.75  # inches, wide and high
@@ -104,6 +104,8 @@ def list_facts(report: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[st
     init = report.get("init") or []
     for source in init if isinstance(init, list) else [init]:
         yield "started from", "", source
+    for origin in list_origins(report):
+        yield "origin", origin, None
     yield "engine", f"{report['engine']} on {report['device']}", None
     yield "commit", report["commit"] or "none: not a repository", None
     score = headline(report)

