@@ -29,6 +29,8 @@ def choose(gpu: int | None) -> str:
         )
     own = ranks.local_rank()
     index = own if gpu is None else gpu
+    if index >= 0 and engine.name == "torch" and engine.caffe.mode.falls_back(index):
+        gpu = index = -1
     error = _find_error(index) if index >= 0 else None
     if error and gpu is not None:
         raise ValueError(f"GPU {gpu} cannot be used: {error}. Fix: omit the choice, or give -1 for the CPU.")

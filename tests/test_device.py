@@ -88,3 +88,10 @@ def test_ranks_without_gpus_compute_on_the_cpu(calls, second_of_two, monkeypatch
 def test_ranks_cannot_all_have_one_gpu(calls, second_of_two):
     with pytest.raises(ValueError, match="got GPU 0 for 2 ranks.*CUDA_VISIBLE_DEVICES"):
         device.choose(0)
+
+
+@pytest.mark.parametrize("gpu", [None, 0, 1])
+def test_an_environment_variable_asks_for_the_cpu_where_the_gpu_is_missing(monkeypatch, gpu):
+    monkeypatch.setattr(engine.caffe.mode, "count_devices", lambda: 0)
+    monkeypatch.setenv("FCN_CPU_FALLBACK", "1")
+    assert device.choose(gpu) == "cpu"

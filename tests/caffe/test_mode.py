@@ -43,3 +43,23 @@ def test_each_thread_has_its_mode_and_set_device_does_not_change_it():
     thread.start()
     thread.join()
     assert seen == [torch.device("cpu")]
+
+
+@pytest.mark.skipif(GPUS > 0, reason="needs a machine without a GPU")
+@pytest.mark.parametrize("value", ["1", "yes"])
+def test_an_environment_variable_asks_for_the_cpu_in_place_of_a_missing_gpu(monkeypatch, caplog, value):
+    monkeypatch.setenv("FCN_CPU_FALLBACK", value)
+    mode.set_device(2)
+    mode.set_mode_gpu()
+    assert mode.device() == torch.device("cpu")
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+    assert "GPU 2 is not available; FCN_CPU_FALLBACK asks for the CPU" in caplog.text
+
+
+@pytest.mark.skipif(GPUS > 0, reason="needs a machine without a GPU")
+@pytest.mark.parametrize("value", ["", "0"])
+def test_without_it_a_missing_gpu_stays_an_error(monkeypatch, value):
+    monkeypatch.setenv("FCN_CPU_FALLBACK", value)
+    for choose in (mode.set_mode_gpu, lambda: mode.set_device(0)):
+        with pytest.raises(CaffeError, match="FCN_CPU_FALLBACK=1"):
+            choose()

@@ -1,9 +1,11 @@
+import re
 import sys
 
 import numpy as np
 import pytest
 
 from fcn_repro import caffe
+from fcn_repro.caffe.errors import CaffeError
 from tests.fixtures import python_layers
 from tests.fixtures.small_net import small_net, write
 
@@ -147,3 +149,25 @@ def test_refuses_to_train_beside_other_solvers_in_one_process(tmp_path):
     finally:
         caffe.set_solver_count(1)
         caffe.set_multiprocess(False)
+
+
+@pytest.mark.parametrize(
+    ("module", "fix"),
+    [
+        ("./lay", "write module: 'lay', and add . to PYTHONPATH"),
+        ("/folder/lay.py", "write module: 'lay', and add /folder to PYTHONPATH"),
+        ("folder/lay", "write module: 'lay', and add folder to PYTHONPATH"),
+        ("lay.py", "write module: 'lay', and add its folder to PYTHONPATH"),
+        (".lay", "write module: 'lay', and add its folder to PYTHONPATH"),
+        ("", "write module: 'NAME', and add its folder to PYTHONPATH"),
+    ],
+)
+def test_a_module_given_by_path_is_refused_with_the_name_to_write(tmp_path, monkeypatch, module, fix):
+    (tmp_path / "lay.py").write_text("import caffe\nclass One(caffe.Layer): pass")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "caffe", caffe)
+    monkeypatch.delitem(sys.modules, "lay", raising=False)
+    with pytest.raises(CaffeError, match=re.escape(fix)) as found:
+        small_net(tmp_path, python("One", module=module))
+    assert "layer 'top' (Python) needs" in str(found.value)

@@ -33,7 +33,7 @@ def python_layer(param) -> Layer:
     except ModuleNotFoundError as error:
         if error.name != module_name:
             raise
-        raise CaffeError(f"{where}, but no such module is on sys.path. Fix: {_advise(module_name)}") from error
+        raise CaffeError(f"{where}, but no module {module_name!r} is on sys.path. Fix: {_advise(module_name)}") from error
     user_class = getattr(module, class_name, None)
     if not (isinstance(user_class, type) and issubclass(user_class, Layer)):
         raise CaffeError(f"{where}, but {module.__file__} has no class of that name that derives from caffe.Layer")
