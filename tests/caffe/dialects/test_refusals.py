@@ -41,7 +41,7 @@ def test_lists_all_unknown_fields_values_and_types(refuse):
     expected = [
         ("line 2, layer 'data' (AnnotatedData): its type is unknown", "of SSD (weiliu89/caffe)"),
         ("line 3, layer 'data' (AnnotatedData): LayerParameter has no field annotated_data_param", "of SSD"),
-        ("line 3, layer 'data' (AnnotatedData): TransformationParameter has no field crops_size", "did you mean crop_size?"),
+        ("line 3, layer 'data' (AnnotatedData): TransformationParameter has no field crops_size", "crop_size?"),
         ("line 4, layer 'conv' (Convolutoin): its type is unknown", "did you mean Convolution?"),
         ("line 5, layer 'conv' (Convolutoin): FillerParameter has no field typ", "did you mean type?"),
         ("line 5, layer 'conv' (Convolutoin): pool has no value MEDIAN", "CAFFE_PROTO"),
