@@ -65,10 +65,8 @@ def read_metres(path: Path, per_metre: float | None) -> np.ndarray:
     if depth_m.min() < 0:
         raise DataError(f"{path}: got a depth of {depth_m.min():g} m; expected 0 for holes, and positive numbers")
     if is_float and not per_metre and depth_m.max() > FARTHEST:
-        found = f"floats up to {depth_m.max():g}"
-        raise DataError(
-            f"{path}: got {found}; expected metres, up to {FARTHEST}. Fix for millimetres: --per-metre 1000"
-        )
+        got = f"got floats up to {depth_m.max():g}; expected metres, up to {FARTHEST}"
+        raise DataError(f"{path}: {got}. Fix for millimetres: --per-metre 1000")
     return depth_m
 
 

@@ -123,7 +123,8 @@ def convert(note: UserDataset, options: argparse.Namespace) -> None:
         raise DataError(f"{error}\nsuspicious: {advice}") from error
     except DataError as error:
         draft = f"python -m tools.validate_data {note.name} --draft colours.csv"
-        raise DataError(f"{error}\nTo list the colours of all label maps, run: {draft}" if form.colours else str(error)) from error
+        advice = f"\nTo list the colours of all label maps, run: {draft}" if form.colours else ""
+        raise DataError(f"{error}{advice}") from error
     write_note(note)
     if found:
         print(f"wrote {found.label_maps} label maps to {note.converted_labels}")

@@ -45,12 +45,14 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 
 def read_hw(path: Path) -> tuple[int, int]:
-    """Return the height and width of an image as `read_photo` returns it, without decoding it.
+    """Return the height and width of an image as `read_photo` returns it; only TIFF files are decoded.
 
     Raises   DataError for a missing or damaged file
     """
     try:
         with open_image(path) as image:
+            if image.format == "TIFF":  # Pillow swaps the sides, some versions when they open the file, others later
+                image = make_upright(image)
             width, height = image.size
             return (width, height) if find_orientation(image) > 4 else (height, width)
     except IMAGE_ERRORS as error:

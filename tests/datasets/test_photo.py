@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fcn_repro.datasets.photo import read_photo, to_upright_rgb
+from fcn_repro.datasets.photo import read_hw, read_photo, to_upright_rgb
 from fcn_repro.errors import DataError
 
 ORIENTATION = 0x0112
@@ -106,3 +106,46 @@ def test_a_truncated_image_is_refused(tmp_path):
     (tmp_path / "p.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:-200])
     with pytest.raises(DataError, match=r"p\.jpg: damaged"):
         read_photo(tmp_path / "p.jpg")
+
+
+# ---- pages
+
+
+def save_pages(path, count, **options):
+    pages = [Image.new("RGB", (6, 5), (40 * n, 0, 0)) for n in range(count)]
+    pages[0].save(path, save_all=True, append_images=pages[1:], **options)
+
+
+@pytest.mark.parametrize("ending", ["tif", "gif", "webp", "png"])
+def test_several_pages_or_frames_are_refused_and_one_is_read(ending, tmp_path):
+    save_pages(tmp_path / f"p.{ending}", 3)
+    with pytest.raises(DataError, match=rf"p\.{ending}: .*got 3 pages or frames, expected one image. Fix: save"):
+        read_photo(tmp_path / f"p.{ending}")
+    save_pages(tmp_path / f"p.{ending}", 1)
+    assert read_photo(tmp_path / f"p.{ending}").size == (6, 5)
+
+
+def test_previews_are_no_pages(tmp_path):
+    """A phone's JPEG holds further images, and a TIFF smaller copies."""
+    save_pages(tmp_path / "phone.jpg", 2, format="MPO")
+    assert read_photo(tmp_path / "phone.jpg").getpixel((0, 0)) == (0, 0, 0)
+    full, small = Image.new("RGB", (8, 6), (9, 9, 9)), Image.new("RGB", (4, 3))
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    full.save(tmp_path / "p.tif", save_all=True, append_images=[small])
+    assert read_photo(tmp_path / "p.tif").size == (8, 6)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_a_damaged_exif_is_ignored(tmp_path):
+    Image.new("RGB", (6, 5)).save(tmp_path / "p.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xffrubbish")
+    assert read_photo(tmp_path / "p.jpg").size == (6, 5)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp"])
+def test_the_size_in_the_header_is_that_of_the_upright_image(orientation, ending, tmp_path):
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    Image.new("RGB", (6, 5)).save(tmp_path / f"p.{ending}", exif=exif)
+    photo = read_photo(tmp_path / f"p.{ending}")
+    assert read_hw(tmp_path / f"p.{ending}") == photo.size[::-1] == ((6, 5) if orientation > 4 else (5, 6))

@@ -12,7 +12,7 @@ from fcn_repro import datasets
 from fcn_repro.datasets.data_set import LayerSpec
 from fcn_repro.datasets.validate_data import SplitReport, find_shared_images, find_suspicions, validate_split
 from fcn_repro.errors import DataError
-from tests.fixtures.dataset_trees import SIZES, make_label
+from tests.fixtures.dataset_trees import SIZES, make_label, write_label_png
 
 
 @pytest.fixture
@@ -69,12 +69,12 @@ def test_an_image_in_both_splits_is_found_under_any_name(spec, voc_dir):
     assert find_shared_images(validate_split(spec), val) == [("other", "2007_000033")]
 
 
-def found(strange=(), **counts):
-    """An inspection of label maps that hold these labels in so many pixels."""
+def found(strange=(), present=(), **counts):
+    """An inspection of label maps that hold these labels in so many pixels; `present` is in invalid ones."""
     pixels = np.zeros((1, 256), int)
     for name, count in counts.items():
         pixels[0, int(name[1:])] = count
-    return SplitReport(9, (), frozenset(strange), pixels, pixels > 0, {})
+    return SplitReport(9, (), frozenset(strange), pixels, pixels > 0, {}, frozenset(present))
 
 
 THREE = replace(datasets.DATASETS["voc"], class_names=("ground", "cat", "dog"))
@@ -86,6 +86,9 @@ THREE = replace(datasets.DATASETS["voc"], class_names=("ground", "cat", "dog"))
         (found(_0=50, _1=30, _2=20), None),
         (found(_0=50, _1=30, _2=20, _255=40), None),
         (found(_1=9, _2=9, strange=[3]), "labels of 3, one beyond the last class: they seem to count from 1"),
+        (found(_1=9, strange=[3]), r"Then: --values 1-3(\n|$)"),
+        (found(strange=[3], present=[0, 1, 3]), "is it void. Then: --void 3. Or is 0 void.*: --values 1-3 --void 0"),
+        (found(_0=9, _1=9, _2=9, strange=[3], present=[3]), "is it void. Then: --void 3"),
         (found(_0=9, strange=[127, 200]), "labels of 127, 200 are no classes; convert grey levels"),
         (found(_0=50, _1=30, _2=20, _255=300), r"75% of the pixels are void \(255\): training and scoring ignore"),
         (found(_0=90, _255=10), r"only one class besides void \(255\): is 255 meant to be a class"),
@@ -96,3 +99,17 @@ THREE = replace(datasets.DATASETS["voc"], class_names=("ground", "cat", "dog"))
 def test_probable_mistakes_are_suspicious(inspection, suspicion):
     printed = "\n".join(find_suspicions(inspection, THREE))
     assert re.search(suspicion, printed) if suspicion else not printed
+
+
+def test_values_of_invalid_label_maps_are_collected(spec, voc_dir):
+    path = voc_dir / "SegmentationClass" / "2007_000033.png"
+    label_hw = make_label("2007_000033", void=False)
+    write_label_png(path, np.where(label_hw == 5, 21, label_hw).astype(np.uint8))
+    report = validate_split(spec)
+    assert report.unknown == {21} and report.present == set(range(22)) - {5}
+
+
+def test_counts_the_labelled_pixels_of_the_images_with_a_label(spec):
+    labels = [make_label(item, void=True) for item in SIZES]
+    expected = [sum((each != 255).sum() for each in labels if (each == label).any()) for label in range(256)]
+    np.testing.assert_array_equal(validate_split(spec).pixels_beside, [expected])

@@ -1,7 +1,9 @@
 import io
 import os
 import struct
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
@@ -49,7 +51,7 @@ def test_a_webp_of_too_many_pixels_is_refused_before_its_decoder_allocates(tmp_p
     Image.new("RGB", (300, 200), (255, 0, 0)).save(path, **options)
     with untrusted_files.open_image(path, max_pixels=300 * 200) as image:
         assert image.size == (300, 200)
-    monkeypatch.setattr(Image, "open", lambda *args, **named: pytest.fail("opened"))
+    monkeypatch.setitem(Image.OPEN, "WEBP", (lambda *args: pytest.fail("opened"), None))
     for source in (path, io.BytesIO(path.read_bytes())):
         with pytest.raises(Image.DecompressionBombError, match="300 x 200 pixels, expected at most 59999"):
             with untrusted_files.open_image(source, max_pixels=300 * 200 - 1):
@@ -70,3 +72,28 @@ def test_a_program_named_as_an_image_does_not_run(tmp_path):
     with pytest.raises(Image.UnidentifiedImageError):
         with untrusted_files.open_image(tmp_path / "a.jpg"):
             pass
+
+
+def test_threads_that_open_images_at_once_change_no_setting_of_pillow(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    Image.new("RGB", (40, 30), (1, 2, 3)).save(tmp_path / "a.png")
+    seen, opened = set(), threading.Barrier(4)
+
+    def read(_):
+        with untrusted_files.open_image(tmp_path / "a.png") as image:
+            opened.wait(timeout=30)  # all are open now
+            seen.add(Image.MAX_IMAGE_PIXELS)
+            return image.convert("RGB").getpixel((0, 0))
+
+    with ThreadPoolExecutor(4) as executor:
+        assert list(executor.map(read, range(8))) == [(1, 2, 3)] * 8
+    assert seen == {10} and Image.MAX_IMAGE_PIXELS == 10
+
+
+@pytest.mark.parametrize("name", untrusted_files.FORMATS)
+def test_every_format_is_known_by_its_content(tmp_path, name):
+    Image.new("RGB", (5, 4), (200, 10, 10)).save(tmp_path / "a.dat", format=name)
+    for source in (tmp_path / "a.dat", str(tmp_path / "a.dat"), io.BytesIO((tmp_path / "a.dat").read_bytes())):
+        with untrusted_files.open_image(source) as image:
+            assert (image.format, image.size) == (name, (5, 4))
+            image.load()

@@ -15,13 +15,13 @@ CAMERA = ["40", "40", "19.5", "14.5"]
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs the program on depth.png: its exit status, and what it wrote if it did."""
+    """Runs the program on depth.png, or another file: its exit status, and what it wrote if it did."""
 
-    def program(*options, depth=DEPTH_MM):
-        Image.fromarray(depth).save(tmp_path / "depth.png")
-        monkeypatch.setattr(
-            sys, "argv", ["hha.py", str(tmp_path / "depth.png"), "--out", str(tmp_path / "out"), *options]
-        )
+    def program(*options, depth=DEPTH_MM, path=None):
+        if path is None:
+            path = tmp_path / "depth.png"
+            Image.fromarray(depth).save(path)
+        monkeypatch.setattr(sys, "argv", ["hha.py", str(path), "--out", str(tmp_path / "out"), *options])
         with pytest.raises(SystemExit) as ended:
             runpy.run_path(tool.__file__, run_name="__main__")
         written = tmp_path / "out" / "depth.png"
@@ -72,3 +72,30 @@ def test_refuses_holes_where_that_is_asked_for(run, capsys):
     assert run("--camera", *CAMERA, "--holes", "refuse", depth=depth)[0] == 3
     assert "depth.png: got 7 of 1200 pixels without a depth" in capsys.readouterr().err
     assert run("--camera", *CAMERA, "--holes", "zero", depth=depth)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "scale"), [((), 1), (("--per-metre", "100"), 100), (("--per-metre", "1000"), 1000)]
+)
+def test_floats_are_metres_unless_the_unit_is_given(run, tmp_path, options, scale):
+    depth_m = DEPTH_MM.astype(np.float32) / 1000
+    depth_m[3, 4] = np.nan
+    Image.fromarray(depth_m * scale).save(tmp_path / "metres.tif")
+    status, _ = run("--camera", *CAMERA, *options, path=tmp_path / "metres.tif")
+    assert status == 0
+    with Image.open(tmp_path / "out" / "metres.png") as written:
+        expected = hha.encode(np.nan_to_num(depth_m.astype(float)), hha.Camera(40, 40, 19.5, 14.5))
+        np.testing.assert_allclose(np.array(written).astype(int), expected, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        (4000.0, "floats up to 4000; expected metres, up to 200. Fix for millimetres: --per-metre 1000"),
+        (-2, "-2 m;"),
+    ],
+)
+def test_floats_that_are_no_metres_are_refused(run, tmp_path, capsys, values, complaint):
+    Image.fromarray(np.full((30, 40), values, np.float32)).save(tmp_path / "depth.tif")
+    assert run("--camera", *CAMERA, path=tmp_path / "depth.tif")[0] == 3
+    assert f"depth.tif: got {complaint}" in capsys.readouterr().err.replace("a depth of ", "")

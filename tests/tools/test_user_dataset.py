@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import fcn_repro.caffe as caffe
 import fcn_repro.datasets
 from fcn_repro.caffe.proto import prototxt
 from fcn_repro.drawing.palette import make_label_image
@@ -138,3 +139,134 @@ def test_weights_of_another_net_leave_no_data_set_behind(run):
 
 def test_only_adopted_data_sets_are_converted(run):
     assert "--convert: got voc; expected a user data set" in run("tools.validate_data voc --convert voc", status=2)
+
+
+# ---- class weights
+
+
+def median_frequency(items) -> np.ndarray:
+    """Each class's weight, pixel by pixel from the label maps."""
+    labels = [np.array(Image.open(f"cells/labels/{item}.png")) for item in items]
+    frequency = []
+    for label in range(3):
+        shown = [each for each in labels if (each == label).any()]
+        frequency.append(sum((each == label).sum() for each in shown) / sum((each != 255).sum() for each in shown))
+    return np.median(frequency) / frequency
+
+
+def test_class_weights_are_shown_and_train_a_net(run):
+    write_classifier("mini-vgg16-fcn")
+    register = REGISTER.replace("16s", "32s")
+    run(f"{register} --class-weights median")
+    weights = median_frequency(Path("build/adopted/cells/train.txt").read_text().split())
+    said = run("tools.validate_data cells")
+    for name, weight in zip(("ground", "red", "blue"), weights, strict=True):
+        assert re.search(rf"{name} .* % of the pixels, in 8 images, weight {weight:.3g}\n", said)
+    solve = "tools.solve cells-fcn32s --iterations 3 --gpu -1"
+    run("tools.emit cells-fcn32s", solve, "tools.score cells-fcn32s --gpu -1")
+    assert read_report(RunFolder("cells-fcn32s").score)["trained"] == 3
+
+    net = caffe.Net("build/cells-fcn32s/train.prototxt", "build/cells-fcn32s/final.caffemodel", caffe.TRAIN)
+    assert net.layers[len(net.layers) - 1].type == "InfogainLoss"
+    net.forward()
+    score, label = net.blobs["score"].data[0].astype(float), net.blobs["label"].data[0, 0].astype(int)
+    log_prob = score - np.logaddexp.reduce(score, axis=0)
+    kept = label != 255
+    picked = np.take_along_axis(log_prob, np.where(kept, label, 0)[None], 0)[0]
+    expected = -(picked * weights[np.where(kept, label, 0)])[kept].sum()
+    assert float(net.blobs["loss"].data) == pytest.approx(expected, rel=1e-5)
+
+
+def test_given_class_weights_are_the_diagonal_and_can_be_dropped(run):
+    run(f"{REGISTER} --class-weights 1,2.5,0.25", "tools.emit cells-fcn32s")
+    matrix = caffe.proto.caffe_pb2.BlobProto.FromString(
+        Path("build/adopted/cells/class_weights.binaryproto").read_bytes()
+    )
+    np.testing.assert_array_equal(np.reshape(matrix.data, matrix.shape.dim[2:]), np.diag([1, 2.5, 0.25]))
+    for options, kind in (("", "SoftmaxWithLoss"), (" --class-weights 1,1,1", "InfogainLoss")):
+        run(f"{REGISTER}{options}", "tools.emit cells-fcn32s")
+        assert prototxt.read_net("build/cells-fcn32s/val.prototxt").layer[-1].type == kind
+
+
+@pytest.mark.parametrize("weights", ["1,2", "1,2,x", "1,2,-3", "1,2,nan", "mean"])
+def test_refuses_other_class_weights(run, weights):
+    said = run(f"{REGISTER} --class-weights {weights}", status=3)
+    assert f"--class-weights: got {weights}, expected median, or 3 positive numbers" in said
+
+
+# ---- forms of label maps, from the command line
+
+
+def rewrite(change):
+    for path in sorted(Path("cells/labels").iterdir()):
+        change(path, np.array(Image.open(path)))
+
+
+def test_labels_one_beyond_the_last_class_are_called_void_first(run):
+    rewrite(lambda path, label: Image.fromarray(np.where(label == 255, 3, label).astype(np.uint8)).save(path))
+    said = run(REGISTER, "tools.validate_data cells", status=3)
+    assert "label value 3; expected 0-2 or 255" in said
+    run(f"{REGISTER} --void 3")
+    said = run("tools.validate_data cells")
+    assert "wrote 10 label maps" in said and re.search(r"255 void .* in 8 images", said)
+
+
+def test_masks_in_jpeg_are_pointed_out_and_read_with_a_tolerance(run):
+    def to_jpeg(path, label):
+        Image.fromarray(np.where(label == 1, 255, 0).astype(np.uint8)).save(path.with_suffix(".jpg"), quality=70)
+        path.unlink()
+
+    rewrite(to_jpeg)
+    Path("cells/classes.txt").write_text("ground\nred\n")
+    assert "10 .jpg files there do not count, because JPEG changes labels" in run(REGISTER, status=3)
+    run(f"{REGISTER} --values 0,255 --tolerance 120")
+    said = run("tools.validate_data cells")
+    assert re.search(
+        r"wrote 10 label maps.*\n +\d+ pixels \(\d+\.\d+%\) took the nearest label, up to \d+ levels", said
+    )
+
+
+def test_colours_of_the_class_list_convert_label_maps_in_colours(run):
+    rewrite(lambda path, label: Image.fromarray(np.uint8([[0, 0, 9], [9, 0, 0], [0, 9, 0]])[label % 255]).save(path))
+    Path("cells/classes.txt").write_text("Name;R;G;B\nground;0;0;9\nred;9;0;0\nblue;0;9;0\n")
+    run(REGISTER)
+    assert "wrote 10 label maps" in run("tools.validate_data cells")
+    with Image.open("build/adopted/cells/labels/0.png") as label:
+        assert label.mode == "P" and np.array(label)[5, 6] == 1
+
+
+def test_a_table_is_drafted_named_and_kept_when_classes_are_reordered(run):
+    rewrite(lambda path, label: Image.fromarray(np.uint8([[0, 0, 9], [9, 0, 0], [0, 9, 0]])[label % 255]).save(path))
+    run(REGISTER)
+    assert "wrote 3 colours of 10 label maps to colours.csv" in run("tools.validate_data cells --draft colours.csv")
+    text = Path("colours.csv").read_text()
+    for name, colour in (("ground", "0,0,9"), ("red", "9,0,0"), ("blue", "0,9,0")):
+        text = text.replace(f"?,{colour}", f"{name},{colour}")
+    Path("colours.csv").write_text(text)
+    run("tools.validate_data cells --convert colours.csv")
+    Path("cells/classes.txt").write_text("blue\nred\nground\n")
+    run(REGISTER)
+    assert "wrote 10 label maps" in run("tools.validate_data cells")
+    with Image.open("build/adopted/cells/labels/0.png") as label:
+        found = np.array(label)
+    assert (found[5, 6], found[15, 12], found[23, 29]) == (1, 0, 2)
+
+
+def test_a_draft_replaces_no_label_map(run):
+    run(REGISTER)
+    before = Path("cells/labels/3.png").read_bytes()
+    said = run("tools.validate_data cells --draft cells/labels/3.png", status=3)
+    assert "got an output that replaces the input" in said
+    assert Path("cells/labels/3.png").read_bytes() == before
+
+
+def test_labels_of_another_size_are_scaled_on_request(run):
+    rewrite(lambda path, label: Image.fromarray(label[::2, ::2]).save(path))
+    assert "Fix: --resize-labels" in run(REGISTER, "tools.validate_data cells", status=3)
+    run(f"{REGISTER} --resize-labels")
+    assert "0 invalid" in run("tools.validate_data cells")
+
+
+def test_no_list_of_classes_is_named(run):
+    said = run("tools.user_dataset cells --classes=", status=2)
+    assert "--classes: got no file; expected a list of classes" in said and "make train DATA=... CLASSES=FILE" in said

@@ -69,7 +69,9 @@ class AdoptedSegDataLayer(SegDataLayer):
         self.images = folder_layout.list_images(layout)
         with self._add_remedy():
             if not converted_labels.is_current(self.note):
-                raise DataError(f"{self.note.converted_labels}: missing, or older than {self.note.given_labels} and the classes")
+                raise DataError(
+                    f"{self.note.converted_labels}: missing, or older than {self.note.given_labels} and the classes"
+                )
             given = self.note.labels == layout.labels
             self.label_maps = folder_layout.list_files(
                 self.note.labels, folder_layout.LABEL_SUFFIXES, layout.label_ending if given else ""

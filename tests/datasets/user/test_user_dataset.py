@@ -192,7 +192,7 @@ def test_label_maps_are_stale_and_renewed_when_their_source_changes(from_one, se
     else:
         path.unlink()
         path.parent.rename(tmp_path / "elsewhere")
-    with pytest.raises(DataError, match="(?s)adopted/cells/labels: missing, or older than .*python -m tools.validate_data cells"):
+    with pytest.raises(DataError, match="(?s)adopted/cells/labels: missing, or older than .*tools.validate_data cells"):
         serve()
     assert converted_labels.renew(note).label_maps == len(LABELS)
     serve()
