@@ -1,7 +1,5 @@
 """Compare two sets of arrays, and record the worst difference of each subject."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass

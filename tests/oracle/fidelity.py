@@ -1,7 +1,5 @@
 """Writes docs/fidelity.md: the results of the comparison with real Caffe."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -1,7 +1,5 @@
 """Run a scenario in real Caffe, in a child process, or in this project's engine; both return arrays."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Nets to compare by structure: splits, in-place layers, include and exclude rules, old formats."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 DATA = """

@@ -1,7 +1,5 @@
 """Layers with random shapes and parameters. Nearly all are valid; both engines must refuse the others."""
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Callable

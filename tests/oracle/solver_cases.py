@@ -1,7 +1,5 @@
 """Solvers of every type and policy, and a small net that they train."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.oracle.oracle import Case
