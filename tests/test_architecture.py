@@ -47,7 +47,8 @@ NO_TORCH = [
     *("fcn_repro.training.train_log", "fcn_repro.training.run_status", "fcn_repro.training.recipe"),
     *("fcn_repro.training.checkpoint_files", "fcn_repro.training.final_weights", "fcn_repro.analysis.paper_tables"),
     *("fcn_repro.analysis.study_results", "fcn_repro.analysis.learning_curves"),
-    *("solvers.experiments", "solvers.studies"),
+    *("fcn_repro.model.prototxt", "fcn_repro.model.deploy_metadata", "solvers.experiments", "solvers.studies"),
+    "tools.program",
 ]
 
 
@@ -182,10 +183,11 @@ def test_every_package_has_a_docstring(folder):
 # --- the effects of an import
 
 IMPORT_ALL = """
-import importlib, json, os, signal, sys
+import gc, importlib, json, logging, os, signal, sys
 
-def handlers():
-    return [str(signal.getsignal(number)) for number in sorted(signal.valid_signals())]
+def settings():
+    signals, log = [signal.getsignal(number) for number in sorted(signal.valid_signals())], logging.getLogger()
+    return [*map(str, signals), sys.excepthook, log.handlers[:], log.level, gc.get_threshold()]
 
 opened = []
 def watch(event, arguments):
@@ -199,30 +201,30 @@ def watch(event, arguments):
 ROOT, modules = sys.argv[1], sys.argv[2:]
 sys.path.insert(0, ROOT)
 sys.addaudithook(watch)
-before = dict(os.environ), handlers()
+before = dict(os.environ), settings()
 first = None
 for module in modules:
     importlib.import_module(module)
     if first is None and "torch" in sys.modules:
         first = module
-after = dict(os.environ), handlers()
+after = dict(os.environ), settings()
 changed = [name for name in {*before[0], *after[0]} if before[0].get(name) != after[0].get(name)]
 print(json.dumps([opened, changed, before[1] == after[1], first]))
 """
 
 
 def import_all(modules: list[str]) -> tuple[list[str], list[str], bool, str | None]:
-    """Opened files of build/ and data/, changed variables, whether signals are unchanged, first module with torch."""
+    """Opened files of build/ and data/, changed variables, whether settings are unchanged, first module with torch."""
     command = [sys.executable, "-W", "ignore", "-c", IMPORT_ALL, str(ROOT), *modules]
     return json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def test_importing_a_module_reads_no_data_and_changes_no_setting_of_the_process():
     library = [module for module in MODULES if not module.startswith("tools") and not module.endswith("__main__")]
-    opened, changed, same_signals, _ = import_all([module for module in library if MODULES[module] not in TORCH_FILES])
+    opened, changed, same_settings, _ = import_all([module for module in library if MODULES[module] not in TORCH_FILES])
     assert not opened
     assert not [name for name in changed if not name.startswith(("KMP_", "TORCH"))]  # torch's own
-    assert same_signals
+    assert same_settings
 
 
 def test_modules_that_compute_nothing_need_no_torch():
