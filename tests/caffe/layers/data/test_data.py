@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fcn_repro.caffe import CaffeError
-from fcn_repro.caffe.random import rng
 from fcn_repro.caffe.proto import caffe_pb2
+from fcn_repro.caffe.random import rng
 from tests.fixtures.layers.one_layer import OneLayer
 
 lmdb = pytest.importorskip("lmdb", reason="the Data layer needs Python's lmdb package")
@@ -22,12 +22,8 @@ def source(tmp_path: Path) -> Path:
 
 def layer(source: Path, more: str = "", backend: str = "LMDB") -> OneLayer:
     rng.set_random_seed(1)
-    return OneLayer(
-        "Data",
-        (),
-        f'data_param {{ source: "{source}" batch_size: 2 backend: {backend} }} transform_param {{ {more} }}',
-        2,
-    )
+    param = f'data_param {{ source: "{source}" batch_size: 2 backend: {backend} }} transform_param {{ {more} }}'
+    return OneLayer("Data", (), param, 2)
 
 
 def test_reads_records_by_key_and_repeats(source):
@@ -45,11 +41,12 @@ def test_mirrors_about_half_of_the_items_left_to_right(source):
     assert 8 < corners.count(255) < 32
 
 
-def test_refuses_leveldb_with_the_reason(source):
-    with pytest.raises(
-        CaffeError, match="asks for Data backend LEVELDB, unsupported here: .*convert the database to LMDB"
-    ):
+def test_refuses_leveldb_with_the_reason_and_a_missing_database(source, tmp_path):
+    reason = "asks for Data backend LEVELDB, unsupported here: .*convert the database to LMDB"
+    with pytest.raises(CaffeError, match=reason):
         layer(source, backend="LEVELDB")
+    with pytest.raises(CaffeError, match="Could not open the LMDB"):
+        layer(tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -63,11 +60,6 @@ def test_refuses_leveldb_with_the_reason(source):
 def test_refuses_impossible_transformations(source, transform, complaint):
     with pytest.raises(CaffeError, match=complaint):
         layer(source, transform)
-
-
-def test_refuses_a_missing_database(tmp_path):
-    with pytest.raises(CaffeError, match="Could not open the LMDB"):
-        layer(tmp_path / "none")
 
 
 def test_reads_float_data(tmp_path):

@@ -11,7 +11,7 @@ from tests.fixtures.layers.one_layer import OneLayer
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
+def files(tmp_path: Path) -> Path:
     for name, rows in (("a", [0, 1, 2]), ("b", [10, 11])):
         with h5py.File(tmp_path / f"{name}.h5", "w") as file:
             file["t0"] = np.array(rows, np.int64)
@@ -24,24 +24,24 @@ def layer(source: Path, batch: int, more: str = "", phase: int = caffe.TRAIN) ->
     return OneLayer("HDF5Data", (), f'hdf5_data_param {{ source: "{source}" batch_size: {batch} {more} }}', 2, phase)
 
 
-def test_reads_rows_across_files_and_repeats(source):
-    built = layer(source, 2)
+def test_reads_rows_across_files_and_repeats(files):
+    built = layer(files, 2)
     assert [blob.dims for blob in built.top] == [(2,), (2, 2)]
     assert [built.forward().tolist() for _ in range(4)] == [[0, 1], [2, 10], [11, 0], [1, 2]]
     assert built.top[1].data.tolist() == [[1, 100], [2, 200]]
 
 
-def test_shuffling_keeps_all_rows(source):
-    built = layer(source, 5, "shuffle: true")
+def test_shuffling_keeps_all_rows(files):
+    built = layer(files, 5, "shuffle: true")
     assert sorted(built.forward().tolist()) == [0, 1, 2, 10, 11]
 
 
 @pytest.mark.parametrize(("phase", "rows"), [(caffe.TRAIN, [1, 10, 0, 2, 11]), (caffe.TEST, [0, 1, 2, 10, 11])])
-def test_solvers_share_the_rows_in_training(source, phase, rows):
+def test_solvers_share_the_rows_in_training(files, phase, rows):
     caffe.set_solver_count(2)
     caffe.set_solver_rank(1)
     try:
-        assert layer(source, 5, phase=phase).forward().tolist() == rows
+        assert layer(files, 5, phase=phase).forward().tolist() == rows
     finally:
         caffe.set_solver_count(1)
         caffe.set_solver_rank(0)
@@ -67,21 +67,15 @@ def test_refuses_files_without_the_data_sets(write, message, tmp_path):
         layer(tmp_path / "list.txt", 1)
 
 
-def test_refuses_transformations_and_missing_lists(source, tmp_path):
-    with pytest.raises(CaffeError, match="does not apply transform_param"):
-        OneLayer(
-            "HDF5Data", (), f'hdf5_data_param {{ source: "{source}" batch_size: 1 }} transform_param {{ scale: 2 }}'
-        )
-    with pytest.raises(CaffeError, match="Could not open file"):
-        layer(tmp_path / "none.txt", 1)
-
-
-def test_refuses_an_hdf5_file_in_place_of_its_list(source):
-    file = source.read_text().split()[0]
-    with pytest.raises(CaffeError, match="an HDF5 file; expected a text file that lists HDF5 files. Fix: echo"):
-        OneLayer("HDF5Data", (), f'hdf5_data_param {{ source: "{file}" batch_size: 1 }}')
-
-
-def test_refuses_a_missing_batch_size(source):
-    with pytest.raises(CaffeError, match="got hdf5_data_param.batch_size 0; expected at least 1"):
-        OneLayer("HDF5Data", (), f'hdf5_data_param {{ source: "{source}" }}')
+@pytest.mark.parametrize(
+    ("source", "more", "message"),
+    [
+        ("list.txt", "batch_size: 1 } transform_param { scale: 2", "does not apply transform_param"),
+        ("none.txt", "batch_size: 1", "Could not open file"),
+        ("a.h5", "batch_size: 1", "an HDF5 file; expected a text file that lists HDF5 files. Fix: echo"),
+        ("list.txt", "", "got hdf5_data_param.batch_size 0; expected at least 1"),
+    ],
+)
+def test_refuses_transformations_other_sources_and_a_missing_batch_size(files, source, more, message):
+    with pytest.raises(CaffeError, match=message):
+        OneLayer("HDF5Data", (), f'hdf5_data_param {{ source: "{files.parent / source}" {more} }}')
