@@ -1,5 +1,6 @@
 """Runs that are killed at every file operation and at random moments end as one that was never stopped."""
 
+import itertools
 import os
 import random
 import signal
@@ -37,35 +38,22 @@ def test_two_runs_that_were_never_stopped_are_equal(root, whole):
     assert forked.outcome(root) == whole[0]
 
 
-def test_a_kill_before_any_file_operation_changes_nothing_in_the_end(template, tmp_path, whole):
-    operation = 0
-    while True:
-        operation += 1
+@pytest.mark.parametrize("trouble", ["kill_at", "full_from"])
+def test_a_kill_before_or_a_full_disk_at_any_file_operation_loses_nothing(template, tmp_path, whole, trouble):
+    for operation in itertools.count(1):
         root = forked.fresh_copy(template, tmp_path / "run")
-        first = forked.run(root, kill_at=operation)
+        first = forked.run(root, **{trouble: operation})
         if first.status == 0:
             break
-        assert first.status == -signal.SIGKILL, (operation, first)
+        if trouble == "kill_at":
+            assert first.status == -signal.SIGKILL, (operation, first)
+        else:
+            assert first.is_clean and first.status == 1, (operation, first)
+            assert "No space left on device: 'build/tiny/" in first.stderr, (operation, first)
         assert forked.run(root).status == 0, operation
-        assert forked.outcome(root) == whole[0], f"killed at file operation {operation}"
-    print(f"killed at each of {operation - 1} file operations")
+        assert forked.outcome(root) == whole[0], f"{trouble} {operation}"
+    print(f"{trouble} each of {operation - 1} file operations")
     assert operation > 50  # or the operations were not counted
-
-
-def test_a_disk_that_fills_at_any_file_operation_loses_nothing(template, tmp_path, whole):
-    operation = 0
-    while True:
-        operation += 1
-        root = forked.fresh_copy(template, tmp_path / "run")
-        first = forked.run(root, full_from=operation)
-        if first.status == 0:
-            break
-        assert first.is_clean and first.status == 1, (operation, first)
-        assert "No space left on device: 'build/tiny/" in first.stderr, (operation, first)
-        assert forked.run(root).status == 0, operation
-        assert forked.outcome(root) == whole[0], f"full at file operation {operation}"
-    print(f"full at each of {operation - 1} file operations")
-    assert operation > 50
 
 
 @pytest.mark.parametrize("chain", range(CHAINS))
@@ -82,7 +70,7 @@ def test_a_run_killed_at_random_moments_again_and_again_ends_the_same(root, whol
 
 @pytest.mark.parametrize("chain", range(CHAINS))
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_run_asked_to_stop_at_random_moments_says_how_to_go_on_and_ends_the_same(root, whole, chain, number, status):
+def test_a_run_stopped_at_random_moments_reports_how_to_resume_and_ends_the_same(root, whole, chain, number, status):
     print(f"SEED={SEED}")
     moments = random.Random(SEED + 1000 * number + chain)
     for _ in range(200):
@@ -91,7 +79,7 @@ def test_a_run_asked_to_stop_at_random_moments_says_how_to_go_on_and_ends_the_sa
         assert ended.is_clean, ended
         if ended.status == 0:
             break
-        # Before the program hears signals, they do to it what they do to any.
+        # Before the program handles signals, they end it.
         assert ended.status in (status, -number), ended
         if ended.status == status:
             assert "the same command" in ended.stderr or "stopped by" in ended.stderr, ended
