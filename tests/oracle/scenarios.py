@@ -6,6 +6,8 @@ an empty folder. `arrays` are its inputs; its keywords are plain JSON.
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 
 
@@ -169,3 +171,16 @@ def draw_parameters(built):
 def to_text(items):
     """Any items as an array of text."""
     return np.array([str(item) for item in items] or [""])
+
+
+def gaussian_sums(caffe, arrays, seed, passes, count):
+    """Checksums of the numbers that a gaussian filler draws: one for each pass of `count` numbers."""
+    caffe.set_random_seed(seed)
+    filler = 'data_filler { type: "gaussian" }'
+    text = f'layer {{ name: "d" type: "DummyData" top: "x" dummy_data_param {{ shape {{ dim: {count} }} {filler} }} }}'
+    built = caffe.Net(write("net.prototxt", text), 0)
+    sums = []
+    for _ in range(passes):
+        built.forward()
+        sums.append(zlib.crc32(built.blobs["x"].data))
+    return {"sums": np.array(sums)}

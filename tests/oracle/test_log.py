@@ -1,7 +1,5 @@
 """The log of training is Caffe's: the same lines, from the same files, in the same order."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Mapping

@@ -25,21 +25,22 @@ ROUNDS_TO_ONE = np.uint32(2**32 - 128)  # the least draw u with u / 2^32 = 1 in 
 class Ziggurat:
     """Layer i spans places from 0 to x[i] and heights from y[i] to y[i + 1]; the last y is the density's maximum.
 
-    Below `sure[i]` the density covers the layer's full height.
+    Below `sure[i]` the density covers the layer's full height. The density is exp(exponent(place)); the exponent is
+    rounded to float32, and decides the samples at the edge.
     """
 
-    def __init__(self, x: list[float], y: list[float], density: Callable[[np.ndarray], np.ndarray]) -> None:
+    def __init__(self, x: list[float], y: list[float], exponent: Callable[[np.ndarray], np.ndarray]) -> None:
         self.x = np.array(x, np.float32)
         self.sure = _round_up(np.array([*x[1:], 0.0]))
         self.y = np.array(y, np.float32)
         self.rise = np.diff([*y, 1.0]).astype(np.float32)
         self.tail_start = self.x[1]
-        self._density = density
+        self._exponent = exponent
 
     def under_curve(self, layer: Any, place: Any, u: Any) -> np.ndarray:
-        """Return whether the density at `place` exceeds the height in the layer that the draw `u` selects."""
+        """Return whether the density at `place`, float32, exceeds the height in the layer that the draw `u` selects."""
         height = self.y[layer] + unit(u) * self.rise[layer]
-        return height < self._density(place.astype(np.float64)).astype(np.float32)
+        return height < np.exp(self._exponent(place).astype(np.float64)).astype(np.float32)
 
 
 def normal(draw: Draw, count: int) -> np.ndarray:
@@ -144,7 +145,7 @@ def _normal_ziggurat(layers: int = 128, r: float = 3.4426198558966521) -> Ziggur
     for _ in range(2, layers):
         y.append(y[-1] + area / x[-1])
         x.append(math.sqrt(-2 * math.log(y[-1])))
-    return Ziggurat(x, y, lambda place: np.exp(-place * place / 2))
+    return Ziggurat(x, y, lambda place: -(place * place) / np.float32(2))
 
 
 def _exponential_ziggurat(layers: int = 256, r: float = 7.69711747013104972) -> Ziggurat:
@@ -153,7 +154,7 @@ def _exponential_ziggurat(layers: int = 256, r: float = 7.69711747013104972) -> 
     for _ in range(2, layers):
         y.append(y[-1] + area / x[-1])
         x.append(-math.log(y[-1]))
-    return Ziggurat(x, y, lambda place: np.exp(-place))
+    return Ziggurat(x, y, lambda place: -place)
 
 
 NORMAL, EXPONENTIAL = _normal_ziggurat(), _exponential_ziggurat()

@@ -33,7 +33,8 @@ def python_layer(param) -> Layer:
     except ModuleNotFoundError as error:
         if error.name != module_name:
             raise
-        raise CaffeError(f"{where}, but no module {module_name!r} is on sys.path. Fix: {_advise(module_name)}") from error
+        fault = f"no module {module_name!r} is on sys.path"
+        raise CaffeError(f"{where}, but {fault}. Fix: {_advise(module_name)}") from error
     user_class = getattr(module, class_name, None)
     if not (isinstance(user_class, type) and issubclass(user_class, Layer)):
         raise CaffeError(f"{where}, but {module.__file__} has no class of that name that derives from caffe.Layer")
