@@ -49,7 +49,10 @@ PROGRAMS = {
     "profile": "measure a net's arithmetic, memory and time",
     "bench": "measure the engine beside other libraries",
     # Caffe
-    "caffe": "Caffe's command line: train, test, time",
+    "caffe": "Caffe's command line: train, test, time, device_query",
+    "convert_imageset": "write an LMDB of labelled images",
+    "compute_image_mean": "compute the mean image of an LMDB",
+    "extract_features": "write an LMDB of a net's feature maps",
     "pycaffe": "run a pycaffe script on this engine",
     "real_caffe": "find or install a Python with real Caffe",
 }

@@ -19,7 +19,7 @@ blob.py         the arrays between layers; synced_memory.py is their memory
 
 from __future__ import annotations
 
-from fcn_repro.caffe import _caffe, coord_map, draw, io, pycaffe
+from fcn_repro.caffe import _caffe, coord_map, database, draw, io, pycaffe
 from fcn_repro.caffe._caffe import __version__
 from fcn_repro.caffe.blob import Blob, BlobVec
 from fcn_repro.caffe.classifier import Classifier

@@ -106,6 +106,7 @@ class GflagsParser:
 
     def __init__(self, description: str | None, flags: Mapping[str, Flag], usage: str) -> None:
         shown = {**flags, **GLOG_FLAGS}
+        self._usage = usage
         self._flags = {**shown, **ACCEPTED_FLAGS}
         self._parser = argparse.ArgumentParser(
             description=f"{description}\n{describe_flags(shown)}",
@@ -126,6 +127,13 @@ class GflagsParser:
         except ValueError as error:
             self.error(str(error))
         options.arguments = given
+        return options, others
+
+    def parse_counted(self, arguments: Sequence[str] | None, least: int, most: int) -> tuple[Any, list[str]]:
+        """Parse flags and `least` to `most` other arguments."""
+        options, others = self.parse(arguments)
+        if not least <= len(others) <= most:
+            self.error(f"got {len(others)} arguments, expected {self._usage}")
         return options, others
 
     def error(self, message: str) -> NoReturn:

@@ -1,13 +1,9 @@
 """Data."""
 
-import math
 from collections.abc import Iterator
 from itertools import count
 
-import numpy as np
-from google.protobuf.message import DecodeError
-
-from fcn_repro.caffe.image_file import decode
+from fcn_repro.caffe.database.datum import parse_datum, read_pixels
 from fcn_repro.caffe.layers.base import between
 from fcn_repro.caffe.layers.data.base_data import BatchDataLayer, Item
 from fcn_repro.caffe.layers.unsupported import unsupported
@@ -45,17 +41,10 @@ class Data(BatchDataLayer):
         self._datum = next(self._records)
 
     def item(self) -> Item:
-        datum = self._datum
-        if datum.encoded:
-            try:
-                return decode(datum.data, self._color), datum.label
-            except OSError as error:
-                raise self.error(f"read a datum without a valid image: {error}") from error
-        numbers = np.frombuffer(datum.data, np.uint8) if datum.data else np.float32(datum.float_data)
-        shape = (datum.channels, datum.height, datum.width)
-        if min(shape) < 0 or numbers.size != math.prod(shape):
-            raise self.error(f"read a datum of {numbers.size} values for the shape {list(shape)}")
-        return numbers.reshape(shape), datum.label
+        try:
+            return read_pixels(self._datum, self._color), self._datum.label
+        except ValueError as error:
+            raise self.error(f"read a {error}") from error
 
     def advance(self) -> None:
         self._datum = next(self._records)
@@ -71,9 +60,7 @@ class Data(BatchDataLayer):
             for value in database.values():
                 if self.phase == caffe_pb2.TRAIN and not solver_rank.is_own_record(next(place)):
                     continue
-                datum = caffe_pb2.Datum()
                 try:
-                    datum.ParseFromString(value)
-                except DecodeError as error:
-                    raise self.error(f"read a record of {source!r} that is not a Datum: {error}") from error
-                yield datum
+                    yield parse_datum(value)
+                except ValueError as error:
+                    raise self.error(f"read a record of {source!r} that is {error}") from error

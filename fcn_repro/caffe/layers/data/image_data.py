@@ -1,34 +1,21 @@
 """ImageData."""
 
 import logging
-import os
-import re
 from pathlib import Path
-from typing import NamedTuple
 
 from fcn_repro.caffe.data_transformer import resize
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.image_file import decode
+from fcn_repro.caffe.image_list import read_image_list
 from fcn_repro.caffe.layers.base import exactly
 from fcn_repro.caffe.layers.data.base_data import BatchDataLayer, Item
 from fcn_repro.caffe.proto.text_encoding import file_path, show_path
 from fcn_repro.caffe.random import rng
 from fcn_repro.caffe.random.host_generator import HostGenerator
-from fcn_repro.system import untrusted_files
 
 LARGEST_SIDE = 2**15 - 1  # OpenCV's SHRT_MAX
-LIST_BYTES = 256_000_000  # of the largest list that is read; ILSVRC's training list has 42 MB
-_INTEGER = re.compile(rb"\s*([+-]?\d+)")
 
 log = logging.getLogger("caffe")
-
-
-class Line(NamedTuple):
-    """An image of the list: its path as it stands there, its label, and the line's number."""
-
-    path: str
-    label: int
-    number: int
 
 
 class ImageData(BatchDataLayer):
@@ -56,13 +43,8 @@ class ImageData(BatchDataLayer):
                 f"resizes to {param.new_height} x {param.new_width}; expected at most {LARGEST_SIDE} pixels per side"
             )
         self._source = file_path(param.source)
-        try:
-            data = untrusted_files.read_bytes(self._source, LIST_BYTES)
-        except OSError as error:
-            raise CaffeError(f"Could not open file {param.source}: {error.strerror or error}") from error
         log.info("Opening file %s", show_path(self._source))
-        lines = data.split(b"\n")
-        self._lines = [self._parse(line, number) for number, line in enumerate(lines, 1) if line or number < len(lines)]
+        self._lines = read_image_list(self._source)
         if not self._lines:
             raise self.error(f"has the source {param.source!r}, which lists no images")
         if param.shuffle:
@@ -95,11 +77,3 @@ class ImageData(BatchDataLayer):
             self._next = 0
             if self._image_param.shuffle:
                 self._generator.shuffle(self._lines)
-
-    def _parse(self, line: bytes, number: int) -> Line:
-        """Split a line at its last blank. As in Caffe, a label that is not an integer counts as 0."""
-        path, blank, text = line.rpartition(b" ")
-        found = _INTEGER.match(text)
-        if found is None:
-            log.warning("%s:%d: got the label %r, expected an integer; it counts as 0", self._source, number, text)
-        return Line(os.fsdecode(path if blank else line), int(found[1]) if found else 0, number)
