@@ -24,8 +24,9 @@ STOPPED = 128  # plus the signal's number: 130 Ctrl-C, 143 SIGTERM, 129 a lost t
 
 def run(main: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
     """Run a program and return its exit status; messages and the library's log go to stderr."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are no UTF-8 print as they are
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")  # names of files that are not UTF-8 pass as they are
     wipe = "\r\033[K" if sys.stderr.isatty() else ""  # erases a progress bar
     logging.basicConfig(level=logging.INFO, format=f"{wipe}%(message)s", stream=sys.stderr)
     logging.getLogger("caffe").setLevel(logging.WARNING)  # the progress bar replaces its log

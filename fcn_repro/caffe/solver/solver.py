@@ -215,6 +215,8 @@ class Solver:
         Raises   CaffeError naming the file if it does not fit this solver's net
         """
         state = solverstate.read(state_file)
+        if not state.history and Path(state_file).suffix == ".caffemodel":
+            raise CaffeError(f"{state_file}: got weights, expected a .solverstate. Fix: give it as weights")
         if len(state.history) != len(self.history):
             raise CaffeError(
                 f"{state_file}: got {len(state.history)} history blobs, expected {len(self.history)}; "

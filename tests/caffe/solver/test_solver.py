@@ -304,6 +304,13 @@ def test_refuses_a_state_that_does_not_fit_and_changes_nothing(tmp_path, fault, 
     assert_equal(weights(solver), before)
 
 
+def test_weights_given_as_a_state_are_called_weights(tmp_path):
+    solver = make_solver(tmp_path, {})
+    solver.snapshot()
+    with pytest.raises(CaffeError, match="train_iter_0.caffemodel: got weights, expected a .solverstate. Fix: "):
+        solver.restore(tmp_path / "train_iter_0.caffemodel")
+
+
 # ---- the solver file
 
 
