@@ -2,9 +2,19 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from fcn_repro.analysis.grid_upper_bound import FACTORS, READINGS, count_confusions, fill_void, resample
+from fcn_repro.analysis.grid_upper_bound import (
+    FACTORS,
+    READINGS,
+    STUDIED,
+    antialias,
+    count_confusions,
+    fill_void,
+    resample,
+)
 from fcn_repro.evaluation.metrics import mean_iu
+from tests.fixtures.shared_files import find_shared
 
 
 def blobs(height=70, width=90, seed=0):
@@ -53,6 +63,54 @@ def test_bilinear_readings_agree_with_interpolation_written_out():
         assert scores[answer[y, x]] == pytest.approx(scores.max(), abs=1e-6)
 
 
+@pytest.mark.parametrize("factor", [2, 7, 16, 128])
+def test_the_studied_reading_resizes_as_pillow_does(factor):
+    """Pillow's bilinear filter is antialiased where it reduces; of equal scores the lower label wins here."""
+    label = blobs(75, 97)
+    size = [max(1, int(side / factor + 0.5)) for side in (97, 75)]
+    scores = []
+    for value in range(4):
+        plane = Image.fromarray((label == value).astype(np.float32))
+        scores.append(np.array(plane.resize(size, Image.BILINEAR).resize((97, 75), Image.BILINEAR)))
+    onehot = np.stack([label == value for value in range(4)]).astype(np.float32)
+    np.testing.assert_allclose(antialias(onehot, factor), np.stack(scores), atol=2e-6)
+
+
+@pytest.mark.parametrize("options", [{"exact": True}, {"mirrored": True}, {"round_up": True}])
+def test_neighbours_of_the_studied_reading_agree_with_weights_written_out(options):
+    """Of one row of 21 pixels in cells of 8: three cells rounded up or to the nearest, of 7 pixels or exactly 8."""
+    row = np.random.default_rng(0).random(21)
+    width = 8 if "exact" in options else 7
+    cells = []
+    for middle in (np.arange(3) + 0.5) * width - 0.5:
+        pixels = range(-20, 40) if "mirrored" in options else range(21)
+        weights = {j: max(0, 1 - abs(j - middle) / width) for j in pixels}
+        seen = {j: row[-1 - j] if j < 0 else row[41 - j] if j > 20 else row[j] for j in weights}
+        cells.append(sum(weights[j] * seen[j] for j in weights) / sum(weights.values()))
+    expected = np.interp((np.arange(21) + 0.5) / width - 0.5, range(3), cells)
+    found = antialias(row.reshape(1, 1, 21).astype(np.float32), 8, **options)
+    np.testing.assert_allclose(found[0, 0], expected, atol=1e-6)
+
+
+def test_void_is_background_in_the_studied_reading():
+    """Three quarters of the map are void; as background they outvote the object, and are not scored."""
+    label = np.full((8, 8), 255)
+    label[2:6, 2:6] = 1
+    hists = count_confusions([label], 2, 255, [8], [STUDIED, "void to nearest"])
+    assert hists[STUDIED][8].tolist() == [[0, 0], [16, 0]]
+    assert hists["void to nearest"][8].tolist() == [[0, 0], [0, 16]]
+
+
+def test_real_label_maps_give_the_numbers_of_another_program():
+    """Every fourth map of seg11valid; the numbers are from a program that multiplies dense matrices."""
+    maps = sorted(find_shared("data/seg11valid/SegmentationClass").glob("*.png"))[::4]
+    labels = (np.array(Image.open(path)) for path in maps)
+    hists = count_confusions(labels, 21, 255, [128, 64, 32], [STUDIED])[STUDIED]
+    found = [100 * mean_iu(hist) for hist in hists.values()]
+    assert len(maps) == 184
+    assert found == pytest.approx([53.55, 74.40, 87.61], abs=0.01)
+
+
 def test_an_edge_that_lies_between_cells_survives_and_one_within_a_cell_moves():
     label = np.zeros((32, 32), np.uint8)
     label[:, 16:] = 1
@@ -68,7 +126,8 @@ def test_void_is_neither_voted_for_nor_scored():
     label[:, 8:] = 2
     label[:, 7:9] = 255
     assert np.array_equal(fill_void(label, 255)[0], 2 * (np.arange(16) >= 8))
-    for by_factor in count_confusions([label], 3, 255, [4]).values():
+    filled = [reading for reading in READINGS if READINGS[reading].label_void is fill_void]
+    for by_factor in count_confusions([label], 3, 255, [4], filled).values():
         assert by_factor[4].sum() == 16 * 14 and np.trace(by_factor[4]) == 16 * 14
 
 
