@@ -38,7 +38,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup bench test test-resume fuzz test-caffe test-gpu test-install docs-test lint proto format nets draw explain profile experiments train plot report compare submit smoke-voc mini-seeds
+.PHONY: help setup bench test test-resume fuzz test-caffe test-gpu test-install docs-test test-make lint proto format nets draw explain profile experiments train plot report compare submit smoke-voc mini-seeds
 .PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
 .PHONY: $(EXPERIMENTS) hed-vgg16-fcn $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
@@ -71,6 +71,9 @@ test-caffe: $(READY) ## compare with real Caffe, layer by layer and run by run (
 
 test-install: $(READY) ## build the wheel and test it in clean environments, with every installed Python
 	$(VENV)/bin/python -m pytest tests/install -rs
+
+test-make: $(READY) ## run make voc-fcn8s on narrow nets, from servers on this machine, with the first source of each file dead
+	$(VENV)/bin/python -m pytest tests/solvers/test_make_over_loopback.py -m slow
 
 test-gpu: $(READY) ## compare a GPU with the CPU, layer by layer and net by net (a CUDA build of torch, and a GPU)
 	$(VENV)/bin/python -m pytest tests/gpu
@@ -197,7 +200,7 @@ help: ## list the targets
 	@echo "  PRECISION=bf16, PRECISION=tf32    multiply with fewer bits, which some machines do faster; Caffe's is f32"
 	@echo "  RANKS=2                           train in two processes, on a GPU each if there are enough (docs/ranks.md)"
 	@echo "  LIKE=voc-fcn32s INIT=... NAME=... for train: the run to imitate, its initial weights, the name of the data set"
-	@echo "  VGG16=vgg16-397923af.pth          start from torchvision's VGG-16, or an ONNX file, if Caffe's is not available"
+	@echo "  VGG16=vgg16-397923af.pth          start from VGG-16 in another format (tools.import_weights)"
 	@echo "  ITERATIONS=100                    shorten a training run; its results are marked as shortened"
 	@echo "  MEMORY_GB=8                       available memory, instead of the measured value; inf: no limit"
 	@echo "  READ_AHEAD=0                      load each image when it is needed, not two ahead in a thread"

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Iterable, Sequence
 
+from fcn_repro.errors import DataError
 from fcn_repro.system.atomic_write import atomic_write
 from fcn_repro.system.json_note import read_note
 
@@ -51,11 +52,13 @@ def read_origin(weights: Path, digest: str = "") -> Origin | None:
     """Return the origin of a file of weights; None without a note, or with one about another content.
 
     `digest` is the file's SHA-256, if the caller knows it.
+
+    Raises   DataError for a damaged note
     """
     note_path = _note_of(weights)
     if not note_path.is_file() or not weights.is_file():
         return None
-    note = read_note(note_path, FIELDS, f"remove it, and import {weights.name} again")
+    note = read_note(note_path, FIELDS, f"remove it, and import {weights.name} again", DataError)
     if note["sha256"] != (digest or sha256(weights)):
         log.warning("%s: is about another file than %s; ignoring it", note_path, weights)
         return None

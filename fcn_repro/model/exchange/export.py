@@ -12,7 +12,7 @@ from fcn_repro.errors import DataError
 from fcn_repro.model import deploy_metadata
 from fcn_repro.model.exchange import onnx_files, torch_module
 from fcn_repro.model.exchange.graph import Graph, build_graph, to_identifier
-from fcn_repro.model.prototxt import read_net
+from fcn_repro.model.prototxt import read_layers
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.model.surgery import load
 from fcn_repro.system.atomic_write import atomic_write
@@ -43,7 +43,7 @@ class ExportModel:
     def __init__(self, folder: RunFolder, weights: Path) -> None:
         self.name, self.metadata = folder.experiment, deploy_metadata.read(folder.metadata)
         self._net = load(folder.deploy, weights)
-        self.graph: Graph = build_graph(read_net(folder.deploy), self._net)
+        self.graph: Graph = build_graph(read_layers(folder.deploy), self._net)
 
     def to_onnx(self, out: Path) -> tuple[Sequence[Path], Run]:
         """Write NAME.onnx; return the file, and a function that runs it.

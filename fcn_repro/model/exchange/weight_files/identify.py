@@ -45,8 +45,8 @@ def read_file(path: Path) -> WeightFile:
         container = identify(path)
         return READERS[container](path)
     except DAMAGED as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        reason = reason.replace(f"{path}: ", "")
+        text = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+        reason = text.splitlines()[0].replace(f"{path}: ", "")
         raise DataError(f"{path}: {reason}. Expected weights as {', '.join(READERS)}") from error
 
 
