@@ -7,17 +7,18 @@ A "?" marks numbers of the paper that are recalled, not read (data/paper/README.
 Where the paper does not say how it counted, every way is printed (fcn_repro/evaluation/class_subsets.py, metrics.py).
 Shortened runs and mini experiments are labelled: their numbers reproduce nothing.
 
-Reads    data/paper/*.csv, build/*/score.json, build/*/*.score.json
+Reads    data/paper/*.csv, build/*/score.json, build/*/*.score.json; build/studies/*.json of studies on PASCAL VOC
 Exit     0
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 
+from fcn_repro.analysis.html_report.studies import compare, read_results
 from fcn_repro.analysis.paper_tables import (
-    compare_rows,
     format_answers,
     format_comparison,
     list_answers,
@@ -25,7 +26,10 @@ from fcn_repro.analysis.paper_tables import (
     read_tables,
 )
 from fcn_repro.evaluation.metrics import METRICS
+from fcn_repro.paths import BUILD
 from tools import program
+
+log = logging.getLogger(__name__)
 
 MINI = "mini"  # prefix of the mini experiments
 TITLES = {
@@ -36,12 +40,12 @@ TITLES = {
 
 def main(options: argparse.Namespace) -> None:
     reports, tables = read_reports(), read_tables()
+    studies, faults = read_results(BUILD)
+    for fault in faults:
+        log.warning("%s", fault)
     for table in tables:
-        answers: dict = {report["experiment"]: [] for report in reports}
-        for report in reports:
-            answers[report["experiment"]] += list_answers(report, table.split)
         print(f"\n{table.title} ({table.edition}{', ' + table.split if table.split else ''})")
-        print(format_comparison(table, compare_rows(table, answers), options.format))
+        print(format_comparison(table, compare(table, reports, list(studies.values())), options.format))
     cited = {cell.experiment for table in tables for cell in table.cells}
     for is_mini, title in TITLES.items():
         others = [

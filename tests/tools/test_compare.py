@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from fcn_repro.analysis import paper_tables
+from fcn_repro.analysis.study_results import StudyLine, StudyResult, find_paper_table, write_study
 from fcn_repro.evaluation.class_subsets import Subset
 from fcn_repro.evaluation.score_report import write_report
 from tests.fixtures.result_folders import HIST, make_report
@@ -21,6 +22,7 @@ def printed(tmp_path, monkeypatch, capsys):
             (tmp_path / experiment).mkdir()
             write_report(tmp_path / experiment / "score.json", make_report(experiment=experiment, **facts))
         monkeypatch.setattr(compare, "read_reports", lambda: paper_tables.read_reports(tmp_path))
+        monkeypatch.setattr(compare, "BUILD", tmp_path)
         compare.main(argparse.Namespace(format=format))
         return capsys.readouterr().out.splitlines()
 
@@ -77,3 +79,15 @@ def test_every_way_of_counting_a_subset_is_printed(printed):
 def test_tables_are_printed_in_other_formats(printed):
     assert "voc-fcn8s,85.00,85.00,73.86,73.86," in printed("csv", voc_fcn8s={})
     assert any(line.startswith(r"\begin{tabular}") for line in printed("latex"))
+
+
+def test_a_study_on_voc_stands_below_the_papers_row(printed, tmp_path):
+    lines = [StudyLine("factor 128", {"mean_iu": 52.187, "exact cells": 51.53})]
+    for data in ("voc", "mini"):
+        write_study(StudyResult("upper-bounds", "", data, lines, find_paper_table("upper-bounds")), tmp_path)
+    found = printed()
+    assert after(found, "factor 128").split() == ["mean", "IU", "52.19"]
+    assert after(found, "factor 128", 2).split() == ["exact", "cells", "51.53"]
+    assert sum("52.19" in line for line in found) == 1
+    (tmp_path / "studies" / "voc-upper-bounds.json").write_text("{")
+    assert not any("52.19" in line for line in printed())

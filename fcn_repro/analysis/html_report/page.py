@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from fcn_repro.analysis.html_report import json_value
 from fcn_repro.analysis.html_report.runs import describe_run
-from fcn_repro.analysis.html_report.studies import describe_study, list_study_answers, read_results
+from fcn_repro.analysis.html_report.studies import compare, describe_study, read_results
 from fcn_repro.analysis.paper_tables import (
     MISSING,
     Answer,
-    ComparisonRow,
     PaperCell,
     PaperTable,
-    compare_rows,
     find_reports,
     format_metric,
-    list_answers,
 )
 from fcn_repro.errors import DataError
 from fcn_repro.evaluation.metrics import METRICS
@@ -71,17 +67,6 @@ def read_reports(build: Path) -> tuple[dict[Path, dict], list[str]]:
         except DataError as error:
             faults.append(str(error))
     return found, faults
-
-
-def compare(paper: PaperTable, reports: Sequence[dict], results: Sequence[Any]) -> list[ComparisonRow]:
-    """Join a table of the paper with the runs and studies that answer it."""
-    by_experiment: dict[str, list[Answer]] = defaultdict(list)
-    by_label: dict[str, list[Answer]] = defaultdict(list)
-    for report in reports:
-        by_experiment[report["experiment"]] += list_answers(report, paper.split)
-    for label, answer in list_study_answers(results, paper):
-        by_label[label].append(answer)
-    return compare_rows(paper, by_experiment, by_label if paper.is_wide else None)
 
 
 def compare_numbers(cell: PaperCell | None, answer: Answer | None, metric: str) -> Mapping[str, str]:

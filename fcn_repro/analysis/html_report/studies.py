@@ -1,13 +1,22 @@
-"""Studies on the page: build/studies/**/*.json, written by fcn_repro/analysis/study_results.py, or any other JSON."""
+"""Studies beside the paper: build/studies/**/*.json, as analysis/study_results.py writes them, or any other JSON."""
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Sequence
 
 from fcn_repro.analysis.html_report.json_value import is_number
-from fcn_repro.analysis.paper_tables import Answer, PaperTable, ScoreVariant, format_metric
+from fcn_repro.analysis.paper_tables import (
+    Answer,
+    ComparisonRow,
+    PaperTable,
+    ScoreVariant,
+    compare_rows,
+    format_metric,
+    list_answers,
+)
 from fcn_repro.analysis.study_results import describe_line, list_table_rows
 from fcn_repro.system.untrusted_files import read_text
 
@@ -61,3 +70,14 @@ def list_study_answers(results: Sequence[Any], paper: PaperTable) -> Iterator[tu
                     if number is not None:
                         scores = ScoreVariant(column, "", {metric: number / 100})
                         yield line["label"], Answer(format_metric(column), describe_line(line), scores, True)
+
+
+def compare(paper: PaperTable, reports: Sequence[dict], results: Sequence[Any]) -> list[ComparisonRow]:
+    """Join a table of the paper with the runs and studies that answer it."""
+    by_experiment: dict[str, list[Answer]] = defaultdict(list)
+    by_label: dict[str, list[Answer]] = defaultdict(list)
+    for report in reports:
+        by_experiment[report["experiment"]] += list_answers(report, paper.split)
+    for label, answer in list_study_answers(results, paper):
+        by_label[label].append(answer)
+    return compare_rows(paper, by_experiment, by_label if paper.is_wide else None)

@@ -6,7 +6,8 @@ from html import unescape
 import numpy as np
 import pytest
 
-from fcn_repro.analysis.html_report.page import compare, make_environment
+from fcn_repro.analysis.html_report.page import make_environment
+from fcn_repro.analysis.html_report.studies import compare
 from fcn_repro.analysis.paper_tables import PaperCell, PaperTable
 from tests.fixtures.html_document import Document
 from tests.fixtures.result_folders import make_report
