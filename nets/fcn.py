@@ -158,9 +158,7 @@ def build_fcn(net: Fcn, phase: str, data: Data, normalize: bool) -> Any:
     n = NetSpec()
     deploy = phase == "deploy"
     write_inputs(n, data, phase)
-    style = replace(
-        net.style, dropout=net.style.dropout and not deploy, fc_filler="" if deploy else net.style.fc_filler
-    )
+    style = replace(net.style, dropout=net.style.dropout and not deploy)
     streams = _make_streams(n, replace(net, style=style), list(data.inputs))
     for i, (label, class_names) in enumerate(data.heads.items()):
         suffix = f"_{label}" if len(data.heads) > 1 else ""

@@ -254,7 +254,7 @@ def widen(new_net: caffe.Net, new_layer: str, net: caffe.Net, layer: str) -> Non
     (weights, bias), (new_weights, new_bias) = net.params[layer], new_net.params[new_layer]
     filters, channels, *kernel = weights.shape
     new_filters, new_channels, *new_kernel = new_weights.shape
-    step = (new_kernel[0] - 1) // (kernel[0] - 1) if kernel[0] > 1 else 1
+    step = max((new_kernel[0] - 1) // (kernel[0] - 1), 1) if kernel[0] > 1 else 1
     covered = [step * (side - 1) + 1 for side in kernel]
     if covered != new_kernel or new_filters < filters or new_channels < channels:
         raise ValueError(

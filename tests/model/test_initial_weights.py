@@ -86,6 +86,16 @@ def test_a_layer_with_a_depth_channel_starts_from_the_layer_in_its_name(net):
     assert same(early.params["fc6"], vgg.params["fc6"])
 
 
+def test_wide_layers_start_from_the_narrow_ones_in_the_source(net):
+    narrow, file = trained("voc-narrow", inputs(data=3) + TRUNK.replace('name: "fc6"', 'name: "fc6_narrow"'))
+    wide = net(inputs(data=3) + TRUNK.replace("num_output: 5", "num_output: 9"))
+    initialise(wide, {"": file})
+    assert np.array_equal(wide.params["fc6"][0].data[:5], narrow.params["fc6_narrow"][0].data)
+    assert np.array_equal(wide.params["fc6"][1].data[:5], narrow.params["fc6_narrow"][1].data)
+    assert wide.params["fc6"][0].data[5:].all()  # the filler's
+    assert same(wide.params["conv1_1"], narrow.params["conv1_1"])
+
+
 def test_a_kernel_of_14_cells_starts_from_that_of_7(net):
     vgg, file = trained("vgg16-fcn", inputs(data=3) + TRUNK)
     fine = net(inputs(data=3) + layer("conv1_1", "data", 4, 3) + layer("fc6_14x14", "conv1_1", 5, 14))

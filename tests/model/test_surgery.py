@@ -244,12 +244,39 @@ def test_a_doubled_kernel_computes_the_same_on_a_map_of_repeated_cells(net):
     np.testing.assert_allclose(found, coarse.blobs["score"].data, rtol=1e-4, atol=1e-5)
 
 
+WIDE = """%s
+layer { name: "a" type: "Convolution" bottom: "data" top: "a" convolution_param { num_output: %d %s %s } }
+layer { name: "relu" type: "ReLU" bottom: "a" top: "a" }
+layer { name: "b" type: "Convolution" bottom: "a" top: "b" convolution_param { num_output: 4 kernel_size: 1 %s } }
+layer { name: "sum" type: "Reduction" bottom: "b" top: "sum" loss_weight: 1 }
+"""
+GAUSSIAN = 'weight_filler { type: "gaussian" std: 1 } bias_filler { type: "gaussian" std: 1 }'
+
+
+@pytest.mark.parametrize("kernel", ["kernel_size: 1", "kernel_size: 3", "kernel_size: 2 dilation: 2"])
+def test_widened_layers_compute_the_same_and_train_on(net, kernel):
+    whole = kernel.replace("2 dilation: 2", "3")
+    narrow = net(WIDE % (input_layer(2), 3, kernel, GAUSSIAN, GAUSSIAN))
+    wide = net(WIDE % (input_layer(2), 8, whole, GAUSSIAN, GAUSSIAN), "wide.prototxt")
+    for name in "ab":
+        surgery.widen(wide, name, narrow, name)
+    cells = np.random.RandomState(0).normal(size=(1, 2, 4, 5)).astype(np.float32)
+    for each in narrow, wide:
+        each.blobs["data"].data[...] = cells
+        each.forward()
+    np.testing.assert_allclose(wide.blobs["b"].data, narrow.blobs["b"].data, rtol=1e-5, atol=1e-5)
+    wide.backward()
+    assert wide.params["b"][0].diff[:, 3:].any()  # added channels are ignored, but not for good
+
+
 @pytest.mark.parametrize(
     ("grow", "old", "new", "message"),
     [
         (surgery.expand_score, (3, 5), (3, 2), r"\[5, 3, 1, 1\] does not fit the start of score \[2, 3, 1, 1\]"),
         (surgery.add_channels, (3, 4, "kernel_size: 3"), (4, 4), r"\[4, 3, 3, 3\] does not fit score \[4, 4, 1, 1\]"),
         (surgery.double_kernel, (2, 3, "kernel_size: 2"), (2, 3, "kernel_size: 3"), r"\[3, 2, 3, 3\]; .*last two axes"),
+        (surgery.widen, (2, 3), (2, 2), r"\[3, 2, 1, 1\] does not fit score \[2, 2, 1, 1\]; .*as many filters"),
+        (surgery.widen, (2, 3, "kernel_size: 2"), (2, 3, "kernel_size: 1"), r"does not fit score \[3, 2, 1, 1\]"),
     ],
 )
 def test_growing_refuses_layers_that_differ_otherwise(net, grow, old, new, message):

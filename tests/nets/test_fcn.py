@@ -175,7 +175,8 @@ def test_no_layer_has_a_filler_and_upsampling_no_bias_or_groups(net: str):
     """Scores start at zero."""
     for layer in train(net).layer:
         param = layer.convolution_param
-        assert not param.HasField("weight_filler")
+        filled = layer.type == "Convolution" and layer.name.startswith("fc") and FCNS[net].style.fc_filler
+        assert param.weight_filler.type == filled if filled else not param.HasField("weight_filler")
         if layer.type == "Deconvolution":
             assert (len(layer.param), param.bias_term, param.group, param.num_output) == (1, False, 1, 21)
 
