@@ -23,6 +23,7 @@ from fcn_repro.caffe.dialects.spellings import replace_fields, replace_types
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.proto.text_encoding import decode_text, file_path
+from fcn_repro.caffe.proto.text_printer import print_text
 from fcn_repro.caffe.proto.upgrade import upgrade_net, upgrade_solver
 from fcn_repro.system import untrusted_files
 from fcn_repro.system.atomic_write import atomic_write
@@ -106,12 +107,12 @@ def parse(text: str, kind: type[AnyMessage], source: str, known_types: Collectio
 
 
 def write(message: Message, path: str | Path) -> None:
-    """Write a message as text, atomically.
+    """Write a message as text, as Caffe writes it, atomically.
 
     Raises   OSError if the folder is missing or not writable.
     """
     with atomic_write(path) as file:
-        file.write(text_format.MessageToString(message))
+        file.write(print_text(message))
 
 
 def _describe_error(error: text_format.ParseError, text: str, kind: type[Message], source: str) -> str:

@@ -1,6 +1,6 @@
 """Blobs in Caffe's files.
 
-Source   caffe 9b89154 blob.cpp (ShapeEquals, FromProto, ToProto)
+Source   caffe 9b89154 blob.cpp (ShapeEquals, FromProto, ToProto); NVCaffe 0.16 and OpenCV's caffe.proto (raw_data)
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ Shape = tuple[int, ...]
 MAX_AXES = 32
 _COPY_STEP = 2**22  # floats: 16 MiB
 _VALUE_FIELDS = {5: 4, 6: 4, 8: 8, 9: 8}  # data, diff, double_data, double_diff: field number -> bytes of a value
+_RAW_FIELDS = {12: 10, 13: 11}  # NVCaffe's raw_data and raw_diff -> the field of their type
+_RAW_TYPES = {0: "<f8", 1: "<f4", 2: "<f2"}  # NVCaffe's Type: DOUBLE, FLOAT, FLOAT16
 
 
 @dataclass
@@ -94,6 +96,8 @@ def read_blob(reader: Reader, message: Field, where: str) -> StoredBlob:
 def _read_fields(reader: Reader, parts: Iterable[Field], where: str) -> StoredBlob:
     legacy: dict[int, int] = {}
     dims: list[int] = []
+    raw: dict[int, Field] = {}
+    raw_types: dict[int, int] = {}
     values: dict[int, list[np.ndarray]] = {number: [] for number in _VALUE_FIELDS}
     for part in parts:
         if part.number in (1, 2, 3, 4) and part.wire == VARINT:
@@ -102,11 +106,32 @@ def _read_fields(reader: Reader, parts: Iterable[Field], where: str) -> StoredBl
             dims += _read_dims(reader, part, where)
         elif part.number in _VALUE_FIELDS:
             values[part.number].append(reader.floats(part, _VALUE_FIELDS[part.number], where))
+        elif part.number in _RAW_FIELDS and part.wire == BYTES:
+            raw[part.number] = part
+        elif part.number in _RAW_FIELDS.values() and part.wire == VARINT:
+            raw_types[part.number] = part.value
     shape = tuple(legacy.get(axis, 0) for axis in (1, 2, 3, 4)) if legacy else tuple(dims)
     data, diff, double_data, double_diff = (_join(values[number]) for number in _VALUE_FIELDS)
     data = double_data if double_data.size else data
     diff = double_diff if double_diff.size else diff
+    if 12 in raw:
+        data = _read_raw(reader, raw[12], raw_types.get(10), math.prod(shape), where)
+    if 13 in raw:
+        diff = _read_raw(reader, raw[13], raw_types.get(11), math.prod(shape), where)
     return StoredBlob(shape, bool(legacy), data, diff if diff.size else None, where, reader.release_pages)
+
+
+def _read_raw(reader: Reader, part: Field, type_: int | None, count: int, where: str) -> np.ndarray:
+    """Read raw_data, by its type, or without one by the number of values that it must have."""
+    size = part.end - part.start
+    dtype = f"<f{size // count}" if type_ is None and size in (2 * count, 4 * count, 8 * count) and count else ""
+    dtype = _RAW_TYPES.get(-1 if type_ is None else type_, dtype)
+    if not dtype or size % np.dtype(dtype).itemsize:
+        raise CaffeError(
+            f"{where}: got raw_data of {size} bytes and type {type_}, expected NVCaffe's DOUBLE (0), FLOAT (1) or "
+            f"FLOAT16 (2) for {count} values. Fix: save the weights with BVLC's Caffe or as float"
+        )
+    return _to_float32(np.frombuffer(reader.payload(part), dtype))
 
 
 def encode_blob(blob: StoredBlob) -> list[bytes | memoryview]:

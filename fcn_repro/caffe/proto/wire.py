@@ -71,6 +71,10 @@ class Reader:
         """Decode a string field."""
         return decode_name(self._map[part.start : part.end])
 
+    def payload(self, part: Field) -> memoryview:
+        """Return the bytes of a field, mapped from the file."""
+        return memoryview(self._map)[part.start : part.end]
+
     def integers(self, part: Field) -> Iterator[int]:
         """Yield the values of a repeated integer field, packed or not."""
         if part.wire == VARINT:

@@ -1,7 +1,5 @@
 """Schemas of forks and users: what a .proto file adds, and what it may not."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

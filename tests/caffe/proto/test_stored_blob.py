@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
+from fcn_repro import caffe
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.proto.stored_blob import _COPY_STEP, StoredBlob, encode_blob, from_proto, read_blob
-from fcn_repro.caffe.proto.wire import FIXED32, Reader, encode_field, encode_key
+from fcn_repro.caffe.proto.wire import FIXED32, Reader, encode_field, encode_integer, encode_key
 
 
 @pytest.fixture
@@ -147,3 +148,43 @@ def test_refuses_a_number_of_values_other_than_the_shapes(stored, fields, compla
     proto = caffe_pb2.BlobProto(**{"shape": caffe_pb2.BlobShape(dim=[2, 2]), **fields})
     with pytest.raises(CaffeError, match=complaint):
         stored(proto.SerializeToString()).check_count()
+
+
+# ---- raw_data, as NVCaffe, DIGITS and OpenCV's shrinkCaffeModel write it
+
+SHAPE = encode_field(7, encode_field(1, b"\x02\x03"))
+RAW = {0: "<f8", 1: "<f4", 2: "<f2"}
+
+
+@pytest.mark.parametrize("typed", [True, False], ids=["with its type", "by its size"])
+@pytest.mark.parametrize(("kind", "dtype"), RAW.items())
+def test_raw_values_of_nvcaffe_are_read(stored, kind, dtype, typed):
+    numbers = np.array([0.1, -2, 3.5, 60000, 1e-4, 0], dtype)
+    types = encode_integer(10, kind) + encode_integer(11, kind) if typed else b""
+    blob = stored(SHAPE + types + encode_field(12, numbers.tobytes()) + encode_field(13, (-numbers).tobytes()))
+    blob.check_count()
+    np.testing.assert_array_equal(blob.data, np.float32(numbers))
+    np.testing.assert_array_equal(blob.diff, np.float32(-numbers))
+
+
+def test_raw_values_are_copied_to_a_net(tmp_path):
+    text = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 } } } layer { name: "ip" '
+    text += 'type: "InnerProduct" bottom: "x" top: "y" inner_product_param { num_output: 2 bias_term: false } }'
+    (tmp_path / "net.prototxt").write_text(text)
+    blob = SHAPE + encode_integer(10, 2) + encode_field(12, np.arange(6, dtype="<f2").tobytes())
+    layer = encode_field(1, b"ip") + encode_field(7, blob)
+    (tmp_path / "w.caffemodel").write_bytes(encode_field(100, layer))
+    net = caffe.Net(tmp_path / "net.prototxt", caffe.TEST, weights=tmp_path / "w.caffemodel")
+    assert net.params["ip"][0].data.ravel().tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("kind", "size"), [(3, 24), (4, 24), (9, 24), (2, 13), (None, 25), (None, 0)])
+def test_raw_values_of_other_types_are_refused(stored, kind, size):
+    types = b"" if kind is None else encode_integer(10, kind)
+    with pytest.raises(CaffeError, match=rf"layer 'x', blob 0: got raw_data of {size} bytes and type {kind}, expected"):
+        stored(SHAPE + types + encode_field(12, bytes(size)))
+
+
+def test_too_few_raw_values_are_damage(stored):
+    with pytest.raises(CaffeError, match=r"5 values for the shape \[2, 3\]"):
+        stored(SHAPE + encode_integer(10, 2) + encode_field(12, bytes(10))).check_count()
