@@ -38,7 +38,7 @@ SOLVE := $(if $(GPU),--gpu $(GPU)) $(if $(ITERATIONS),--iterations $(ITERATIONS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup bench test test-resume fuzz test-caffe test-gpu test-install docs-test test-make lint proto format nets draw explain profile experiments train plot report compare submit smoke-voc mini-seeds
+.PHONY: help setup bench test test-resume fuzz test-caffe test-gpu test-install docs-test test-make lint proto format nets draw inspect explain profile experiments train plot report compare submit smoke-voc real-voc mini-seeds
 .PHONY: mini-paper upper-bounds $(STUDIES:%=study-%)
 .PHONY: $(EXPERIMENTS) hed-vgg16-fcn $(CLASSIFIERS:%=%-fcn) $(EXPERIMENTS:%=nets/%)
 
@@ -106,6 +106,9 @@ $(EXPERIMENTS:%=nets/%): nets/%: $(NEEDS) ## write one experiment's prototxts
 
 draw: $(NEEDS) ## draw EXPERIMENT=voc-fcn8s as SVG and PNG
 	$(RUN) -m tools.draw $(EXPERIMENT)
+
+inspect: $(NEEDS) ## write a page of EXPERIMENT=voc-fcn8s: drawing, prototxt, facts (PHASE=train, SIZE=375x500, AGAINST=voc-fcn16s)
+	$(RUN) -m tools.inspect $(EXPERIMENT) $(if $(PHASE),--phase $(PHASE)) $(if $(SIZE),--size $(SIZE)) $(if $(AGAINST),--against $(AGAINST))
 
 explain: $(NEEDS) ## derive the sizes, offsets and receptive fields of EXPERIMENT=voc-fcn8s
 	$(RUN) -m tools.explain $(EXPERIMENT)
@@ -176,6 +179,18 @@ submit: $(NEEDS) ## label and pack VOC's test images for its evaluation server w
 
 smoke-voc: $(NEEDS) ## full-width nets on four real images: check that they run, train and score
 	$(RUN) -m tools.smoke
+
+# The runs from a package's convolutions: on VOC 2012, or with REAL_VOC=folder on a folder in VOC's layout.
+REAL_LAST := fcn8s-hed
+real-voc: $(NEEDS) ## train 32s, 16s and 8s at full width on VOC 2012, from a package's weights (REAL_VOC=folder: a part of VOC)
+ifdef REAL_VOC
+	$(RUN) -m tools.user_dataset "$(REAL_VOC)" --classes data/voc-classes.txt --name real-voc --like voc2012-$(REAL_LAST)
+	@$(MAKE) --no-print-directory real-voc-$(REAL_LAST)
+	$(RUN) -m tools.real_voc real-voc
+else
+	@$(MAKE) --no-print-directory voc2012-$(REAL_LAST)
+	$(RUN) -m tools.real_voc voc2012
+endif
 
 build/rules.mk: solvers/experiments.py solvers/studies.py $(wildcard build/adopted/*/dataset.json)
 	@mkdir -p build

@@ -28,7 +28,7 @@ def draw_examples(net: caffe.Net, head: Head, images: int = IMAGES) -> Image.Ima
         number = layer.index
         net.forward()
         score = net.blobs[head.score].data
-        image = _add_mean(layer.input_image(number, net.blobs), layer.facts.mean_bgr)
+        image = restore_image(layer.input_image(number, net.blobs), layer.facts.mean_bgr)
         if score.ndim != 4 or score.shape[2:] != image.size[::-1]:
             break
         truth_hw = net.blobs[head.label].data[0].reshape(score.shape[2:])
@@ -37,7 +37,7 @@ def draw_examples(net: caffe.Net, head: Head, images: int = IMAGES) -> Image.Ima
     return make_sheet(["image", "truth", "prediction"], rows) if rows else None
 
 
-def _add_mean(data: np.ndarray, mean_bgr: tuple[float, float, float]) -> Image.Image:
+def restore_image(data: np.ndarray, mean_bgr: tuple[float, float, float]) -> Image.Image:
     """A net's input (C, H, W) with the mean added again; of more than three channels, the first three."""
     image_bgr = np.round(data[:3] + np.array(mean_bgr)[:, None, None]).clip(0, 255).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(image_bgr[::-1].transpose(1, 2, 0)))
