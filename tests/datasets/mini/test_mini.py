@@ -56,17 +56,14 @@ def windows(root: Path, split: str, **options: object) -> mini.WindowDataLayer:
 # scenes
 
 
-def test_a_seed_makes_the_same_scene_again():
+def test_a_seed_makes_the_same_scene_again_and_another_seed_another():
     one, again = composed(3), composed(3)
     assert np.array_equal(one.image_rgb, again.image_rgb) and np.array_equal(one.instance_hw, again.instance_hw)
     assert one.windows == again.windows
+    assert not np.array_equal(one.label_hw, composed(4).label_hw)
 
 
-def test_another_seed_makes_another_scene():
-    assert not np.array_equal(composed(3).label_hw, composed(4).label_hw)
-
-
-def test_ground_shows_exactly_where_the_label_says_so(monkeypatch):
+def test_ground_shows_exactly_where_the_label_is_ground(monkeypatch):
     """The same draws with the ground painted in a colour that no coat can have."""
     scene, texture = composed(5), scenes._make_texture
 
@@ -88,7 +85,7 @@ def test_an_instance_is_of_one_kind_and_ground_is_no_instance():
             assert len(np.unique(scene.label_hw[scene.instance_hw == instance])) <= 1
 
 
-def test_what_is_drawn_later_hides_what_was_drawn_before():
+def test_later_instances_hide_earlier_ones():
     last = [composed(seed).instance_hw for seed in range(30)]
     assert all((instances == instances.max()).sum() > 400 for instances in last if instances.any())
 
@@ -102,26 +99,20 @@ def test_a_window_of_ground_is_clear_of_animals():
                 assert near.shape == (29, 29) and not near.any()
 
 
-def test_an_animal_that_is_mostly_hidden_has_no_window():
+def test_a_window_lies_in_the_middle_of_what_shows_and_an_animal_that_is_mostly_hidden_has_none():
     label, instance = np.full((160, 160), 2, np.uint8), np.full((160, 160), 2, np.uint8)
     label[40:50, 20:60], instance[40:50, 20:60] = 5, 1
     assert scenes._find_animals(label, instance, [0, 401, 25600])[0].label == 5
     assert [window.label for window in scenes._find_animals(label, instance, [0, 1000, 25600])] == [2]
-
-
-def test_a_window_lies_in_the_middle_of_what_shows():
     label, instance = np.zeros((2, 160, 160), np.uint8)
     label[40:51, 20:61] = instance[40:51, 20:61] = 1
     assert scenes._find_animals(label, instance, [0, 451]) == [scenes.Window(1, 40, 45)]
 
 
-def test_contours_are_two_pixels_wide():
+def test_contours_are_two_pixels_wide_and_part_neighbours_of_one_kind():
     instance = np.zeros((8, 8), np.uint8)
     instance[:, 4:] = 1
     assert np.array_equal(scenes.find_contours(instance)[0], [False] * 3 + [True] * 2 + [False] * 3)
-
-
-def test_contours_part_neighbours_of_one_kind():
     instance = np.ones((6, 6), np.uint8)
     instance[3:] = 2
     assert scenes.find_contours(instance)[2:4].all()
@@ -137,7 +128,7 @@ def test_training_labels_are_in_sbds_files_without_void(root):
     assert np.array_equal(label, expected)
 
 
-def test_validation_labels_are_vocs_indexed_pictures_with_void_contours(root):
+def test_validation_labels_are_vocs_indexed_images_with_void_contours(root):
     path = root / "VOC2011" / "SegmentationClass" / "val_0002.png"
     scene = scenes.compose(np.random.RandomState(1_000_002), mini.KINDS, [kind[3:] for kind in BITMAPS])
     with Image.open(path) as image:
@@ -161,30 +152,25 @@ def test_vocs_own_layers_read_both_splits(root):
         assert (data.shape, label.shape) == ((3, 160, 160), (1, 160, 160))
 
 
-def test_pictures_keep_what_was_composed_but_for_jpegs_loss(root):
+def test_images_keep_what_was_composed_but_for_jpegs_loss(root):
     scene = scenes.compose(np.random.RandomState(0), mini.KINDS, [kind[:3] for kind in BITMAPS])
     image = file_readers.read_rgb(root / "sbdd" / "img" / "train_0000.jpg")
     assert np.abs(image.astype(int) - scene.image_rgb).mean() < 6
 
 
-def test_lists_hold_as_many_windows_as_the_facts_say(root):
+def test_existing_files_stay_and_removed_ones_are_written_again(root, monkeypatch):
     assert len(windows(root, "train").items) == 9 and len(windows(root, "val").items) == 5
-
-
-def test_what_is_there_is_left_alone(root, monkeypatch):
-    monkeypatch.setattr(mini, "load_silhouettes", lambda: pytest.fail("was asked for"))
-    assert mini.prepare() == SPLITS
-
-
-def test_a_file_that_was_removed_is_put_back(root):
     path = root / "sbdd" / "cls" / "train_0004.mat"
     before = scipy.io.loadmat(str(path))["GTcls"]["Segmentation"][0, 0]
+    with monkeypatch.context() as patch:
+        patch.setattr(mini, "load_silhouettes", lambda: pytest.fail("loaded"))
+        assert mini.prepare() == SPLITS
     path.unlink()
     mini.prepare()
     assert np.array_equal(scipy.io.loadmat(str(path))["GTcls"]["Segmentation"][0, 0], before)
 
 
-def test_a_folder_that_is_not_whole_never_has_the_name(tmp_path, monkeypatch):
+def test_an_incomplete_folder_never_has_the_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(mini, "load_silhouettes", lambda: dict(zip(mini.KINDS, BITMAPS, strict=True)))
     monkeypatch.setattr(mini, "split", lambda bitmaps: Split(bitmaps[:3], bitmaps[3:]))
@@ -244,7 +230,7 @@ def test_a_batch_holds_windows_in_the_order_of_the_draws(root):
         assert np.array_equal(data[n], window_data) and labels[n] == label
 
 
-def test_a_layer_goes_on_from_where_another_stood(root):
+def test_a_layer_resumes_at_the_position_of_another(root):
     one, other = windows(root, "train"), windows(root, "train", seed=1)
     serve(one)
     other.seek(one.position())

@@ -9,7 +9,7 @@ from fcn_repro.datasets.mini import mini, mini_depth, scenes
 
 @pytest.fixture
 def prepared(tmp_path, monkeypatch):
-    """Three scenes to learn and two to score, of animals that are discs."""
+    """Three scenes to train on and two to score, of animals that are discs."""
     yy, xx = np.mgrid[:28, :28]
     disc = (255 * ((yy - 13.5) ** 2 + (xx - 13.5) ** 2 < 150)).astype(np.uint8)
     monkeypatch.chdir(tmp_path)
@@ -43,7 +43,7 @@ def test_a_seed_gives_the_same_depth():
     assert np.array_equal(depths[0], depths[1]) and not np.array_equal(depths[0], depths[2])
 
 
-def test_pictures_are_those_of_the_mini_scenes_and_labels_are_in_register(prepared, data_net):
+def test_images_are_those_of_the_mini_scenes_and_labels_are_aligned(prepared, data_net):
     every = net(data_net, "train", "color", "depth", "hha")
     layer = every.layers[0]
     for number, item in enumerate(layer.items):
@@ -59,14 +59,14 @@ def test_pictures_are_those_of_the_mini_scenes_and_labels_are_in_register(prepar
         assert hha[0][ground].max() < hha[0][~ground].min()  # disparity
 
 
-def test_scored_scenes_have_void_contours_and_learnt_ones_have_none(prepared, data_net):
+def test_validation_scenes_have_void_contours_and_training_scenes_none(prepared, data_net):
     for split, void in ("train", False), ("val", True):
         layer = net(data_net, split, "color").layers[0]
         labels = np.concatenate([layer.load(item)[1].ravel() for item in layer.items])
         assert (255 in labels) == void and set(labels) <= {*range(7), 255}
 
 
-def test_is_composed_once(prepared):
+def test_scenes_are_composed_once(prepared):
     files = {path: path.stat().st_mtime_ns for path in prepared.rglob("*")}
     mini_depth.prepare()
     assert files == {path: path.stat().st_mtime_ns for path in prepared.rglob("*")}
