@@ -4,6 +4,7 @@ from PIL import Image
 
 from fcn_repro.errors import DataError
 from fcn_repro.inference.segmenter import Segmenter
+from fcn_repro.model.exchange.export import ExportModel
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.system import memory
 from tests.fixtures.copy_model import write_model
@@ -19,19 +20,17 @@ def segmenter(model):
     return Segmenter(model.path, gpu=-1)
 
 
-@pytest.mark.parametrize("colour, label", [((0, 0, 255), 0), ((0, 255, 0), 1), ((255, 0, 0), 2)])
-def test_channels_reach_the_net_in_the_order_blue_green_red(segmenter, colour, label):
-    assert (segmenter(Image.new("RGB", (5, 4), colour)) == label).all()
-
-
-def test_the_mean_is_subtracted(segmenter):
-    # 10 below the mean of red, 5 below that of green, 20 below that of blue.
-    assert (segmenter(Image.new("RGB", (5, 4), (112, 112, 84))) == 1).all()
-
-
-@pytest.mark.parametrize("size", [(1, 1), (7, 3), (60, 40)])
-def test_the_label_map_has_the_images_size(segmenter, size):
-    assert segmenter(Image.new("RGB", size)).shape == size[::-1]
+@pytest.mark.parametrize(
+    "colour, label",
+    [
+        *(((0, 0, 255), 0), ((0, 255, 0), 1), ((255, 0, 0), 2)),  # channels in the order blue, green, red
+        ((112, 112, 84), 1),  # 10 below the mean of red, 5 below that of green, 20 below that of blue
+    ],
+)
+@pytest.mark.parametrize("size", [(5, 4), (1, 1), (7, 3), (60, 40)])
+def test_every_pixel_is_labelled_by_its_channels_minus_the_mean(segmenter, size, colour, label):
+    labels = segmenter(Image.new("RGB", size, colour))
+    assert labels.shape == size[::-1] and (labels == label).all()
 
 
 def test_pixels_are_labelled_where_they_are(segmenter):
@@ -78,24 +77,16 @@ def test_each_output_has_its_own_labels(tmp_path):
     assert segmenter(blue, "score_sem")[0, 0] == 0 and segmenter(blue, "score_geo")[0, 0] == 1
 
 
-def test_a_model_is_found_by_its_name_in_build(model, tmp_path, monkeypatch):
+def test_a_model_is_found_in_build_with_its_final_given_or_released_weights(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     segmenter = Segmenter("copy")
     assert (segmenter.class_names, segmenter.weights) == (("blue", "green", "red"), RunFolder("copy").final)
-
-
-def test_given_weights_are_used(model, tmp_path):
     other = tmp_path / "other.caffemodel"
     model.final.rename(other)
     assert Segmenter(model.path, other).weights == other
-
-
-def test_without_final_weights_the_released_ones_are_downloaded(model, tmp_path, monkeypatch):
-    released = tmp_path / "released.caffemodel"
-    model.final.rename(released)
     monkeypatch.setattr("fcn_repro.model.find_weights.read_catalogue", lambda: {"copy": None})
-    monkeypatch.setattr("fcn_repro.model.find_weights.fetch", lambda name: released if name == "copy" else None)
-    assert Segmenter(model.path).weights == released
+    monkeypatch.setattr("fcn_repro.model.find_weights.fetch", lambda name: other if name == "copy" else None)
+    assert Segmenter(model.path).weights == other
 
 
 def test_missing_files_are_named_with_the_fix(model, monkeypatch):
@@ -121,3 +112,27 @@ def test_nets_with_other_inputs_are_refused(tmp_path):
     folder = write_model(RunFolder("rgbd", tmp_path), "score", reads=("color", "depth"))
     with pytest.raises(DataError, match="rgbd reads color and depth; expected color"):
         Segmenter(folder.path)
+
+
+OLD_INPUT = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8 '
+OLD_FORMS = {
+    "input": 'layer { name: "score" type: "Convolution" bottom: "data" top: "score" %s }',
+    "V1": 'layers { name: "score" type: CONVOLUTION bottom: "data" top: "score" %s }',
+}
+
+
+@pytest.mark.parametrize("form", OLD_FORMS)
+def test_old_forms_of_a_deploy_net_label_and_export_alike(model, segmenter, tmp_path, form):
+    image = np.random.default_rng(1).integers(0, 256, (9, 11, 3), dtype=np.uint8)
+    expected = segmenter(image)
+    param = "convolution_param { num_output: 3 kernel_size: 1 bias_term: false }"
+    model.deploy.write_text(OLD_INPUT + OLD_FORMS[form] % param)
+    assert np.array_equal(Segmenter(model.path, gpu=-1, tile=4)(image), expected)
+    _, run = ExportModel(model, model.final).to_torch(tmp_path)
+    assert all(each.worst <= 1e-5 * each.largest for each in ExportModel(model, model.final).compare(run))
+
+
+def test_a_net_that_does_not_fit_its_note_is_refused_before_anything_is_labelled(model):
+    model.metadata.write_text(model.metadata.read_text().replace('"score"', '"scores"'))
+    with pytest.raises(DataError, match="got the output 'scores'; expected a blob of deploy.prototxt"):
+        Segmenter(model.path, gpu=-1)

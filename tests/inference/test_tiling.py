@@ -15,13 +15,8 @@ from nets import build
 from nets.fcn import FCNS, build_fcn
 
 DATA = SimpleNamespace(inputs={"data": 3}, heads={"label": range(3)}, class_names=range(3), void=255)
-NARROW = {
-    "vgg16-32s": 1 / 64,
-    "vgg16-16s": 1 / 64,
-    "vgg16-8s": 1 / 64,
-    "vgg16-8s-atonce": 1 / 64,
-    "alexnet-32s": 1 / 16,
-}
+VGGS = ("vgg16-32s", "vgg16-16s", "vgg16-8s", "vgg16-8s-atonce")
+NARROW = {**dict.fromkeys(VGGS, 1 / 64), "alexnet-32s": 1 / 16}
 
 
 def narrow(name: str):
@@ -79,9 +74,8 @@ def test_tiles_give_the_scores_of_the_whole_image(name, height, tile, tmp_path):
 def test_tiles_are_cut_along_both_axes(tmp_path):
     message = narrow("vgg16-8s")
     net, data = random_net(message, tmp_path), image(650, 700)
-    assert all(
-        len(list(split_axis(length, 128, find_extent(message, axis)))) == 2 for axis, length in enumerate((650, 700))
-    )
+    for axis, length in enumerate((650, 700)):
+        assert len(list(split_axis(length, 128, find_extent(message, axis)))) == 2
     whole = run(net, data)
     np.testing.assert_allclose(tiled(net, message, data, 128), whole, rtol=0, atol=1e-5 * abs(whole).max())
 
@@ -95,7 +89,7 @@ def test_a_window_that_begins_off_the_stride_gives_other_scores(tmp_path):
 
 
 @pytest.mark.parametrize("name", NARROW)
-def test_a_score_does_not_change_with_what_is_out_of_its_reach(name, tmp_path):
+def test_a_score_does_not_change_with_pixels_beyond_its_extent(name, tmp_path):
     message = narrow(name)
     net, data, y = random_net(message, tmp_path), image(900, 5), 431
     seen = find_extent(message, 0)
@@ -106,7 +100,7 @@ def test_a_score_does_not_change_with_what_is_out_of_its_reach(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["vgg16-32s", "vgg16-8s", "googlenet-8s"])
-def test_reach_is_as_wide_as_the_receptive_field(name):
+def test_the_extent_is_as_wide_as_the_receptive_field(name):
     message = build(name, "deploy", DATA)
     seen, sees = find_extent(message, 0), find_grids(message)["score"].receptive_field
     assert sees <= seen.before + seen.after + 1 < sees + seen.stride
@@ -175,10 +169,7 @@ def test_strides_longer_than_images_are_refused_at_once():
             "receptive field of type InnerProduct is unknown",
         ),
         ('type: "LRN" lrn_param { norm_region: WITHIN_CHANNEL }', "receptive field of type LRN is unknown"),
-        (
-            'type: "Pooling" pooling_param { kernel_size: 2 stride: 2 }',
-            "got a cell every 2 pixels, expected one per pixel",
-        ),
+        ('type: "Pooling" pooling_param { kernel_size: 2 stride: 2 }', "cell every 2 pixels, expected one per pixel"),
     ],
 )
 def test_nets_that_need_the_whole_image_are_refused(layer, complaint):

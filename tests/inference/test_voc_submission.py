@@ -9,6 +9,7 @@ from fcn_repro.errors import DataError
 from fcn_repro.inference.voc_submission import Submission
 
 ITEMS = {"2008_000006": (5, 7), "2008_000011": (6, 4)}  # height, width
+PATHS = {f"results/VOC2012/Segmentation/comp6_test_cls/{item}.png" for item in ITEMS}
 
 
 @pytest.fixture
@@ -39,41 +40,35 @@ def written(submission):
 
 def test_label_maps_have_the_devkits_paths(written):
     paths = {path.relative_to(written.root).as_posix() for path in written.root.glob("results/**/*.png")}
-    assert paths == {f"results/VOC2012/Segmentation/comp6_test_cls/{item}.png" for item in ITEMS}
+    assert paths == PATHS
     assert written.check() == 2
 
 
 def test_the_archive_holds_the_label_maps_and_nothing_else(written, tmp_path):
     with tarfile.open(written.pack(), "r:gz") as archive:
-        assert {member.name for member in archive} == {
-            f"results/VOC2012/Segmentation/comp6_test_cls/{item}.png" for item in ITEMS
-        }
+        assert {member.name for member in archive} == PATHS
         archive.extractall(tmp_path / "server", filter="data")
     with Image.open(tmp_path / "server/results/VOC2012/Segmentation/comp6_test_cls/2008_000006.png") as image:
         assert (image.mode, image.size) == ("P", (7, 5))
         assert np.array_equal(np.asarray(image.convert("RGB"))[0, 0], make_voc_palette()[20])
 
 
-def test_the_same_label_maps_make_the_same_archive(written):
-    first = written.pack().read_bytes()
-    assert written.pack().read_bytes() == first
-
-
-def test_existing_label_maps_are_kept(written):
+def test_existing_label_maps_are_kept_and_missing_or_invalid_ones_and_those_of_other_weights_replaced(written):
+    first, seen = written.pack().read_bytes(), []
+    assert written.pack().read_bytes() == first  # the same label maps make the same archive
+    watched = lambda image_rgb: seen.append(image_rgb.shape[:2]) or corner(image_rgb)  # noqa: E731
     written.label_path("2008_000011").unlink()
-    seen = []
     written.prepare("a" * 64)
-    written.write(lambda image_rgb: seen.append(image_rgb.shape[:2]) or corner(image_rgb))
+    written.write(watched)
     assert seen == [(6, 4)] and written.check() == 2
-
-
-def test_label_maps_of_other_weights_are_replaced(written):
-    seen = []
+    Image.new("L", (7, 5)).save(written.label_path("2008_000006"))
+    written.write(watched)
+    assert seen == [(6, 4), (5, 7)] and written.check() == 2
     written.pack()
     written.prepare("b" * 64)
     assert not written.archive.exists()
-    written.write(lambda image_rgb: seen.append(image_rgb.shape[:2]) or corner(image_rgb))
-    assert len(seen) == 2
+    written.write(watched)
+    assert len(seen) == 4
 
 
 def bad_palette(path):
@@ -101,20 +96,12 @@ def test_label_maps_that_the_server_refuses_are_reported(written, spoil, message
         written.check()
 
 
-def test_an_invalid_label_map_is_replaced(written):
-    Image.new("L", (7, 5)).save(written.label_path("2008_000006"))
-    written.write(corner)
-    assert written.check() == 2
-
-
-def test_a_missing_split_says_where_test_images_come_from(submission):
-    (submission.voc_dir / "ImageSets/Segmentation/test.txt").unlink()
-    with pytest.raises(DataError, match=r"test\.txt: missing(.|\n)*evaluation server(.|\n)*VOCdevkit/VOC2012"):
-        submission.read_ids()
-
-
-def test_an_id_that_leads_elsewhere_is_refused(submission):
+def test_ids_that_lead_elsewhere_and_a_missing_split_are_refused(submission):
+    split = submission.voc_dir / "ImageSets/Segmentation/test.txt"
     for item, error in {"../../stolen": "leaves its folder", "a/b": "is not an image id"}.items():
-        (submission.voc_dir / "ImageSets/Segmentation/test.txt").write_text(f"{item}\n")
+        split.write_text(f"{item}\n")
         with pytest.raises(DataError, match=f"'{item}' {error}"):
             submission.read_ids()
+    split.unlink()
+    with pytest.raises(DataError, match=r"test\.txt: missing(.|\n)*evaluation server(.|\n)*VOCdevkit/VOC2012"):
+        submission.read_ids()
