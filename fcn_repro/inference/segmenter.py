@@ -23,7 +23,7 @@ from fcn_repro.inference.tiling import TileSpan, choose_tile, find_extent, split
 from fcn_repro.model import deploy_metadata
 from fcn_repro.model.class_map import argmax_classes
 from fcn_repro.model.find_weights import find_model, find_weights
-from fcn_repro.model.prototxt import read_net
+from fcn_repro.model.prototxt import read_layers
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.model.surgery import load
 from fcn_repro.system import memory
@@ -56,8 +56,8 @@ class Segmenter:
                   image fits in memory, else the largest that do; on a GPU no tiles up to a million pixels, then 512.
                   The labels are the same: see `tiling`
         gpu       a GPU's number, or -1 for the CPU. None: the device chosen before, else GPU 0 if there is one
-    Raises   DataError if a file is missing, or the net has other inputs than colour images; ValueError for an unusable
-             GPU. Calls raise DataError for damaged images.
+    Raises   DataError if a file is missing, the net has other inputs than colour images, or it does not fit deploy.json
+             (deploy_metadata.check_net); ValueError for an unusable GPU. Calls raise DataError for damaged images.
     Source   reference 1305c73, infer.py. The softmax is omitted: it changes no maximum.
     """
 
@@ -74,7 +74,8 @@ class Segmenter:
             device.choose(gpu)
         self._other_bytes = memory.resident_bytes()
         self._net = load(self.folder.deploy, self.weights)
-        self._prototxt = read_net(self.folder.deploy)
+        deploy_metadata.check_net(self._net, metadata, self.folder.metadata)
+        self._prototxt = read_layers(self.folder.deploy)
 
     @property
     def outputs(self) -> Sequence[str]:
