@@ -173,11 +173,13 @@ TABLE = table(
     Experiment("pascalcontext-fcn16s",        "vgg16-16s",            "pascalcontext",  "pascalcontext-fcn32s", HEAVY,     1e-12,   (50, 8_000),  300_000,  4_000),
     Experiment("pascalcontext-fcn8s",         "vgg16-8s",             "pascalcontext",  "pascalcontext-fcn16s", HEAVY,     1e-14,   (50, 8_000),  300_000,  4_000),
 
-    # Never released: CVPR's table 4 ends with a net that adds pool4 of both modalities. The rate is one skip's less.
+    # CVPR's table 4 ends with a net that adds pool4 of both modalities, and its weights were released with CVPR, in
+    # format V1. The rate is one skip's less.
     Experiment("nyud-fcn16s-color-hha",       "vgg16-16s-late",       "nyud-color-hha", "nyud-fcn32s-color-hha", HEAVY,    1e-14,   (50, 2_000),  100_000,  2_000),
 
-    # Never released: the recipe of the CVPR paper. It names the rates, and for the lengths three days and one more for
-    # each skip, on a K40c: at its 0.6 s per image about 400,000 images and 140,000.
+    # The recipe of the CVPR paper. 32s, 16s and 8s were released with it, in format V1, and score its table 2. It names
+    # the rates, and for the lengths three days and one more for each skip, on a K40c: at its 0.6 s per image about
+    # 400,000 images and 140,000.
     Experiment("voc-fcn32s-cvpr",             "vgg16-32s",            "voc",            "vgg16-fcn",            MINIBATCH, 1e-4,    (20, 1_000),  20_000,   1_000),
     Experiment("voc-fcn16s-cvpr",             "vgg16-16s-cvpr",       "voc",            "voc-fcn32s-cvpr",      MINIBATCH, 1e-6,    (7, 1_000),   7_000,    1_000),
     Experiment("voc-fcn8s-cvpr",              "vgg16-8s-cvpr",        "voc",            "voc-fcn16s-cvpr",      MINIBATCH, 1e-8,    (7, 1_000),   7_000,    1_000),

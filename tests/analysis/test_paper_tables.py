@@ -11,7 +11,7 @@ from fcn_repro.evaluation.metrics import METRICS
 from fcn_repro.evaluation.score_report import build_report, write_report
 from tests.fixtures.result_folders import make_report
 
-SURE = {"CVPR", "v2", "README", "WK", "ABS", "SPK", "PWC", "ISS", "THEIRS", "MEM"}
+SURE = {"CVPR", "v2", "README", "WK", "MCN", "ABS", "SPK", "PWC", "ISS", "THEIRS", "MEM"}
 TABLES = {table.table: table for table in paper_tables.read_tables()}
 
 
