@@ -9,14 +9,20 @@ Source   caffe 9b89154 python/caffe/io.py
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from fcn_repro.caffe.image_file import read_numbers
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.system import untrusted_files
+
+_MODES = {"constant": "grid-constant", "edge": "nearest", "symmetric": "reflect", "reflect": "mirror",
+          "wrap": "grid-wrap"}  # scikit-image's name of how an image continues -> scipy's  # fmt: skip
 
 # -- messages ----------------------------------------------------------------------------------------------------------
 
@@ -179,15 +185,13 @@ class Transformer:
 def load_image(filename: str | Path, color: bool = True) -> np.ndarray:
     """Read an image file as (H, W, 3), grey repeated and alpha dropped; without `color` as (H, W, 1) by luma.
 
+    Whole numbers are divided by the largest of their type, 255 or 65535; floats stay as they are. EXIF turns nothing.
+
     Raises   OSError for a missing file or a format that untrusted_files does not open; Pillow's errors for a damaged
              file; PIL.Image.DecompressionBombError for too many pixels
     """
     with untrusted_files.open_image(filename) as image:
-        if image.mode.startswith("I"):  # 16 bits
-            pixels = np.asarray(image) / 65535
-        else:
-            grey = image.mode in ("1", "L", "LA")
-            pixels = np.asarray(image.convert("L" if grey else "RGB")) / 255
+        pixels = _img_as_float(read_numbers(image))
     if pixels.ndim == 2:
         pixels = pixels[:, :, np.newaxis].repeat(3 if color else 1, axis=2)
     elif not color:
@@ -200,19 +204,61 @@ def resize_image(im: np.ndarray, new_dims: Sequence[int] | np.ndarray, interp_or
 
     With 1 or 3 channels the outside counts as the image's minimum, so an enlarged image fades at its border.
     """
-    from scipy import ndimage  # here: it is a tenth of this package's import time
-
-    factors = np.divide((*new_dims, im.shape[2]), im.shape)
     if im.shape[2] not in (1, 3):
+        from scipy import ndimage  # here: it is a tenth of this package's import time
+
+        factors = np.divide((*new_dims, im.shape[2]), im.shape)
         return ndimage.zoom(im, factors, order=interp_order).astype(np.float32)
     low, high = im.min(), im.max()
     if low == high:
         return np.full((*new_dims, im.shape[2]), low, np.float32)
-    scaled = (im - low) / (high - low)
-    if (factors < 1).any():
-        scaled = ndimage.gaussian_filter(scaled, np.maximum(0, (1 / factors - 1) / 2), mode="grid-constant")
-    resized = ndimage.zoom(scaled, factors, order=interp_order, mode="grid-constant", grid_mode=True)
-    return (resized.clip(0, 1) * (high - low) + low).astype(np.float32)
+    resized = resize((im - low) / (high - low), tuple(new_dims), order=interp_order, mode="constant")
+    return (resized * (high - low) + low).astype(np.float32)
+
+
+def resize(
+    image: np.ndarray,
+    output_shape: Sequence[int],
+    order: int | None = None,
+    mode: str = "reflect",
+    cval: float = 0,
+    clip: bool = True,
+    preserve_range: bool = False,
+    anti_aliasing: bool | None = None,
+    anti_aliasing_sigma: float | Sequence[float] | None = None,
+) -> np.ndarray:
+    """skimage.transform.resize, which pycaffe's io imports: resize along every axis by splines of `order` (1).
+
+    `output_shape` may omit the channels. Whole numbers become floats from 0 to 1, unless `preserve_range`. An image
+    that shrinks is smoothed first, unless `anti_aliasing` is false. The result stays in the image's range with `clip`.
+
+    Raises   ValueError for an output_shape of other axes, or an unknown mode
+    """
+    from scipy import ndimage  # here: it is a tenth of this package's import time
+
+    if mode not in _MODES:
+        raise ValueError(f"resize: got mode {mode!r}, expected one of {', '.join(_MODES)}")
+    shape = tuple(output_shape)
+    shape += image.shape[-1:] if len(shape) == image.ndim - 1 else ()
+    image = image.reshape(*image.shape, *[1] * (len(shape) - image.ndim))
+    if len(shape) != image.ndim:
+        raise ValueError(f"resize: got output_shape {shape} for an image of shape {image.shape}")
+    is_bool, is_nearest = image.dtype == bool, order == 0 and np.issubdtype(image.dtype, np.integer)
+    if anti_aliasing is None:
+        anti_aliasing = not is_bool and not is_nearest and any(np.less(shape, image.shape))
+    order = (0 if is_bool else 1) if order is None else order
+    if not is_bool and image.dtype.kind != "f":
+        image = image.astype(np.float64) if preserve_range else _img_as_float(image)
+    factors = np.divide(image.shape, shape)
+    smooth = image
+    if anti_aliasing:
+        sigma = np.maximum(0, (factors - 1) / 2) if anti_aliasing_sigma is None else anti_aliasing_sigma
+        smooth = ndimage.gaussian_filter(image, sigma, cval=cval, mode=_MODES[mode])
+    resized = ndimage.zoom(smooth, 1 / factors, order=order, mode=_MODES[mode], cval=cval, grid_mode=True)
+    if clip and not is_bool:
+        outside = mode == "constant" and not image.min() <= cval <= image.max()
+        resized = np.where(outside & (resized == cval), cval, resized.clip(image.min(), image.max()))
+    return resized.astype(image.dtype, copy=False)
 
 
 def oversample(images: Sequence[np.ndarray], crop_dims: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -228,3 +274,27 @@ def oversample(images: Sequence[np.ndarray], crop_dims: Sequence[int] | np.ndarr
         five = [image[y : y + height, x : x + width] for y, x in corners]
         crops += five + [crop[:, ::-1] for crop in five]
     return np.array(crops, np.float32)
+
+
+def _img_as_float(pixels: np.ndarray) -> np.ndarray:
+    """Convert whole numbers to [0, 1], or [-1, 1] if they have a sign; keep floats (skimage.img_as_float)."""
+    if pixels.dtype.kind not in "ui":
+        return pixels
+    return np.maximum(pixels / np.iinfo(pixels.dtype).max, -1.0)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what pycaffe's io imports, for scripts that take it from here: skimage and scipy's zoom."""
+    if name == "zoom":
+        return importlib.import_module("scipy.ndimage").zoom
+    if name != "skimage":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        importlib.import_module("skimage.io")
+        importlib.import_module("skimage.transform")
+        return importlib.import_module("skimage")
+    except ImportError as error:
+        raise AttributeError(
+            "caffe.io.skimage: got no scikit-image, expected an installed one. Fix: pip install scikit-image; or write "
+            "caffe.io.load_image for imread, and caffe.io.resize for skimage.transform.resize"
+        ) from error

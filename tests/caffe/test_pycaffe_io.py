@@ -1,3 +1,6 @@
+import sys
+import types
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -152,3 +155,46 @@ def test_crops_are_corners_then_centre_then_their_mirrors():
     assert crops[:5, 0, 0, 0].tolist() == [0, 3, 12, 15, 7]  # top left pixels
     np.testing.assert_array_equal(crops[5:10], crops[:5, :, ::-1])
     np.testing.assert_array_equal(crops[10:], -crops[:10])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        (np.float32([[0.25, -3, 700]]), [0.25, -3, 700]),
+        (np.uint16([[0, 65535, 13107]]), [0, 1, 0.2]),
+        (np.int32([[0, 2**31 - 1, -(2**31)]]), [0, 1, -1]),
+    ],
+    ids=["floats", "16 bits", "32 bits"],
+)
+def test_numbers_of_other_types_are_read_as_scikit_image_reads_them(tmp_path, numbers, expected):
+    Image.fromarray(numbers).save(tmp_path / "a.tif")
+    for color in (True, False):
+        image = io.load_image(tmp_path / "a.tif", color)
+        np.testing.assert_allclose(image, np.float32(expected)[None, :, None] * np.ones(3 if color else 1), rtol=1e-6)
+
+
+def test_resize_takes_the_shape_with_or_without_channels_and_converts_whole_numbers():
+    levels = np.full((4, 6, 3), 51, np.uint8)
+    for shape in ((2, 9), (2, 9, 3)):
+        np.testing.assert_allclose(io.resize(levels, shape), np.full((2, 9, 3), 0.2))
+    np.testing.assert_allclose(io.resize(levels, (2, 9), preserve_range=True), np.full((2, 9, 3), 51.0))
+    assert io.resize(np.ones((4, 6), np.float32), (8, 8)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"), [(((3,),), "got output_shape"), (((2, 2), 1, "mirror"), "got mode")]
+)
+def test_resize_refuses_other_axes_and_modes(arguments, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        io.resize(np.zeros((4, 6, 3)), *arguments)
+
+
+def test_scikit_image_is_there_if_it_is_installed_and_otherwise_the_error_names_what_to_write(monkeypatch):
+    found = types.ModuleType("skimage")
+    for name in ("skimage", "skimage.io", "skimage.transform"):
+        monkeypatch.setitem(sys.modules, name, found)
+    assert io.skimage is found
+    monkeypatch.setitem(sys.modules, "skimage.io", None)
+    with pytest.raises(AttributeError, match="pip install scikit-image; or write caffe.io.load_image"):
+        _ = io.skimage
+    assert not hasattr(io, "imread")

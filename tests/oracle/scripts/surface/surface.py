@@ -15,6 +15,19 @@ from caffe import layers as L
 
 BUILTIN = (AttributeError, IndexError, KeyError, OverflowError, RuntimeError, TypeError, ValueError, ZeroDivisionError)
 
+RESIZES = {
+    "smaller": dict(output_shape=(5, 6)),
+    "larger": dict(output_shape=(17, 23)),
+    "with channels": dict(output_shape=(5, 20, 3), mode="constant"),
+    "other channels": dict(output_shape=(12, 14, 2)),
+    "nearest": dict(output_shape=(20, 20), order=0, mode="edge"),
+    "cubic": dict(output_shape=(9, 30), order=3, mode="symmetric"),
+    "unclipped": dict(output_shape=(9, 30), order=3, mode="wrap", clip=False),
+    "sharp": dict(output_shape=(5, 6), anti_aliasing=False),
+    "outside": dict(output_shape=(9, 30), mode="constant", cval=5),
+    "sigma": dict(output_shape=(5, 6), anti_aliasing=True, anti_aliasing_sigma=(0.5, 0.7, 0)),
+}
+
 facts, arrays = {}, {}
 
 
@@ -245,6 +258,13 @@ def io():
             arrays[f"io/resize {size} {channels}"] = caffe.io.resize_image(image, size)
     arrays["io/nearest"] = caffe.io.resize_image(random.rand(12, 14, 3), (5, 20), interp_order=0)
     arrays["io/cubic"] = caffe.io.resize_image(random.rand(12, 14, 3), (20, 20), interp_order=3)
+    image = random.rand(12, 14, 3)
+    for name, options in RESIZES.items():
+        arrays[f"io/resize {name}"] = caffe.io.resize(image - 0.3, **options)
+    arrays["io/resize bytes"] = caffe.io.resize(np.uint8(image * 255), (7, 9))
+    arrays["io/resize numbers"] = caffe.io.resize(np.uint8(image * 255), (7, 9), preserve_range=True)
+    arrays["io/resize plane"] = caffe.io.resize(image[:, :, 0].astype(np.float32), (20, 9))
+    arrays["io/zoom"] = caffe.io.zoom(image, (1.5, 0.5, 1), order=1)
     images = random.rand(2, 9, 12, 3).astype(np.float32)
     arrays["io/oversample"] = caffe.io.oversample(images, (4, 5))
     transformer = caffe.io.Transformer({"data": (1, 3, 4, 5)})
