@@ -157,7 +157,7 @@ def check_name(name: str) -> None:
 
 def check_unchanged(note: UserDataset, splits: Mapping[str, Sequence[str]]) -> None:
     """Refuse to change a data set with trained experiments."""
-    is_same = note in registry.list_user_datasets()
+    is_same = note in [replace(each, class_weights=()) for each in registry.list_user_datasets()]
     if not is_same or any(read_list(note.list_file(split)) != tuple(items) for split, items in splits.items()):
         folders = [RunFolder(row.name) for row in EXPERIMENTS.values() if row.data == note.name]
         trained = [str(folder.path) for folder in folders if folder.final.is_file() or folder.snapshots()]

@@ -1,7 +1,7 @@
 """Check untrusted MATLAB 5 files before scipy reads them.
 
 Why not scipy alone: scipy 1.17 trusts the file. Ten thousand nested cells end the process, kilobytes unpack to
-gigabytes, and it takes the next bytes for a missing part and may crash (two such inputs are in tests/fuzz/found).
+gigabytes, and it takes the next bytes for a missing part and may crash (docs/scipy-mat-files.md has two inputs).
 This module checks the structure: unpacked size, nesting of elements, their depth and number, and that every array has
 the parts that its class requires, in the sizes that its shape requires.
 

@@ -19,7 +19,7 @@ from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2, caffemodel, prototxt, solverstate, stored_blob
 from fcn_repro.datasets import file_readers, photo, voc
 from fcn_repro.datasets.download import unpack
-from fcn_repro.datasets.user import colour_table, registry
+from fcn_repro.datasets.user import class_list, colour_table, polygons, registry
 from fcn_repro.errors import DataError
 
 OURS = (CaffeError, DataError, ValueError)
@@ -56,6 +56,12 @@ def _note(path: Path) -> None:
         registry.USER_DATASETS = before
 
 
+def _labelme(path: Path) -> None:
+    outlines = polygons.read_labelme(path)
+    if outlines.hw[0] * outlines.hw[1] < 1_000_000:
+        polygons.draw_outlines(path, outlines, ("background", "cell"))
+
+
 def _param_str(path: Path) -> None:
     layer = voc.VOCSegDataLayer.__new__(voc.VOCSegDataLayer)
     layer._parse(path.read_bytes().decode("utf-8", "replace"))
@@ -74,6 +80,9 @@ TARGETS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "archive": ("a.tar.gz", _archive),
     "list": ("train.txt", _list),
     "colours": ("colours.csv", lambda path: colour_table.read_table(path, ["background", "cell"])),
+    "classes": ("classes.txt", class_list.read_classes),
+    "labelme": ("a.json", _labelme),
+    "coco": ("coco.json", polygons.read_coco),
     "note": ("dataset.json", _note),
     "param_str": ("param_str", _param_str),
 }
@@ -172,6 +181,22 @@ _SEEDS: dict[str, list[Callable[[], bytes]]] = {
     "archive": [_tar, _zip],
     "list": [lambda: b"2007_000033\ntrain/17\n"],
     "colours": [lambda: b"name,r,g,b\nbackground,0,0,0\ncell,255,0,0\nvoid,224,224,192\n"],
+    "classes": [
+        lambda: b"background\ncell\n",
+        lambda: b"# label:color_rgb:parts:actions\nbackground:0,0,0::\ncell:9,0,0::\n",
+        lambda: b"\xef\xbb\xbfid;name\r\n0;background\r\n1;cell\r\n",
+    ],
+    "labelme": [
+        lambda: (
+            b'{"imageHeight": 9, "imageWidth": 8, "shapes": [{"label": "cell", "points": [[1, 2], [3.5, 4], [0, 7]]}]}'
+        )
+    ],
+    "coco": [
+        lambda: (
+            b'{"images": [{"id": 1, "file_name": "a.jpg", "height": 9, "width": 8}], "categories": [{"id": 2, "name": '
+            b'"cell"}], "annotations": [{"image_id": 1, "category_id": 2, "segmentation": [[1, 2, 3.5, 4, 0, 7]]}]}'
+        )
+    ],
     "note": [lambda: _CELLS.to_json().encode()],
     "param_str": [lambda: b"{'voc_dir': 'data', 'split': 'train', 'mean': (1.0, 2.0, 3.0)}"],
 }

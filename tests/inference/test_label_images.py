@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,19 @@ def names(*meant: str) -> list[str]:
 
 def test_a_folder_means_all_images_below_it(album):
     assert names("album") == ["a", "b", "deep/a", "deep/er/c", "other/a"]
+
+
+def test_linked_folders_are_entered_and_circles_are_not(album):
+    os.symlink("deep", album / "linked")
+    os.symlink("../album", album / "deep" / "circle")
+    assert names("album") == ["a", "b", "deep/a", "deep/er/c", "linked/a", "linked/er/c", "other/a"]
+
+
+@pytest.mark.parametrize("name", ["x ", "3.45\u202fPM", "\U0001f468", "a\nb", "caf\udce9", "#1"])
+def test_images_of_any_name_are_labelled_under_that_name(segmenter, tmp_path, name):
+    Image.new("RGB", (40, 30)).save(tmp_path / f"{name}.png")
+    (done,) = label_images.label_images(segmenter, find_images([str(tmp_path / f"{name}.png")]), tmp_path / "out")
+    assert list(done.files) == [tmp_path / "out" / f"{name}.png"] and (tmp_path / "out" / f"{name}.png").is_file()
 
 
 def test_other_files_in_a_folder_are_reported(album, caplog):

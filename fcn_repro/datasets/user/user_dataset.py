@@ -98,9 +98,14 @@ def scan_folder(
 ) -> tuple[UserDataset, Mapping[str, Sequence[str]]]:
     """Return the note of a folder's data set, and the ids of each split; write nothing.
 
-    Raises   DataError when the folder breaks a rule of `folder_layout`, or the form does not fit the classes
+    Raises   DataError when the folder breaks a rule of `folder_layout`, lies where the data set's own files will be, or
+             the form does not fit the classes
     """
     check_form(form, classes.names)
+    own = (registry.USER_DATASETS / name).resolve()
+    for path in (layout.images, layout.labels, layout.lists):
+        if own in (path.resolve(), *path.resolve().parents):
+            raise DataError(f"{path}: lies in {own}, where the data set's own files are written. Fix: another --name")
     form = folder_layout.find_polygons(layout, form)
     splits = find_splits(layout, folder_layout.find_pairs(layout, form))
     counts = {split: len(items) for split, items in splits.items()}

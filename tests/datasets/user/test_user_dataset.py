@@ -228,6 +228,16 @@ def test_label_maps_in_the_place_of_their_conversion_are_refused(note, tmp_path)
     assert all(np.array_equal(Image.open(folder / f"{name}.png"), LABELS[name]) for name in LABELS)
 
 
+def test_a_folder_in_the_place_of_the_data_sets_own_files_is_refused(note, tmp_path):
+    (tmp_path / "cells").rename(note.folder / "given")
+    before = sorted(path for path in note.folder.rglob("*"))
+    layout, classes = find_layout(note.folder / "given"), read_classes(tmp_path / "classes.txt")
+    with pytest.raises(DataError, match="given/images: lies in .*adopted/cells, where .* Fix: another --name"):
+        user_dataset.scan_folder(layout, classes, "cells", "voc-fcn8s", PLAIN)
+    assert sorted(path for path in note.folder.rglob("*")) == before
+    assert user_dataset.scan_folder(layout, classes, "others", "voc-fcn8s", PLAIN)[0].splits == note.splits
+
+
 # ---- what label 0 means
 
 
