@@ -27,6 +27,7 @@ PREPARED = {
     for begin, prepared in (("nyud", "nyud"), ("mini", "mini-depth"))
     for seen in ("color", "hha", "color-d", "color-hha")
 }
+PREPARED.update(dict.fromkeys(("mini-sem", "mini-geo", "mini-sem-geo"), "mini-geometry"))
 WEIGHTS = ".caffemodel"
 
 
@@ -266,6 +267,10 @@ TABLE = table(
     Experiment("mini-fcn32s-hha",             "vgg16-mini-32s",       "mini-hha",       "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn32s-color-d",         "vgg16-mini-32s-early", "mini-color-d",   "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn32s-color-hha",       "vgg16-mini-32s-late",  "mini-color-hha", MINI_COLOR_HHA,         HEAVY,     3e-9,    (1, 1_000),   1_000,    1_000, seed=1),
+    # And with the geometry of ground and animals: SIFT Flow's net of two heads, and a net for each.
+    Experiment("mini-fcn32s-sem-geo",         "vgg16-mini-32s",       "mini-sem-geo",   "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn32s-sem",             "vgg16-mini-32s",       "mini-sem",       "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn32s-geo",             "vgg16-mini-32s",       "mini-geo",       "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
 )
 # fmt: on
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Callable, Iterator, Mapping, TypeVar
 
 from fcn_repro.datasets import nyud, pascal_context, siftflow, smoke, stored_features, voc
-from fcn_repro.datasets.mini import mini, mini_depth
+from fcn_repro.datasets.mini import mini, mini_depth, mini_geometry
 from fcn_repro.datasets.user import registry, user_dataset
 from fcn_repro.datasets.user.registry import UserDataset
 
@@ -60,6 +60,9 @@ DATASETS = _Table(
         "mini-hha": mini_depth.make_facts("hha"),
         "mini-color-d": mini_depth.make_facts("color", "depth"),
         "mini-color-hha": mini_depth.make_facts("color", "hha"),
+        "mini-sem": mini_geometry.make_facts("sem"),
+        "mini-geo": mini_geometry.make_facts("geo"),
+        "mini-sem-geo": mini_geometry.make_facts("sem", "geo"),
     },
     user_dataset.make_facts,
 )
@@ -78,6 +81,7 @@ PREPARE: Mapping[str, Callable[[], Mapping[str, int]]] = _Table(
         "mini": mini.prepare,
         "mini-objects": mini.prepare,
         "mini-depth": mini_depth.prepare,
+        "mini-geometry": mini_geometry.prepare,
     },
     lambda note: partial(user_dataset.prepare, note),
 )
@@ -89,6 +93,7 @@ MODULES = {
     "pascalcontext_layers": pascal_context,
     "mini_layers": mini,
     "mini_depth_layers": mini_depth,
+    "mini_geometry_layers": mini_geometry,
     stored_features.MODULE: stored_features,
     "adopted_layers": user_dataset,  # the name in prototxts of older runs
 }

@@ -70,12 +70,12 @@ class SIFTFlowSegDataLayer(SegDataLayer):
         semantic_hw = file_readers.read_mat(semantic_path, "S")
         geometric_hw = file_readers.read_mat(geometric_path, "S")
         for label_hw, path, allowed in (
-            (semantic_hw, semantic_path, range(len(CLASS_NAMES) + 1)),
-            (geometric_hw, geometric_path, range(-1, len(GEOMETRIC_CLASS_NAMES) + 1)),
+            (semantic_hw, semantic_path, range(len(self.facts.class_names) + 1)),
+            (geometric_hw, geometric_path, range(-1, len(self.facts.more_labels["geo"]) + 1)),
         ):
             file_readers.check_label(label_hw, path, image_rgb.shape[:2], allowed)
         return (
-            to_blob(image_rgb, np.array(MEAN_BGR, np.float32)),
+            to_blob(image_rgb, np.array(self.facts.mean_bgr, np.float32)),
             to_zero_based(semantic_hw)[np.newaxis],
             to_zero_based(np.maximum(geometric_hw, 0))[np.newaxis],
         )
