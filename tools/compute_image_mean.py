@@ -10,10 +10,12 @@ Source   caffe 9b89154 tools/compute_image_mean.cpp
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any, Sequence
 
 from fcn_repro.engine import caffe
 from fcn_repro.system.gflags import Flag, GflagsParser
+from fcn_repro.system.output_paths import check_outputs
 from tools import program
 
 FLAGS = {"backend": Flag("lmdb", "lmdb")}
@@ -24,6 +26,8 @@ def main(options: Any) -> None:
     if options.backend.lower() != "lmdb":
         raise ValueError(f"-backend: got {options.backend!r}, expected lmdb")
     database, *outputs = options.paths
+    inputs = list(Path(database).glob("*"))
+    check_outputs([(Path(output), Path(database)) for output in outputs], inputs, "write another file")
     mean = caffe.database.compute_image_mean(database)
     for output in outputs:
         program.caffe_log("compute_image_mean.cpp")(f"Write to {output}")
