@@ -169,7 +169,10 @@ def test_strides_longer_than_images_are_refused_at_once():
             "receptive field of type InnerProduct is unknown",
         ),
         ('type: "LRN" lrn_param { norm_region: WITHIN_CHANNEL }', "receptive field of type LRN is unknown"),
-        ('type: "Pooling" pooling_param { kernel_size: 2 stride: 2 }', "cell every 2 pixels, expected one per pixel"),
+        (
+            'type: "Pooling" pooling_param { kernel_size: 2 stride: 2 }',
+            "got a cell every 2 pixels, expected one per pixel",
+        ),
     ],
 )
 def test_nets_that_need_the_whole_image_are_refused(layer, complaint):

@@ -86,11 +86,14 @@ def test_weights_load_into_all_nets(tmp_path):
         ('train_net: "one" test_net: "two" test_interval: 1', "test_iter: got 0 values for 1 test nets; expected one"),
         (
             'train_net: "one" test_iter: 1 test_interval: 1',
-            "test_iter: got 1 values for 0 test nets; expected one",
+            "test_iter: got 1 values for 0 test nets; expected one each",
         ),
         ('net: "one" test_net: "two" test_interval: 1', "test_iter: got 0 values for at least 1 test nets"),
         ('net: "one" test_iter: 1', "test_interval: got 0 with a test net; expected more than 0"),
-        ('net: "one" test_iter: 1 test_interval: 1 test_state { } test_state { }', "test_state: got 2 values for 1 "),
+        (
+            'net: "one" test_iter: 1 test_interval: 1 test_state { } test_state { }',
+            "test_state: got 2 values for 1 test",
+        ),
         ('net: "three"', "Could not open file three"),
     ],
 )
