@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from fcn_repro.datasets import DATASETS, DataSet
 from fcn_repro.datasets.stored_features import make_features_layer
 from fcn_repro.engine import caffe
+from fcn_repro.errors import DataError
 from fcn_repro.model import deploy_metadata
 from fcn_repro.model.deploy_metadata import DeployMetadata
 from fcn_repro.model.fixed_trunk import cut_head, cut_trunk, find_read_taps
@@ -41,6 +42,21 @@ def emit(name: str) -> None:
         emit_experiment(EXPERIMENTS[name])
     else:
         emit_classifier(name)
+
+
+def find_prototxt(net: str, phase: str) -> Path:
+    """Return the prototxt of an experiment, written first if it is missing, or a file by name.
+
+    Raises   DataError if there is no such file
+    """
+    if net in EXPERIMENTS:
+        path = RunFolder(net).path / f"{phase}.prototxt"
+        if not path.is_file():
+            emit_experiment(EXPERIMENTS[net])
+        return path
+    if not Path(net).is_file():
+        raise DataError(f"{net}: no such file; expected a prototxt, or one of: {', '.join(EXPERIMENTS)}")
+    return Path(net)
 
 
 def emit_deploy(name: str) -> Path:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from fcn_repro.drawing.net_diagram.graph import build_graph
 from fcn_repro.drawing.net_diagram.layout import place_graph
@@ -21,21 +20,18 @@ from fcn_repro.drawing.net_diagram.png import render_png
 from fcn_repro.drawing.net_diagram.shapes import make_sheet, measure_box
 from fcn_repro.drawing.net_diagram.svg import render_svg
 from fcn_repro.engine import caffe
-from fcn_repro.errors import DataError
-from fcn_repro.model.prototxt import read_net
-from fcn_repro.model.run_folder import RunFolder
+from fcn_repro.model.prototxt import read_layers
 from fcn_repro.system.atomic_write import atomic_write
 from fcn_repro.system.output_paths import check_outputs
 from nets import PHASES
-from solvers.emit import emit_experiment
-from solvers.experiments import EXPERIMENTS
+from solvers.emit import find_prototxt
 from tools import program
 
 
 def main(options: argparse.Namespace) -> None:
     path = find_prototxt(options.net, options.phase)
     check_outputs([(path.with_suffix(suffix), path) for suffix in (".svg", ".png")], [path], "rename the prototxt")
-    net = read_net(path)
+    net = read_layers(path)
     if not net.layer:
         raise ValueError(f"{path}: got no `layer`, expected a prototxt of a NetParameter")
     phase = caffe.TRAIN if options.phase == "train" else caffe.TEST
@@ -45,18 +41,6 @@ def main(options: argparse.Namespace) -> None:
     with atomic_write(path.with_suffix(".png"), "wb") as file:
         render_png(diagram).save(file, "PNG")
     print(path.with_suffix(".svg"), path.with_suffix(".png"))
-
-
-def find_prototxt(net: str, phase: str) -> Path:
-    """Return the prototxt of an experiment, or a file by name."""
-    if net in EXPERIMENTS:
-        path = RunFolder(net).path / f"{phase}.prototxt"
-        if not path.is_file():
-            emit_experiment(EXPERIMENTS[net])
-        return path
-    if not Path(net).is_file():
-        raise DataError(f"{net}: no such file; expected a prototxt, or one of: {', '.join(EXPERIMENTS)}")
-    return Path(net)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,9 @@ def find_grids(net: Any) -> dict[str, Grid]:
     """
     grids: dict[str, Grid] = {}
     for layer in net.layer:
-        below = [grids[blob] for blob in layer.bottom if blob in grids]
-        grid = _find_grid(layer, below) if layer.bottom else Grid(0, 1, 1)
+        known = layer.bottom[:1] if layer.type == "Crop" else layer.bottom  # the other bottom of a Crop has only a size
+        below = [grids[blob] for blob in known if blob in grids]
+        grid = _find_grid(layer, below if len(below) == len(known) else []) if layer.bottom else Grid(0, 1, 1)
         if grid is not None:
             grids.update(dict.fromkeys(layer.top, grid))
     return grids
@@ -52,7 +53,7 @@ def explain_offsets(net: Any) -> Iterator[str]:
     """How each upsampling kernel and each crop offset of a NetParameter follows from the grids, a paragraph each."""
     grids = find_grids(net)
     for layer in net.layer:
-        if layer.top[0] in grids and layer.type in ("Deconvolution", "Crop"):
+        if layer.type in ("Deconvolution", "Crop") and all(blob in grids for blob in (*layer.bottom, layer.top[0])):
             yield "\n".join((_explain_upsampling if layer.type == "Deconvolution" else _explain_crop)(layer, grids))
 
 

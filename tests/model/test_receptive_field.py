@@ -68,6 +68,15 @@ def test_layers_that_read_the_whole_image_and_all_above_them_have_no_grid():
     assert list(find_grids(message)) == ["data"]
 
 
+def test_a_crop_of_a_blob_without_a_grid_has_none_and_needs_none_of_its_reference():
+    whole = 'layer { name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param { global_pooling: true } }\n'
+    crops = """layer { name: "a" type: "Crop" bottom: "p" bottom: "data" top: "a" }
+               layer { name: "b" type: "Crop" bottom: "data" bottom: "p" top: "b" crop_param { offset: 3 } }"""
+    message = text_format.Merge(INPUT + whole + crops, caffe.proto.caffe_pb2.NetParameter())
+    grids = find_grids(message)
+    assert "a" not in grids and grids["b"].offset == 3 and list(explain_offsets(message)) == []
+
+
 def test_offsets_are_explained_down_to_the_numbers_in_the_prototxt():
     assert "\n".join(explain_offsets(deploy("vgg16-32s"))) == (
         "upscore: kernel 64, stride 32\n"

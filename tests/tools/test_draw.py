@@ -40,16 +40,22 @@ def test_any_prototxt_will_do():
     assert Path("mine.svg").is_file() and Path("mine.png").is_file()
 
 
+def test_nets_of_older_formats_are_drawn_as_the_engine_runs_them():
+    Path("old.prototxt").write_text('input: "data" layers { name: "r" type: RELU bottom: "data" top: "r" }')
+    run("old.prototxt")
+    assert 'data-layer="r"' in Path("old.svg").read_text()
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("train_net: 'x'", r'bad.prototxt:1:1 .*"train_net"'),
-        ("layers { type: RELU }", "bad.prototxt: got no `layer`, expected a prototxt"),
+        ("name: 'x'", "bad.prototxt: got no `layer`, expected a prototxt"),
     ],
 )
 def test_files_without_a_net_are_refused(text: str, complaint: str):
     Path("bad.prototxt").write_text(text)
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises((ValueError, RuntimeError), match=complaint):
         run("bad.prototxt")
 
 

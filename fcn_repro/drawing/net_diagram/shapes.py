@@ -35,7 +35,7 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A rectangle with round corners."""
+    """A rectangle with round corners; `layer` is the layer that it stands for."""
 
     x: float
     y: float
@@ -43,6 +43,7 @@ class Rectangle:
     height: float
     fill: str
     edge: str
+    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,9 @@ def _legend(families: Sequence[str], y: float) -> Iterator[Shape]:
 
 def _box(placed: Placed, top: float) -> Iterator[Shape]:
     y = placed.y + top
-    yield Rectangle(placed.x - placed.width / 2, y, placed.width, placed.height, *COLOURS[placed.box.family])
+    yield Rectangle(
+        placed.x - placed.width / 2, y, placed.width, placed.height, *COLOURS[placed.box.family], layer=placed.box.name
+    )
     y += PADDING / 2 + NAME
     yield Text(placed.x, y, placed.box.name, NAME, INK, bold=True)
     for line in placed.box.lines:

@@ -28,7 +28,8 @@ def render_svg(sheet: Sheet) -> str:
 def _element(shape: Shape) -> str:
     if isinstance(shape, Rectangle):
         place = f'x="{shape.x:.1f}" y="{shape.y:.1f}" width="{shape.width:.1f}" height="{shape.height:.1f}"'
-        return f'<rect {place} rx="4" fill="{shape.fill}" stroke="{shape.edge}"/>'
+        layer = f' data-layer="{escape(shape.layer)}"' if shape.layer else ""
+        return f'<rect {place} rx="4" fill="{shape.fill}" stroke="{shape.edge}"{layer}/>'
     if isinstance(shape, Line):
         pen = f'fill="none" stroke="{shape.colour}" stroke-width="{shape.thickness:g}"'
         return f'<polyline points="{_points(shape.points)}" {pen}/>'
