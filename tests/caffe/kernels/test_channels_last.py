@@ -45,19 +45,19 @@ def bf16(monkeypatch):
 
 
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
-def test_maps_lie_so_from_the_image_to_a_layer_that_needs_c_order(tmp_path, bf16, phase):
+def test_maps_are_channels_last_from_the_image_to_a_layer_that_needs_c_order(tmp_path, bf16, phase):
     net = passed(tmp_path, phase=phase)
     lying = [name for name, blob in net.blobs.items() if lies_last(blob.tensor_any_order)]
     assert lying == ONWARD[:-1]  # reading converted the last one
     net.backward()
     gradients = {name: lies_last(blob.gradient_any_order) for name, blob in net.blobs.items()}
-    assert gradients["a"] and gradients["apart"]  # made by a convolution and by pooling, of bottoms that lie so
+    assert gradients["a"] and gradients["apart"]  # of a convolution and of pooling, with bottoms in this layout
     assert not gradients["data"] and not gradients["sigmoid"]
 
 
 @pytest.mark.parametrize("pool", ["MAX", "AVE"])
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
-def test_whoever_looks_sees_the_numbers_of_the_plain_path_in_c_order(tmp_path, bf16, pool, phase):
+def test_read_values_are_those_of_the_plain_path_in_c_order(tmp_path, bf16, pool, phase):
     found = passed(tmp_path, pool, phase)
     found.backward()
     with kernels.disabled():
@@ -85,7 +85,7 @@ def test_whoever_looks_sees_the_numbers_of_the_plain_path_in_c_order(tmp_path, b
         ("f32", (1, 3, 9, 9), False),
     ],
 )
-def test_it_begins_with_pictures_and_with_bf16(monkeypatch, precision, shape, begins):
+def test_it_starts_at_images_and_with_bf16(monkeypatch, precision, shape, begins):
     monkeypatch.setenv("PRECISION", precision)
     x = torch.rand(shape)
     begun = channels_last.start(x)
@@ -94,6 +94,6 @@ def test_it_begins_with_pictures_and_with_bf16(monkeypatch, precision, shape, be
         assert channels_last.start(x) is x
 
 
-def test_a_map_that_lies_both_ways_is_in_c_order():
+def test_a_map_in_both_layouts_counts_as_c_order():
     assert not lies_last(torch.rand(1, 1, 5, 4).contiguous(memory_format=torch.channels_last))
     assert not lies_last(torch.rand(1, 5, 1, 1).contiguous(memory_format=torch.channels_last))

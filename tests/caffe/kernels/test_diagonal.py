@@ -46,7 +46,7 @@ def test_values_and_gradients_are_those_of_all_filters(tmp_path, lr, bias, mixin
         np.testing.assert_allclose(array, other, atol=1e-5)
 
 
-def test_only_a_bank_that_is_zero_off_the_diagonal_is_taken_apart(tmp_path):
+def test_only_filters_that_are_zero_off_the_diagonal_are_computed_by_channel(tmp_path):
     assert make_net(tmp_path).layers[1].filters()[1] == 3
     assert make_net(tmp_path, mixing=1e-30).layers[1].filters()[1] == 1
     with kernels.disabled():

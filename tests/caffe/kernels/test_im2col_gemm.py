@@ -1,4 +1,4 @@
-"""Gradients by matrices are those of torch's convolution; they are made so where filters or tops outweigh columns."""
+"""im2col and GEMM give torch's gradients; they are chosen where filters or tops dominate the columns."""
 
 import pytest
 import torch
@@ -45,7 +45,7 @@ def test_gradients_are_those_of_a_convolution(window, n):
 
 @pytest.mark.parametrize("n", [1, 3])
 @pytest.mark.parametrize("window", WINDOWS)
-def test_a_large_gradient_is_a_product_of_which_parts_are_those_of_the_whole(monkeypatch, window, n):
+def test_a_large_gradient_is_lazy_and_its_parts_are_those_of_the_whole(monkeypatch, window, n):
     monkeypatch.setattr(pieces, "FILTERS", 1)
     monkeypatch.setattr(pieces, "FILTER_MULTIPLE", 3)
     x, weight = drawn(n, 5, 9, 11), drawn(8, 5, *window.kernel)
@@ -62,7 +62,7 @@ def test_a_large_gradient_is_a_product_of_which_parts_are_those_of_the_whole(mon
 
 
 @pytest.mark.parametrize("kernel", [3, 1])
-def test_a_product_is_that_of_the_pass_whatever_becomes_of_its_maps(tmp_path, monkeypatch, kernel):
+def test_a_lazy_gradient_is_that_of_its_pass_whatever_happens_to_the_maps(tmp_path, monkeypatch, kernel):
     monkeypatch.setattr(im2col_gemm, "LARGE", 100)
     monkeypatch.setattr(im2col_gemm, "RATIO", 1)
     net = caffe.Net(write(tmp_path, NET.replace("kernel_size: 3", f"kernel_size: {kernel}")), caffe.TRAIN)
@@ -118,13 +118,11 @@ def test_it_is_chosen_where_large_filters_or_tops_outweigh_the_columns(monkeypat
 def test_in_vgg_conv1_1_and_fc6_and_fc7_are_such_layers():
     layers = [(1, 3, 500, 698, 64, 3), (1, 64, 698, 698, 64, 3), (1, 512, 22, 16, 4096, 7), (1, 4096, 16, 16, 4096, 1),
               (1, 4096, 16, 16, 21, 1)]  # fmt: skip
+    found = []
     with torch.device("meta"):
-        found = [
-            im2col_gemm.is_faster_backward(
-                torch.empty(n, c, size, size), torch.empty(n, k, out, out), torch.empty(k, c, side, side), 1
-            )
-            for n, c, size, out, k, side in layers
-        ]
+        for n, c, size, out, k, side in layers:
+            x, dy, weight = torch.empty(n, c, size, size), torch.empty(n, k, out, out), torch.empty(k, c, side, side)
+            found.append(im2col_gemm.is_faster_backward(x, dy, weight, 1))
     assert found == [True, False, True, True, False]
 
 
@@ -148,7 +146,7 @@ def test_tops_are_those_of_a_convolution(n, bias):
         ((64, 40, 3, 2), WINDOWS[3], 1, False, False),
     ],
 )
-def test_tops_are_made_so_by_large_filters_of_1x1_without_avx512(monkeypatch, filters, window, group, has_avx512, pays):
+def test_tops_are_products_of_large_1x1_filters_without_avx512(monkeypatch, filters, window, group, has_avx512, pays):
     monkeypatch.setattr(im2col_gemm, "LARGE", 2560)
     monkeypatch.setattr(im2col_gemm, "_has_no_avx512", lambda: not has_avx512)
     weight, x = drawn(*filters), drawn(1, filters[1] * group, 7, 6)

@@ -1,4 +1,4 @@
-"""Filters that stay give the tops of those that do not, rectified as Caffe does, whoever rectifies."""
+"""Packed filters give the tops of unpacked ones, rectified as Caffe does, by oneDNN or afterwards."""
 
 import pytest
 import torch
@@ -49,7 +49,7 @@ def test_tops_are_those_of_a_convolution_and_relu(monkeypatch, rectified_by_oned
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 @pytest.mark.parametrize("where", ["bottom", "filters", "bias"])
 @pytest.mark.parametrize("channels", [16, 3])
-def test_what_is_no_number_is_not_rectified_away(monkeypatch, rectified_by_onednn, precision, value, where, channels):
+def test_nan_and_infinities_are_not_rectified_away(monkeypatch, rectified_by_onednn, precision, value, where, channels):
     monkeypatch.setenv("PRECISION", precision)
     weight, bias, x = drawn(72, channels, 3, 3), drawn(72, seed=1), drawn(1, channels, 12, 9, seed=2)
     {"bottom": x, "filters": weight, "bias": bias}[where].view(-1)[7] = value
@@ -67,7 +67,7 @@ def test_what_is_no_number_is_not_rectified_away(monkeypatch, rectified_by_onedn
 
 @pytest.mark.skipif(not PACKED["bf16"], reason="here bfloat16 is imitated, and images are multiplied in f32")
 @pytest.mark.parametrize("bias", [drawn(64, seed=1), None], ids=["bias", "no bias"])
-def test_with_bf16_a_picture_is_multiplied_as_finely_as_with_f32_and_rounded_once(monkeypatch, bias):
+def test_with_bf16_an_image_is_multiplied_as_finely_as_with_f32_and_rounded_once(monkeypatch, bias):
     monkeypatch.setenv("PRECISION", "bf16")
     weight, x = drawn(64, 3, 3, 3), 128 * drawn(1, 3, 40, 31, seed=2)
     filters = FrozenFilters(weight, bias, SLIDE, 1, (42, 33), False)
@@ -78,20 +78,20 @@ def test_with_bf16_a_picture_is_multiplied_as_finely_as_with_f32_and_rounded_onc
 
 
 @pytest.mark.parametrize("group", [1, 4])
-def test_no_number_of_a_top_exceeds_what_is_said_of_the_largest(group):
+def test_no_value_of_a_top_exceeds_the_bound(group):
     for seed in range(20):
         weight, bias = drawn(8, 16 // group, 3, 3, seed=seed), drawn(8, seed=seed)
         worst = weight[3].sign().repeat(group, 1, 1)[None] * 5  # the bottom that one of the filters answers most
-        said = FrozenFilters(weight, bias, SLIDE, group, (5, 5), False).bound(5.0)
+        bound = FrozenFilters(weight, bias, SLIDE, group, (5, 5), False).bound(5.0)
         for x in worst, drawn(1, 16, 9, 9, seed=seed).clamp(-5, 5):
             top = F.conv2d(x, weight, bias, groups=group)
-            assert top.abs().max() <= said * (1 + 1e-6)
+            assert top.abs().max() <= bound * (1 + 1e-6)
         most = float(weight.abs().sum((1, 2, 3)).max()) * 5
-        assert most <= said <= (most + float(bias.abs().max())) * (1 + 1e-6)
+        assert most <= bound <= (most + float(bias.abs().max())) * (1 + 1e-6)
 
 
 @needs_onednn
-def test_sums_that_may_be_too_large_for_a_number_are_rectified_afterwards(rectified_by_onednn):
+def test_sums_that_may_overflow_are_rectified_afterwards(rectified_by_onednn):
     weight, x = drawn(72, 16, 3, 3), drawn(1, 16, 12, 9, seed=2)
     filters = FrozenFilters(weight, None, SLIDE, 1, (14, 11), True)
     gain = filters.bound(1.0)

@@ -1,4 +1,4 @@
-"""Maxima found pair by pair, and winners, are torch's; other windows and layouts keep to its own way."""
+"""Pairwise maxima and winners are torch's; other windows and layouts take the plain path."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def test_maxima_and_winners_are_those_of_torch(size, levels):
     assert torch.equal(pairwise_pooling.compute_maxima(x), expected)
 
 
-def test_what_is_no_number_wins_as_with_torch_and_infinities_are_numbers():
+def test_nan_wins_as_with_torch_and_infinities_are_ordinary():
     values = torch.tensor([0.0, -0.0, 1.0, -1.0, 1e-45, torch.inf, -torch.inf, torch.nan])
     x = torch.cartesian_prod(*[values] * 4).view(1, -1, 2, 2)
     expected, winners = F.max_pool2d(x, 2, 2, ceil_mode=True, return_indices=True)
@@ -37,13 +37,11 @@ def test_what_is_no_number_wins_as_with_torch_and_infinities_are_numbers():
 
 
 @pytest.mark.parametrize("size", [(6, 8), (7, 9), (3, 4)])
-def test_channels_last_they_are_the_same_and_pay_for_bfloat16(size):
-    x = torch.randn(2, 16, *size, generator=torch.Generator().manual_seed(1)).contiguous(
-        memory_format=torch.channels_last
-    )
-    assert not pairwise_pooling.is_faster(x, *pairwise_pooling.WINDOW) and pairwise_pooling.is_faster(
-        x.bfloat16(), *pairwise_pooling.WINDOW
-    )
+def test_channels_last_they_are_the_same_and_faster_for_bfloat16(size):
+    x = torch.randn(2, 16, *size, generator=torch.Generator().manual_seed(1))
+    x = x.contiguous(memory_format=torch.channels_last)
+    assert not pairwise_pooling.is_faster(x, *pairwise_pooling.WINDOW)
+    assert pairwise_pooling.is_faster(x.bfloat16(), *pairwise_pooling.WINDOW)
     found = pairwise_pooling.compute_maxima(x.bfloat16())
     assert torch.equal(found, F.max_pool2d(x.bfloat16(), 2, 2, ceil_mode=True))
     assert found.is_contiguous(memory_format=torch.channels_last)

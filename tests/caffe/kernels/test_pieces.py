@@ -44,7 +44,7 @@ def test_pieces_cover_every_element_once(monkeypatch):
     assert bool((whole[0] == 1).all()) and count == 7
 
 
-def test_tensors_that_do_not_lie_alike_are_left_whole(monkeypatch):
+def test_tensors_of_unlike_layouts_are_left_whole(monkeypatch):
     monkeypatch.setattr(pieces, "PIECE", 10)
     whole = [torch.zeros(7, 9), torch.zeros(9, 7).t()]
     assert [list(map(len, tensors)) for tensors in pieces.split_elements(whole)] == [[7, 7]]
@@ -60,9 +60,7 @@ layer {{ name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution
 
 @pytest.mark.parametrize(("group", "bias", "calls"), [(1, "true", 3), (1, "false", 3), (2, "true", 1)])
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
-def test_filters_that_are_many_multiply_some_by_some_and_make_the_same_top(
-    tmp_path, monkeypatch, group, bias, calls, phase
-):
+def test_many_filters_are_multiplied_in_pieces_with_the_same_top(tmp_path, monkeypatch, group, bias, calls, phase):
     monkeypatch.setattr(pieces, "FILTERS", 64 * 6 * 9)
     convolution, seen = torch.convolution, []
 
