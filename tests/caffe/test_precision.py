@@ -67,10 +67,13 @@ def test_bf16_leaves_small_filters_in_f32(bf16, filters, dtype):
     assert product_dtype(torch.empty(filters)) == dtype
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_f32_keeps_every_type(monkeypatch, dtype):
+def test_f32_keeps_every_type_and_other_precisions_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("PRECISION", "f32")
-    assert product_dtype(torch.empty(64, 64, 3, 3, dtype=dtype)) == dtype
+    for dtype in torch.float32, torch.float64:
+        assert product_dtype(torch.empty(64, 64, 3, 3, dtype=dtype)) == dtype
+    monkeypatch.setenv("PRECISION", "fp8")
+    with pytest.raises(caffe.CaffeError, match="'fp8'; expected one of f32, tf32, bf16"):
+        make(tmp_path, caffe.TEST).forward()
 
 
 def test_gradients_differ_from_f32_only_by_rounding(tmp_path, monkeypatch):
@@ -119,9 +122,3 @@ def test_tf32_is_allowed_only_on_request(monkeypatch, precision, allowed):
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = not allowed
     allow_tf32()
     assert torch.backends.cudnn.allow_tf32 is torch.backends.cuda.matmul.allow_tf32 is allowed
-
-
-def test_refuses_an_unknown_precision(tmp_path, monkeypatch):
-    monkeypatch.setenv("PRECISION", "fp8")
-    with pytest.raises(caffe.CaffeError, match="'fp8'; expected one of f32, tf32, bf16"):
-        make(tmp_path, caffe.TEST).forward()

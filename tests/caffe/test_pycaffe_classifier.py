@@ -23,14 +23,10 @@ def files(tmp_path):
     return path, weights
 
 
-def test_one_crop_is_the_centre(files):
+def test_one_crop_is_the_centre_and_ten_are_averaged(files):
     classifier = caffe.Classifier(*files, image_dims=(8, 8))
     found = classifier.predict(IMAGES, oversample=False)
     np.testing.assert_allclose(found.reshape(4, 3), IMAGES[:, 2:6, 2:6].mean((1, 2)), rtol=1e-5)
-
-
-def test_ten_crops_are_averaged(files):
-    classifier = caffe.Classifier(*files, image_dims=(8, 8))
     corners = [IMAGES[:, y : y + 4, x : x + 4].mean((1, 2)) for y, x in ((0, 0), (0, 4), (4, 0), (4, 4), (2, 2))]
     np.testing.assert_allclose(classifier.predict(IMAGES), np.mean(corners, axis=0), rtol=1e-5)
 
@@ -70,19 +66,13 @@ def test_windows_are_cropped_and_warped(files, image_file):
     np.testing.assert_allclose([one["prediction"].ravel() for one in found], [[1, 0, 0], [0, 0, 0]], atol=1e-6)
 
 
-def test_context_surrounds_a_window(files):
+def test_context_surrounds_a_window_and_is_the_mean_outside_the_image(files):
     image = np.zeros((20, 20, 3), np.float32)
     image[8:12, 8:12] = 1
     crop = caffe.Detector(*files, context_pad=1).crop(image, np.array([8, 8, 11, 11]))
-    assert crop.shape == (4, 4, 3)
-    assert crop[1:3, 1:3].min() > 0.5
-    assert crop[0].max() < 0.5
-
-
-def test_context_outside_the_image_is_the_mean(files):
-    detector = caffe.Detector(
-        *files, context_pad=1, mean=np.float32([51, 102, 255]), raw_scale=255, channel_swap=(2, 1, 0)
-    )
+    assert crop.shape == (4, 4, 3) and crop[1:3, 1:3].min() > 0.5 and crop[0].max() < 0.5
+    options = dict(mean=np.float32([51, 102, 255]), raw_scale=255, channel_swap=(2, 1, 0))
+    detector = caffe.Detector(*files, context_pad=1, **options)
     crop = detector.crop(np.zeros((20, 20, 3), np.float32), np.array([0, 0, 5, 5]))
     np.testing.assert_allclose(crop[0, 0], [1, 0.4, 0.2], rtol=1e-6)
     assert not crop[3, 3].any()

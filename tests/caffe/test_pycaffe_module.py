@@ -18,18 +18,12 @@ NAMES = """
 """
 
 
-def test_has_pycaffes_names():
+def test_has_pycaffes_names_phases_and_layer_types():
     assert [name for name in NAMES.split() if not hasattr(caffe, name)] == []
     assert caffe.pycaffe.Net is caffe.Net and caffe.pycaffe.AdamSolver is caffe.AdamSolver
     assert caffe.layers is caffe.net_spec.layers and caffe.params is caffe.net_spec.params
-
-
-def test_phases_are_numbers():
     assert (caffe.TRAIN, caffe.TEST) == (0, 1)
     assert caffe.proto.caffe_pb2.Phase.Value("TEST") == caffe.TEST
-
-
-def test_layer_types_are_sorted():
     types = caffe.layer_type_list()
     assert {"Data", "Convolution", "InnerProduct", "Python"} <= set(types)
     assert types == sorted(types)

@@ -33,18 +33,12 @@ def run(folder, type_: str, param: str, in_place: bool, phase: int = caffe.TRAIN
 
 
 CORRECT = [
-    ("ReLU", ""),
+    *((type_, "") for type_ in ("ReLU", "PReLU", "Dropout", "Sigmoid", "TanH", "Softmax", "BatchNorm")),
     ("ReLU", "relu_param { negative_slope: 0.5 }"),
-    ("PReLU", ""),
     ("PReLU", "prelu_param { filler { value: -0.5 } channel_shared: true }"),
     ("ELU", "elu_param { alpha: 0.5 }"),
-    ("Dropout", ""),
-    ("Sigmoid", ""),
-    ("TanH", ""),
     ("Exp", "exp_param { base: 2 scale: 0.5 shift: 1 }"),
     ("Swish", "swish_param { beta: 2 }"),
-    ("Softmax", ""),
-    ("BatchNorm", ""),
     ("Scale", "scale_param { filler { value: 3 } bias_term: true }"),
     ("Bias", "bias_param { filler { value: 3 } }"),
 ]
@@ -81,13 +75,9 @@ def test_the_gradient_is_taken_at_the_top_as_in_caffe(tmp_path, type_, param, gr
 @pytest.mark.parametrize(
     ("type_", "param"),
     [
-        ("AbsVal", ""),
-        ("Flatten", ""),
+        *((type_, "") for type_ in ("AbsVal", "Flatten", "Split", "LRN")),
+        *((type_, "convolution_param { num_output: 3 kernel_size: 1 }") for type_ in ("Convolution", "Deconvolution")),
         ("Reshape", "reshape_param { shape { dim: 0 dim: -1 } }"),
-        ("Split", ""),
-        ("Convolution", "convolution_param { num_output: 3 kernel_size: 1 }"),
-        ("Deconvolution", "convolution_param { num_output: 3 kernel_size: 1 }"),
-        ("LRN", ""),
         ("Pooling", "pooling_param { kernel_size: 1 }"),
     ],
 )
@@ -125,9 +115,8 @@ def test_the_gradient_of_scales_factor_is_overwritten_or_adds_up_as_in_caffe(
     tmp_path, shape, param, overwrites, in_place
 ):
     dims = " ".join(f"dim: {d}" for d in shape)
-    text = TEXT.format("Scale", f"scale_param {{ {param} bias_term: true }}").replace(
-        "dim: 1 dim: 3 dim: 2 dim: 2", dims
-    )
+    text = TEXT.format("Scale", f"scale_param {{ {param} bias_term: true }}")
+    text = text.replace("dim: 1 dim: 3 dim: 2 dim: 2", dims)
     net = small_net(tmp_path, text.replace('"y"', '"x"') if in_place else text)
     x = np.arange(1, 1 + np.prod(shape), dtype=np.float32).reshape(shape)
     dy = np.cos(x)

@@ -281,15 +281,12 @@ def test_sharing_nets_have_one_memory_for_data_and_two_for_diffs(tmp_path, net):
     assert not net.params["ip"][0].diff.any()
 
 
-def test_refuses_to_share_with_a_net_that_does_not_fit_and_changes_nothing(tmp_path, net):
+def test_sharing_ignores_layers_that_only_one_net_has_and_refuses_other_shapes(tmp_path, net):
     other = caffe.Net(write(tmp_path, NET.replace("num_output: 1", "num_output: 3"), "other.prototxt"), caffe.TEST)
     other.params["ip"][0].data[...] = IP
     with pytest.raises(CaffeError, match=r"layer 'a/b' .* shapes \[\[1, 2\]\], and \[\[3, 2\]\] in the net"):
         net.share_with(other)
     assert not net.params["ip"][0].data.any()
-
-
-def test_sharing_ignores_layers_that_only_one_net_has(tmp_path, net):
     other = caffe.Net(write(tmp_path, NET.replace('"ip" type', '"fc" type'), "other.prototxt"), caffe.TEST)
     other.params["fc"][0].data[...] = IP
     other.params["a/b"][0].data[...] = 2
