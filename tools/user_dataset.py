@@ -38,15 +38,12 @@ from pathlib import Path
 from typing import Mapping, Sequence
 
 from fcn_repro.datasets import DATASETS, register
-from fcn_repro.datasets.data_set import VOID
 from fcn_repro.datasets.file_readers import read_list
-from fcn_repro.datasets.user import class_list, class_weights, colour_table, converted_labels, folder_layout, registry
+from fcn_repro.datasets.user import class_list, class_weights, folder_layout, registry
 from fcn_repro.datasets.user.class_list import ClassList
-from fcn_repro.datasets.user.folder_layout import Layout
-from fcn_repro.datasets.user.label_forms import has_colours, list_colours
+from fcn_repro.datasets.user.label_forms import complete_form, list_colours
 from fcn_repro.datasets.user.registry import LabelForm, UserDataset
 from fcn_repro.datasets.user.user_dataset import describe_zero, make_facts, scan_folder, write
-from fcn_repro.datasets.validate_data import validate_split
 from fcn_repro.errors import DataError
 from fcn_repro.model import surgery
 from fcn_repro.model.find_weights import fetch_weights
@@ -67,8 +64,11 @@ def main(options: argparse.Namespace) -> None:
     classes = class_list.read_classes(Path(options.classes))
     endings = (options.image_ending, options.label_ending)
     layout = folder_layout.find_layout(options.folder, options.images, options.labels, *endings)
-    note, splits = scan_folder(layout, classes, name, options.like, make_form(options, classes, layout, name))
+    before = registry.read_user_dataset(name) if registry.is_registered(name) else None
+    form = complete_form(make_form(options, classes), classes, layout, before)
+    note, splits = scan_folder(layout, classes, name, options.like, form)
     check_unchanged(note, splits)
+    weights = class_weights.parse_weights(options.class_weights, len(classes.names))
     rows = user_rows(note)
     if options.init:
         init = find_weights(options.init)
@@ -79,7 +79,8 @@ def main(options: argparse.Namespace) -> None:
         note.init.unlink()
     write(note, splits)
     if options.class_weights:
-        note = weigh_classes(note, splits, options.class_weights)
+        register()
+        class_weights.weigh_classes(note, weights)
     counts = ", ".join(f"{count} images in {split}" for split, count in note.splits.items())
     print(f"{name}: {counts}, {len(note.class_names)} classes", file=sys.stderr)
     advice = describe_zero(note)
@@ -88,52 +89,11 @@ def main(options: argparse.Namespace) -> None:
     print(rows[-1].name)
 
 
-def make_form(options: argparse.Namespace, classes: ClassList, layout: Layout, name: str) -> LabelForm:
-    """Return the form of the label maps, from the options and the list of classes."""
-    values = options.values or classes.values
-    void = sorted({*(options.void or ()), *classes.void} - ({VOID} - set(values)))
-    form = LabelForm(tuple(values), tuple(void), (), options.tolerance, options.mat_field, False, options.resize_labels)
-    if options.colours == colour_table.VOC:
-        return replace(form, colours=colour_table.VOC)
-    if options.colours:
-        return replace(form, colours=list_colours(Path(options.colours), classes.names))
-    if options.values or options.mat_field:
-        return form
-    if classes.colours and has_colours(layout, form):
-        print(f"label maps: converted from the colours of {options.classes}", file=sys.stderr)
-        rows = ((each, *colour) for each, colours in classes.colours.items() for colour in colours)
-        return replace(form, colours=tuple(rows))
-    before = registry.read_user_dataset(name) if registry.is_registered(name) else None
-    if before and before.form.colours and Path(before.given_labels) == layout.labels:
-        print("label maps: converted from the colours given before; --colours gives others", file=sys.stderr)
-        return replace(form, colours=before.form.colours, tolerance=options.tolerance or before.form.tolerance)
-    return form
-
-
-def weigh_classes(note: UserDataset, splits: Mapping[str, Sequence[str]], given: str) -> UserDataset:
-    """Write the class weights, and register the data set with them."""
-    if given == class_weights.MEDIAN:
-        converted_labels.renew(note)
-        register()
-        weights = class_weights.balance_by_median(validate_split(make_facts(note).train), len(note.class_names))
-    else:
-        weights = parse_weights(given, len(note.class_names))
-    note = replace(note, class_weights=weights)
-    class_weights.write_infogain(note.weights_file, weights)
-    write(note, splits)
-    return note
-
-
-def parse_weights(text: str, classes: int) -> tuple[float, ...]:
-    """Parse a positive number for each class."""
-    try:
-        weights = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        weights = ()
-    if len(weights) != classes or not all(0 < weight < 1e6 for weight in weights):
-        expected = f"{class_weights.MEDIAN}, or {classes} positive numbers with commas"
-        raise DataError(f"--class-weights: got {text}, expected {expected}")
-    return weights
+def make_form(options: argparse.Namespace, classes: ClassList) -> LabelForm:
+    """Return the form of the label maps that the options describe."""
+    colours = list_colours(options.colours, classes.names) if options.colours else ()
+    values, void, resize = options.values or (), options.void or (), options.resize_labels
+    return LabelForm(values, void, colours, options.tolerance, options.mat_field, resize=resize)
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -110,8 +110,7 @@ def convert(note: UserDataset, options: argparse.Namespace) -> None:
     """Convert the label maps of a user data set, if they are not class indices already, or have changed."""
     form = note.form
     if options.convert:
-        voc = options.convert == colour_table.VOC
-        colours = colour_table.VOC if voc else list_colours(Path(options.convert), note.class_names)
+        colours = list_colours(options.convert, note.class_names)
         form = replace(form, colours=colours, tolerance=options.tolerance or form.tolerance)
     elif options.tolerance:
         form = replace(form, tolerance=options.tolerance)

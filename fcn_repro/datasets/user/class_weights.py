@@ -10,17 +10,22 @@ Source             Eigen and Fergus, arXiv 1411.4734, section 6.3; Badrinarayana
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Sequence
 
 import numpy as np
 
-from fcn_repro.datasets.validate_data import SplitReport
+from fcn_repro.datasets.user import converted_labels
+from fcn_repro.datasets.user.registry import UserDataset
+from fcn_repro.datasets.user.user_dataset import make_facts, write_note
+from fcn_repro.datasets.validate_data import SplitReport, validate_split
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.system.atomic_write import atomic_write
 
 MEDIAN = "median"
+LARGEST = 1e6  # weight
 
 
 def balance_by_median(report: SplitReport, classes: int) -> tuple[float, ...]:
@@ -38,6 +43,35 @@ def balance_by_median(report: SplitReport, classes: int) -> tuple[float, ...]:
     weights = np.ones(classes)
     weights[pixels > 0] = np.median(frequency) / frequency
     return tuple(weights.tolist())
+
+
+def parse_weights(text: str, classes: int) -> tuple[float, ...]:
+    """Return the weights in a text of numbers with commas; empty for "median" and for no text.
+
+    Raises   DataError for another number of them, and for others than positive numbers
+    """
+    if text in ("", MEDIAN):
+        return ()
+    try:
+        weights = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        weights = ()
+    if len(weights) != classes or not all(0 < weight < LARGEST for weight in weights):
+        expected = f"{MEDIAN}, or {classes} positive numbers with commas"
+        raise DataError(f"--class-weights: got {text}, expected {expected}")
+    return weights
+
+
+def weigh_classes(note: UserDataset, weights: tuple[float, ...] = ()) -> None:
+    """Write class weights, and name them in a data set's note. Without `weights`: median frequency in its train split.
+
+    Raises   DataError as `balance_by_median` and `converted_labels.renew` do
+    """
+    if not weights:
+        converted_labels.renew(note)
+        weights = balance_by_median(validate_split(make_facts(note).train), len(note.class_names))
+    write_infogain(note.weights_file, weights)
+    write_note(replace(note, class_weights=weights))
 
 
 def write_infogain(path: Path, weights: Sequence[float]) -> None:

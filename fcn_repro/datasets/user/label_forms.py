@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Mapping, Sequence
 
@@ -12,12 +14,15 @@ from fcn_repro.datasets import file_readers
 from fcn_repro.datasets.data_set import VOID
 from fcn_repro.datasets.orientation import read_orientation
 from fcn_repro.datasets.user import colour_table
+from fcn_repro.datasets.user.class_list import ClassList
 from fcn_repro.datasets.user.colour_table import Converted
 from fcn_repro.datasets.user.folder_layout import IMAGE_SUFFIXES, Layout, list_labels
 from fcn_repro.datasets.user.polygons import Outlines, draw_outlines
-from fcn_repro.datasets.user.registry import LabelForm
+from fcn_repro.datasets.user.registry import LabelForm, UserDataset
 from fcn_repro.errors import DataError
 from fcn_repro.system.untrusted_files import open_image
+
+logger = logging.getLogger(__name__)
 
 
 def read_label(path: Path, form: LabelForm, class_names: Sequence[str], outlines: Outlines | None = None) -> Converted:
@@ -67,13 +72,37 @@ def make_table(form: LabelForm, class_names: Sequence[str]) -> Mapping[colour_ta
     return {tuple(row[1:]): labels[row[0]] for row in form.colours}
 
 
-def list_colours(path: Path, class_names: Sequence[str]) -> tuple[tuple, ...]:
-    """Return the rows of a table of colours as `LabelForm` holds them: name, r, g, b.
+def list_colours(table: str, class_names: Sequence[str]) -> str | tuple[tuple, ...]:
+    """Return a table of colours as `LabelForm` holds it: "voc", or the rows of a file.
 
     Raises   DataError for a damaged table and names of no class
     """
+    if table == colour_table.VOC:
+        return table
     names = {**dict(enumerate(class_names)), VOID: colour_table.VOID_NAME}
-    return tuple((names[label], *colour) for colour, label in colour_table.read_table(path, class_names).items())
+    colours = colour_table.read_table(Path(table), class_names)
+    return tuple((names[label], *colour) for colour, label in colours.items())
+
+
+def complete_form(form: LabelForm, classes: ClassList, layout: Layout, before: UserDataset | None) -> LabelForm:
+    """Add what a list of classes, or the data set as it was registered before, says about the label maps.
+
+    The list may number its classes, and give their colours, which count where label maps hold colours. A table of
+    colours that `validate_data` was given stays in force for the same label maps.
+    """
+    are_given, values = bool(form.values or form.colours or form.mat_field), form.values or classes.values
+    void = {*form.void, *classes.void} - ({VOID} - set(values))
+    form = replace(form, values=values, void=tuple(sorted(void)))
+    if are_given:
+        return form
+    if classes.colours and has_colours(layout, form):
+        logger.warning("label maps: converted from the colours of the list of classes")
+        rows = ((name, *colour) for name, colours in classes.colours.items() for colour in colours)
+        return replace(form, colours=tuple(rows))
+    if before and before.form.colours and Path(before.given_labels) == layout.labels:
+        logger.warning("label maps: converted from the colours given before; --colours gives others")
+        return replace(form, colours=before.form.colours, tolerance=form.tolerance or before.form.tolerance)
+    return form
 
 
 def has_colours(layout: Layout, form: LabelForm) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from PIL import Image
 
 from fcn_repro.datasets.file_readers import UnknownLabels
 from fcn_repro.datasets.user import polygons
-from fcn_repro.datasets.user.label_forms import check_form, fit_label, read_label
-from fcn_repro.datasets.user.registry import LabelForm
+from fcn_repro.datasets.user.class_list import ClassList
+from fcn_repro.datasets.user.folder_layout import find_layout
+from fcn_repro.datasets.user.label_forms import check_form, complete_form, fit_label, read_label
+from fcn_repro.datasets.user.registry import LabelForm, UserDataset
 from fcn_repro.errors import DataError
 
 NAMES = ("ground", "cat", "dog")
@@ -138,3 +141,50 @@ def test_a_label_map_of_the_pixels_as_stored_is_refused_with_the_images_exif(tmp
     image = save(tmp_path / "a.jpg", np.zeros((12, 17, 3), np.uint8), exif=exif)
     with pytest.raises(DataError, match="l.png: got 17 x 12 .* 12 x 17 .*: the EXIF orientation 6 of a.jpg"):
         fit_label(INDEX, tmp_path / "l.png", image, (17, 12), resize)
+
+
+# ---- what is completed from the list of classes
+
+
+BLUE, RED = (0, 0, 9), (9, 0, 0)
+
+
+@pytest.fixture
+def layout(tmp_path):
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    return find_layout(tmp_path)
+
+
+def save_label(layout, has_colours):
+    array = np.zeros((4, 5, 3) if has_colours else (4, 5), np.uint8)
+    save(layout.labels / "a.png", array)
+
+
+LIST = ClassList(("sky", "sea"), (0, 2), (1,), {"sky": [BLUE], "void": [(1, 1, 1)], "sea": [RED, (8, 0, 0)]})
+ROWS = (("sky", *BLUE), ("void", 1, 1, 1), ("sea", *RED), ("sea", 8, 0, 0))
+
+
+def test_colours_of_the_list_count_where_label_maps_hold_colours(layout):
+    save_label(layout, has_colours=True)
+    assert complete_form(LabelForm(), LIST, layout, None).colours == ROWS
+    assert complete_form(LabelForm(values=(3, 4)), LIST, layout, None).colours == ()
+    assert complete_form(LabelForm(colours="voc"), LIST, layout, None).colours == "voc"
+
+
+def test_numbers_of_the_list_count_where_label_maps_hold_values(layout):
+    save_label(layout, has_colours=False)
+    assert complete_form(LabelForm(), LIST, layout, None) == LabelForm(values=(0, 2), void=(1,))
+    assert complete_form(LabelForm(values=(3, 4), void=(9, 255)), LIST, layout, None) == LabelForm((3, 4), (1, 9))
+    assert complete_form(LabelForm(values=(0, 255)), LIST, layout, None).void == (1,)
+
+
+def test_a_table_given_before_stays_in_force_for_the_same_label_maps(layout):
+    save_label(layout, has_colours=True)
+    plain = ClassList(("sky", "sea"), (), (), {})
+    counts = {"train": 1, "val": 1}
+    form = LabelForm(colours=ROWS, tolerance=5)
+    before = UserDataset("d", str(layout.images), str(layout.labels), plain.names, counts, "voc-fcn8s", form=form)
+    assert complete_form(LabelForm(), plain, layout, before) == form
+    assert complete_form(LabelForm(values=(1, 2)), plain, layout, before) == LabelForm(values=(1, 2))
+    assert complete_form(LabelForm(), plain, layout, replace(before, given_labels="others")) == LabelForm()
