@@ -30,6 +30,7 @@ PROGRAMS = {
     "score": "score weights on an experiment's validation split",
     "experiments": "list every run, its recipe, cost and state",
     "smoke": "train at full width on four images, to check an installation",
+    "real_voc": "print the results of the nets trained on real images from a package's weights",
     # own data
     "user_dataset": "register a folder of images and label maps as a data set",
     "validate_data": "check every image and label map of a data set",
@@ -53,6 +54,16 @@ PROGRAMS = {
     "convert_imageset": "write an LMDB of labelled images",
     "compute_image_mean": "compute the mean image of an LMDB",
     "extract_features": "write an LMDB of a net's feature maps",
+    "dialect": "write a net of a fork of Caffe in Caffe's words",
+    "upgrade_net_proto_text": "upgrade a net's prototxt of an old Caffe",
+    "upgrade_net_proto_binary": "upgrade a caffemodel of an old Caffe",
+    "upgrade_solver_proto_text": "upgrade a solver file of an old Caffe",
+    "draw_net": "draw a net with graphviz, as pycaffe",
+    "classify": "classify images, as pycaffe's classify.py",
+    "detect": "classify windows of images, as pycaffe's detect.py",
+    "summarize": "print a table of a net's layers",
+    "parse_log": "write the tables of a training log",
+    "plot_training_log": "plot training logs",
     "pycaffe": "run a pycaffe script on this engine",
     "real_caffe": "find or install a Python with real Caffe",
 }
@@ -62,7 +73,7 @@ RENAMED = ("agree", "adopt", "check")  # old names, for one release: tools/alias
 def main() -> int:
     """Run the program that the first argument names with the other arguments; return 2 if there is no such program."""
     if len(sys.argv) < 2 or sys.argv[1] not in (*PROGRAMS, *RENAMED):
-        known = "\n".join(f"    {name:<18}{line}" for name, line in PROGRAMS.items())
+        known = "\n".join(f"    {name:<26}{line}" for name, line in PROGRAMS.items())
         error = f"\nno program {sys.argv[1]!r}\n" if sys.argv[1:] and sys.argv[1] not in ("-h", "--help") else ""
         (sys.stderr if error else sys.stdout).write(f"{(__doc__ or '').strip()}\n\n{known}\n{error}")
         return 2 if error else 0

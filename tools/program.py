@@ -101,6 +101,28 @@ def require_torch(what: str) -> None:
         raise ValueError(f"{what}: got ENGINE={engine.name}, expected torch. Fix: use real Caffe's own program")
 
 
+def add_pycaffe_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that classify.py and detect.py share; files of CaffeNet are looked up in CAFFE_ROOT, or here."""
+    root = Path(os.environ.get("CAFFE_ROOT", ""))
+    model = root / "models" / "bvlc_reference_caffenet"
+    mean = root / "python" / "caffe" / "imagenet" / "ilsvrc_2012_mean.npy"
+    weights = model / f"{model.name}.caffemodel"
+    parser.add_argument("--model_def", default=str(model / "deploy.prototxt"), help="default: CaffeNet's")
+    parser.add_argument("--pretrained_model", default=str(weights), help="default: CaffeNet's")
+    parser.add_argument("--gpu", action="store_true", help="use GPU 0")
+    parser.add_argument("--mean_file", default=str(mean), help="mean image (C, H, W) in a .npy, or '' for none")
+    parser.add_argument("--input_scale", type=float, help="factor after the mean")
+    parser.add_argument("--raw_scale", type=float, default=255.0, help="factor before the mean; default: 255")
+    help = "order of the channels; default: 2,1,0, B G R; '' for R G B"
+    parser.add_argument("--channel_swap", type=integers, default=[2, 1, 0], help=help)
+
+
+def choose_pycaffe_mode(is_gpu: bool) -> None:
+    """Choose the GPU or the CPU, and print it."""
+    device.choose(0 if is_gpu else -1)
+    print("GPU mode" if is_gpu else "CPU mode")
+
+
 # -- options -----------------------------------------------------------------------------------------------------------
 
 
@@ -143,6 +165,14 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
     return int(text)
+
+
+def integers(text: str) -> list[int] | None:
+    """Parse integers separated by ','; None for no text."""
+    try:
+        return [int(item) for item in text.split(",")] if text else None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected integers separated by ',', got {text!r}") from None
 
 
 def size(text: str) -> tuple[int, int]:

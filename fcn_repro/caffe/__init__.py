@@ -31,7 +31,7 @@ from fcn_repro.caffe.layers.base import Layer
 from fcn_repro.caffe.mode import set_device, set_mode_cpu, set_mode_gpu
 from fcn_repro.caffe.net.net import Net
 from fcn_repro.caffe.net_spec import NetSpec, to_proto
-from fcn_repro.caffe.proto import caffe_pb2
+from fcn_repro.caffe.proto import caffe_pb2, upgrade_file
 from fcn_repro.caffe.random.rng import random_state, set_random_seed, set_random_state
 from fcn_repro.caffe.solver.nccl import NCCL, all_gather, has_nccl
 from fcn_repro.caffe.solver.solver_rank import (

@@ -25,8 +25,9 @@ def draw_net_to_file(
 ) -> None:
     """Draw a NetParameter into a file; its extension selects the format."""
     extension = filename[filename.rfind(".") + 1 :]
+    drawing = draw_net(caffe_net, rankdir, extension, phase, display_lrm)
     with open(filename, "wb") as file:
-        file.write(draw_net(caffe_net, rankdir, extension, phase, display_lrm))
+        file.write(drawing)
 
 
 def draw_net(

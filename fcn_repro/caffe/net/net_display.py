@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 from fcn_repro.caffe.blob import Blob
 from fcn_repro.caffe.proto import caffe_pb2
-from fcn_repro.drawing.net_diagram import svg
-from fcn_repro.drawing.net_diagram.graph import build_graph
-from fcn_repro.drawing.net_diagram.layout import place_graph
-from fcn_repro.drawing.net_diagram.shapes import make_sheet, measure_box
+from fcn_repro.drawing.net_diagram.diagram import draw_net
+from fcn_repro.drawing.net_diagram.svg import render_svg as render_diagram
 
 if TYPE_CHECKING:
     from fcn_repro.caffe.net.net import Net
@@ -20,11 +18,7 @@ if TYPE_CHECKING:
 def render_svg(net: Net) -> str:
     """Draw the layers that the net keeps, without the Split layers that it inserts."""
     param = caffe_pb2.NetParameter(layer=net._kept_layers)
-    for layer in param.layer:  # the rules have been applied
-        layer.ClearField("include")
-        layer.ClearField("exclude")
-    graph = place_graph(build_graph(param, net._phase), measure_box)
-    return svg.render_svg(make_sheet(graph, net.name or "Net"))
+    return render_diagram(draw_net(param, None, net.name or "Net"))
 
 
 def render_html(net: Net) -> str:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from google.protobuf import text_format
 from google.protobuf.message import Message
 from torch import Tensor
 
 from fcn_repro.caffe.blob import Blob
+from fcn_repro.caffe.proto.text_printer import print_text
 from fcn_repro.caffe.solver import solver_rank
 from fcn_repro.system.memory import VALUE_BYTES
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("caffe")
 SOURCE = {"source": "net.cpp"}
-_WHOLE = re.compile(r"^( *\w+: -?\d+)\.0$", re.MULTILINE)  # C++ writes 2 where Python writes 2.0
 
 
 def write(message: str, *values: object) -> None:
@@ -37,8 +35,7 @@ def write(message: str, *values: object) -> None:
 def write_param(title: str, param: Message, source: str) -> None:
     """Log a message as text, after a title; `source` is the file of Caffe that logs it."""
     if solver_rank.is_root_solver() and log.isEnabledFor(logging.INFO):
-        text = _WHOLE.sub(r"\1", text_format.MessageToString(param)).rstrip("\n")
-        log.info("%s: \n%s", title, text, extra={"source": source})
+        log.info("%s: \n%s", title, print_text(param).rstrip("\n"), extra={"source": source})
 
 
 def write_wiring(param, bottoms: int) -> None:
