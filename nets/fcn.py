@@ -54,6 +54,7 @@ class Fcn:
     skips        the taps that are added to the coarsest one, from coarse to fine
     top          the coarsest tap; later layers of the trunk are removed. Empty: the trunk's last tap
     fusion       Eltwise's SUM or MAX
+    score_std    standard deviation of the score layers' initial weights; 0: zeros
     """
 
     trunk: Callable[[NetSpec, Style], dict[str, Top]]
@@ -63,6 +64,7 @@ class Fcn:
     fusion: int = P.Eltwise.SUM
     upsampling: Upsampling = Upsampling.FIXED
     inputs: Inputs = Inputs.ONE
+    score_std: float = 0
 
 
 POOL4, POOL3 = Skip("pool4"), Skip("pool3")
@@ -82,13 +84,15 @@ def _vggs(style: Style) -> dict[str, Fcn]:
         "32s-early": Fcn(vgg16, (), style, inputs=Inputs.EARLY),
         "32s-late": Fcn(vgg16, (), style, inputs=Inputs.LATE),
         "16s-late": Fcn(vgg16, S16, style, inputs=Inputs.LATE),
-        # Mentioned in the papers, and never released.
+        # Mentioned in the papers. Of these the weights of 16s-cvpr and 8s-cvpr were released, with the CVPR paper.
         "32s-fixed": Fcn(vgg16, (), replace(style, fixed=True)),
         "pool5": Fcn(vgg16, (), style, top="pool5"),
         "pool4": Fcn(vgg16, (), style, top="pool4"),
         "pool3": Fcn(vgg16, (), style, top="pool3"),
         "16s-cvpr": Fcn(vgg16, S16, style, upsampling=Upsampling.INTERMEDIATE),
         "8s-cvpr": Fcn(vgg16, S8, style, upsampling=Upsampling.INTERMEDIATE),
+        "32s-nodropout": Fcn(vgg16, (), replace(style, dropout=False)),
+        "32s-random": Fcn(vgg16, (), style, score_std=0.01),
         "32s-learned": Fcn(vgg16, (), style, upsampling=Upsampling.LEARNED),
         "16s-learned": Fcn(vgg16, S16, style, upsampling=Upsampling.LEARNED),
         "8s-learned": Fcn(vgg16, S8, style, upsampling=Upsampling.LEARNED),
@@ -234,7 +238,7 @@ class _Head:
             if scale is not None:
                 filler = dict(type="constant", value=scale)
                 top = self._write(f"scale_{tap}{stream.suffix}", L.Scale(top, filler=filler, param=FROZEN))
-            scores.append(self._write(f"{name}{stream.suffix}", score(top, self.classes)))
+            scores.append(self._write(f"{name}{stream.suffix}", score(top, self.classes, self.net.score_std)))
         if len(scores) == 1:
             return scores[0]
         mean = [1 / len(scores)] * len(scores)

@@ -128,9 +128,10 @@ def normalise(bottom: Top) -> Top:
     return L.LRN(bottom, local_size=5, alpha=1e-4, beta=0.75)
 
 
-def score(bottom: Top, classes: int) -> Top:
-    """One score per class and cell; without a filler, the weights start at zero."""
-    return L.Convolution(bottom, num_output=classes, kernel_size=1, pad=0, param=TRAINED)
+def score(bottom: Top, classes: int, std: float = 0) -> Top:
+    """One score per class and cell. The weights start at zero, or random with a standard deviation."""
+    filler = dict(weight_filler=dict(type="gaussian", std=std)) if std else {}
+    return L.Convolution(bottom, num_output=classes, kernel_size=1, pad=0, param=TRAINED, **filler)
 
 
 def upsample(bottom: Top, to: Top, classes: int, trained: bool = False) -> Top:

@@ -140,6 +140,9 @@ HEAVY = Regime(momentum=0.99, iter_size=1, normalize=False)
 ONLINE = replace(HEAVY, momentum=0.9)
 ACCUM = replace(ONLINE, iter_size=20)
 MINIBATCH = replace(ACCUM, normalize=True)  # CVPR's
+# One image per update with the momentum that forgets 20 images as ACCUM does; the rates of these rows give an image
+# the same weight in all its updates together.
+EQUAL = replace(ONLINE, momentum=0.9 ** (1 / 20))
 # Where only a part of every image counts, an update has more images; the rates of these rows undo the mean over them.
 HALF, QUARTER = (replace(HEAVY, iter_size=n, weight_decay=HEAVY.weight_decay / n) for n in (2, 4))
 # From random weights, without batch normalisation, in minutes: SGD does not leave the plateau that Adam does.
@@ -211,6 +214,7 @@ TABLE = table(
 
     # Never released: PAMI's table 2, each over the same 100,000 images. It names no rates; these are heavy's.
     Experiment("voc-fcn32s-accum",            "vgg16-32s",            "voc",            "vgg16-fcn",            ACCUM,     1e-10,   (25, 200),    5_000,    200),
+    Experiment("voc-fcn32s-equal",            "vgg16-32s",            "voc",            "vgg16-fcn",            EQUAL,     2.63e-13, (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn32s-online",           "vgg16-32s",            "voc",            "vgg16-fcn",            ONLINE,    1e-10,   (25, 4_000),  100_000,  4_000),
     # PAMI's table 3.
     Experiment("voc-fcn32s-fixed",            "vgg16-32s-fixed",      "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
@@ -220,6 +224,8 @@ TABLE = table(
     # What the papers' text mentions without a number, trained like the nets of table 3.
     Experiment("voc-fcn16s-max",              "vgg16-16s-max",        "voc",            "voc-fcn32s",           HEAVY,     1e-12,   (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn8s-max",               "vgg16-8s-max",         "voc",            "voc-fcn16s-max",       HEAVY,     1e-14,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn32s-nodropout",        "vgg16-32s-nodropout",  "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
+    Experiment("voc-fcn32s-random",           "vgg16-32s-random",     "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn32s-learned",          "vgg16-32s-learned",    "voc",            "vgg16-fcn",            HEAVY,     1e-10,   (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn16s-learned",          "vgg16-16s-learned",    "voc",            "voc-fcn32s",           HEAVY,     1e-12,   (25, 4_000),  100_000,  4_000),
     Experiment("voc-fcn8s-learned",           "vgg16-8s-learned",     "voc",            "voc-fcn16s",           HEAVY,     1e-14,   (25, 4_000),  100_000,  4_000),
@@ -241,6 +247,7 @@ TABLE = table(
     Experiment("mini-fcn8s",                  "vgg16-mini-8s",        "mini",           "mini-fcn16s",          HEAVY,     1e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn8s-atonce",           "vgg16-mini-8s-atonce", "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn32s-accum",           "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       ACCUM,     2e-7,    (1, 75),      75,       75,   seed=1),
+    Experiment("mini-fcn32s-equal",           "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       EQUAL,     5.25e-10, (1, 1_500),  1_500,    1_500, seed=1),
     Experiment("mini-fcn32s-online",          "vgg16-mini-32s",       "mini",           "mini-vgg16-fcn",       ONLINE,    3e-8,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn32s-fixed",           "vgg16-mini-32s-fixed", "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn-pool5",              "vgg16-mini-pool5",     "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
@@ -248,6 +255,8 @@ TABLE = table(
     Experiment("mini-fcn-pool3",              "vgg16-mini-pool3",     "mini",           "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn16s-max",             "vgg16-mini-16s-max",   "mini",           "mini-fcn32s",          HEAVY,     3e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn8s-max",              "vgg16-mini-8s-max",    "mini",           "mini-fcn16s-max",      HEAVY,     1e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn32s-nodropout",       "vgg16-mini-32s-nodropout", "mini",       "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
+    Experiment("mini-fcn32s-random",          "vgg16-mini-32s-random", "mini",          "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn32s-learned",         "vgg16-mini-32s-learned", "mini",         "mini-vgg16-fcn",       HEAVY,     4e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn16s-learned",         "vgg16-mini-16s-learned", "mini",         "mini-fcn32s",          HEAVY,     3e-9,    (1, 1_500),   1_500,    1_500, seed=1),
     Experiment("mini-fcn8s-learned",          "vgg16-mini-8s-learned", "mini",          "mini-fcn16s",          HEAVY,     1e-9,    (1, 1_500),   1_500,    1_500, seed=1),

@@ -86,6 +86,42 @@ STUDIES = {
         ),
         "optimisation",
     ),
+    "momentum": Study(
+        "Does momentum p at batch size k train like p^(1/k) at batch size 1?",
+        (Line("batch 20, momentum 0.9", "fcn32s-accum"), Line("batch 1, momentum 0.9^(1/20)", "fcn32s-equal")),
+        findings=("Momentum and batch size",),
+    ),
+    "initialisation": Study(
+        "Should score layers start at zero?",
+        (Line("zeros", "fcn32s"), Line("random, standard deviation 0.01", "fcn32s-random")),
+        findings=("Scorer initialisation",),
+    ),
+    "dropout": Study(
+        "Does dropout in fc6 and fc7 help?",
+        (Line("dropout 0.5", "fcn32s"), Line("no dropout", "fcn32s-nodropout")),
+        findings=("Dropout", "Dropout (PAMI)"),
+    ),
+    "heads": Study(
+        "Is one net of two heads as good as two nets?",
+        (
+            Line("two heads", "fcn32s-sem-geo"),
+            Line("semantic classes alone", "fcn32s-sem"),
+            Line("geometric classes alone", "fcn32s-geo"),
+        ),
+        findings=("Two heads on SIFT Flow",),
+        data=("mini",),
+    ),
+    "trunks": Study(
+        "Are 19 layers better than 16, and is GoogLeNet better without its last pooling?",
+        (
+            Line("VGG-16", "fcn32s-cvpr"),
+            Line("VGG-19", "fcn32s-vgg19"),
+            Line("GoogLeNet", "fcn-googlenet"),
+            Line("GoogLeNet with its last pooling", "fcn-googlenet-pooled"),
+        ),
+        findings=("VGG-19", "GoogLeNet's last pooling"),
+        data=("voc",),
+    ),
     "stride": Study(
         "Does a pool5 that does not subsample help?",
         (Line("pool5 at stride 2", "fcn32s"), Line("pool5 at stride 1", "fcn16s-pool5s1")),
@@ -155,12 +191,13 @@ def runs(study: str, data: str) -> list[str]:
 
 
 def rules() -> Iterator[str]:
-    """GNU make rules without recipes: the runs that each study needs on each data set."""
+    """GNU make rules without recipes: the runs that each study needs on each data set; none where it is not made."""
     for study, row in STUDIES.items():
-        for data in row.data:
+        for data in DATA:
             target = f"runs-of/{data}/{study}"
             yield f".PHONY: {target}"
-            yield f"{target}: {' '.join([f'data-{data}', *runs(study, data)])}"
+            needs = [f"data-{data}", *runs(study, data)] if data in row.data else []
+            yield f"{target}: {' '.join(needs)}"
 
 
 if __name__ == "__main__":

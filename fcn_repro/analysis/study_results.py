@@ -67,13 +67,15 @@ class TableRow:
 def read_run(run: str, label: str, iteration: int | None = None, build: Path = BUILD) -> StudyLine:
     """Read the result of a run: its final score, or the score at an iteration of its learning curve.
 
-    Columns: the four metrics in percent; `loss` in nats per labelled pixel over the last 100 iterations; `seconds` of
-    training up to the iteration. Metrics are None if the run was not scored at that iteration.
+    Columns: the four metrics in percent; `geometric_accuracy` of nets with that head; `loss` in nats per labelled pixel
+    over the last 100 iterations; `seconds` of training up to the iteration. Metrics are None if the run was not scored
+    at that iteration.
     """
     folder = RunFolder(run, build)
     report = read_report(folder.score)
     curve = train_log.read(folder.log)
     scores: Mapping[str, float | None] = headline(report)
+    geometry = report["scores"].get("score_geo")
     if iteration is not None and iteration < report["trained"]:
         row = next((row for row in curve if int(row["iteration"]) == iteration), {})
         scores = {name: float(row[name]) for name in metrics.METRICS if row.get(name)}
@@ -82,6 +84,8 @@ def read_run(run: str, label: str, iteration: int | None = None, build: Path = B
     past = [row for row in curve if int(row["iteration"]) <= iteration and row["loss_per_pixel"]]
     losses = [float(row["loss_per_pixel"]) for row in past[-FINAL_ROWS:]]
     numbers = {name: to_percent(scores.get(name)) for name in metrics.METRICS}
+    if geometry and iteration == report["iteration"]:
+        numbers["geometric_accuracy"] = to_percent(geometry["pixel_accuracy"])
     numbers["loss"] = sum(losses) / len(losses) if losses else None
     numbers["seconds"] = float(past[-1]["seconds"]) if past else None
     return StudyLine(label, numbers, run, iteration, bool(report["shortened"]))
