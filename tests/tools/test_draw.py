@@ -49,7 +49,7 @@ def test_nets_of_older_formats_are_drawn_as_the_engine_runs_them():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("train_net: 'x'", r'bad.prototxt:1:1 .*"train_net"'),
+        ("train_net: 'x'", r'bad.prototxt:1:1.*"train_net"'),
         ("name: 'x'", "bad.prototxt: got no `layer`, expected a prototxt"),
     ],
 )
