@@ -41,17 +41,13 @@ def test_convolutions_are_the_packages_with_their_axes_in_caffes_order(prototxt,
             assert np.array_equal(bias.data, file[f"{group}/vars/1"][...])
 
 
-def test_fully_connected_filters_are_random_sum_to_zero_and_keep_the_variance(prototxt, tmp_path):
-    hed_weights.write_hed_vgg16(prototxt, tmp_path / "hed.caffemodel")
-    net = caffe.Net(str(prototxt), caffe.TEST, weights=str(tmp_path / "hed.caffemodel"))
+def test_fully_connected_filters_sum_to_zero_keep_the_variance_and_are_the_same_every_time(prototxt, tmp_path):
+    for name in ("a", "b"):
+        hed_weights.write_hed_vgg16(prototxt, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    net = caffe.Net(str(prototxt), caffe.TEST, weights=str(tmp_path / "a"))
     for layer in ("fc6", "fc7"):
         weights = net.params[layer][0].data
         assert weights.var() == pytest.approx(2 / weights[0].size, rel=0.03)
         assert np.abs(weights.mean(axis=(1, 2, 3))).max() < 1e-6
     assert not net.params["score_fr"][0].data.any()
-
-
-def test_the_same_weights_are_written_every_time(prototxt, tmp_path):
-    for name in ("a", "b"):
-        hed_weights.write_hed_vgg16(prototxt, tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()

@@ -90,7 +90,6 @@ def test_the_csv_has_all_runs_and_every_table_that_cites_one(listing):
     rows = list(csv.DictReader(io.StringIO(listing(as_csv=True))))
     assert [row["run"] for row in rows] == list(EXPERIMENTS)
     first = rows[0]
-    assert (
-        first["paper"].count(";") == 2 and "Table 3: skip architectures, heavy learning: FCN-32s 63.6" in first["paper"]
-    )
+    assert first["paper"].count(";") == 2
+    assert "Table 3: skip architectures, heavy learning: FCN-32s 63.6" in first["paper"]
     assert (first["init"], first["iterations"], first["learnt_parameters"]) == ("vgg16-fcn", "100000", "134346581")

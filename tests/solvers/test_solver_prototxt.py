@@ -33,41 +33,24 @@ REFERENCE = {
 
 def written(name: str):
     folder = Path("build", name)
-    return solver(
-        EXPERIMENTS[name], folder / "train.prototxt", folder / "val.prototxt", 736, folder / "snapshot" / "train"
-    )
-
-
-def test_a_rate_falls_by_caffes_poly_where_the_regime_says_so():
-    falling = written("mini-vgg16")
-    assert (falling.lr_policy, falling.power, falling.max_iter) == ("poly", 1, 2000)
-    assert falling.type == "Adam"
-    assert not written("mini-fcn32s").HasField("power")
+    return solver(EXPERIMENTS[name], folder / "train.prototxt", folder / "val.prototxt", 736, folder / "snapshot/train")
 
 
 @pytest.mark.parametrize("name", REFERENCE)
 def test_is_the_references_solver_with_our_paths(name: str):
     base_lr, momentum, iter_size, max_iter, snapshot = REFERENCE[name]
     expected = f"""
-        train_net: "build/{name}/train.prototxt"
-        test_net: "build/{name}/val.prototxt"
-        test_iter: 736
-        test_interval: 999999999
-        base_lr: {base_lr}
-        display: 20
-        max_iter: {max_iter}
-        lr_policy: "fixed"
-        momentum: {momentum}
-        weight_decay: 0.0005
-        snapshot: {snapshot}
-        snapshot_prefix: "build/{name}/snapshot/train"
-        test_initialization: false
-        average_loss: 20
-        iter_size: {iter_size}"""
+        train_net: "build/{name}/train.prototxt" test_net: "build/{name}/val.prototxt"
+        test_iter: 736 test_interval: 999999999 test_initialization: false display: 20 average_loss: 20
+        base_lr: {base_lr} lr_policy: "fixed" momentum: {momentum} weight_decay: 0.0005 iter_size: {iter_size}
+        max_iter: {max_iter} snapshot: {snapshot} snapshot_prefix: 'build/{name}/snapshot/train'"""
     assert written(name) == text_format.Parse(expected, caffe.proto.caffe_pb2.SolverParameter())
 
 
-def test_says_nothing_of_the_length_that_is_run():
+def test_max_iter_is_not_the_length_of_a_run_and_a_rate_falls_by_caffes_poly_where_the_regime_does():
     """`max_iter` and the rounds are two numbers in the reference, and differ in ten of its fifteen runs."""
     row = dataclasses.replace(EXPERIMENTS["voc-fcn8s"], iterations=(50, 8000), max_iter=300_000)
     assert solver(row, Path("t"), Path("v"), 1, Path("s")).max_iter == 300_000
+    falling = written("mini-vgg16")
+    assert (falling.lr_policy, falling.power, falling.max_iter, falling.type) == ("poly", 1, 2000, "Adam")
+    assert not written("mini-fcn32s").HasField("power")

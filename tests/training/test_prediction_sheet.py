@@ -33,16 +33,12 @@ def test_a_row_shows_image_truth_and_prediction(tmp_path):
     assert any(np.abs(page[top : top + height, x : x + width] - tint).max() <= 1 for x in range(page.shape[1] - width))
 
 
-def test_the_data_layer_is_left_where_it_was(tmp_path):
-    folder = write_run(tmp_path)
+def test_a_run_leaves_the_examples_of_its_best_weights_and_drawing_leaves_the_data_layer(tmp_path):
+    folder = write_run(tmp_path, snapshot=1000)
     net = net_of(folder)
     net.forward()
     draw_examples(net, read_heads(folder.val)[0])
     assert net.layers[0].index == 1
-
-
-def test_a_run_leaves_the_examples_of_its_best_weights(tmp_path):
-    folder = write_run(tmp_path, snapshot=1000)
     trainer.solve(folder, Recipe(1, 5))
     with Image.open(folder.examples) as page:
         assert page.height > sum(height for height, _ in SIZES)
