@@ -5,6 +5,7 @@ Contract of every reader: for any bytes it returns, or raises an error of this p
 
 import io
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +22,8 @@ from fcn_repro.datasets import file_readers, photo, voc
 from fcn_repro.datasets.download import unpack
 from fcn_repro.datasets.user import class_list, colour_table, polygons, registry
 from fcn_repro.errors import DataError
+from fcn_repro.model.exchange.weight_files import identify
+from tests.fixtures import foreign_weights
 
 OURS = (CaffeError, DataError, ValueError)
 
@@ -83,6 +86,7 @@ TARGETS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "classes": ("classes.txt", class_list.read_classes),
     "labelme": ("a.json", _labelme),
     "coco": ("coco.json", polygons.read_coco),
+    "weights": ("weights.bin", identify.read_file),
     "note": ("dataset.json", _note),
     "param_str": ("param_str", _param_str),
 }
@@ -167,6 +171,27 @@ def _zip() -> bytes:
     return raw.getvalue()
 
 
+_LAYERS = {"conv1_1": [np.ones((2, 3, 1, 1), np.float32), np.ones(2, np.float32)]}
+_STATE_DICT = foreign_weights.name_state_dict(_LAYERS)
+_WRITERS = (
+    lambda path: foreign_weights.write_torch(path, _STATE_DICT),
+    lambda path: foreign_weights.write_torch(path, _STATE_DICT, legacy=True),
+    lambda path: foreign_weights.write_safetensors(path, _STATE_DICT),
+    lambda path: foreign_weights.write_chainer(path, _LAYERS),
+    lambda path: foreign_weights.write_keras(path, _LAYERS),
+    lambda path: foreign_weights.write_simplenn(path, _LAYERS),
+    lambda path: foreign_weights.write_dagnn(path, _LAYERS),
+    lambda path: foreign_weights.write_caffe2_onnx(path, _LAYERS),
+)
+
+
+def _foreign(write: Callable[[Path], None]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder) / "x.npz")
+        (path,) = Path(folder).iterdir()  # scipy appends an ending
+        return path.read_bytes()
+
+
 _CELLS = registry.UserDataset("cells", "photos", "labels", ("background", "cell"), {"train": 4, "val": 1}, "voc-fcn8s")
 _SEEDS: dict[str, list[Callable[[], bytes]]] = {
     "prototxt": [NET.encode, lambda: b'layers { layer { name: "c" type: "conv" num_output: 2 } bottom: "d" top: "c" }'],
@@ -197,6 +222,7 @@ _SEEDS: dict[str, list[Callable[[], bytes]]] = {
             b'"cell"}], "annotations": [{"image_id": 1, "category_id": 2, "segmentation": [[1, 2, 3.5, 4, 0, 7]]}]}'
         )
     ],
+    "weights": [partial(_foreign, write) for write in _WRITERS],
     "note": [lambda: _CELLS.to_json().encode()],
     "param_str": [lambda: b"{'voc_dir': 'data', 'split': 'train', 'mean': (1.0, 2.0, 3.0)}"],
 }

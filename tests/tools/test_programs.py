@@ -168,7 +168,7 @@ def test_images_are_listed_on_standard_input_which_must_not_be_empty(folder, tmp
 
 def test_labelling_with_released_weights_fetches_them(folder, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(infer, "fetch", lambda name: asked.append(name) or folder.final)
+    monkeypatch.setattr(infer, "fetch_weights", lambda name, find: asked.append(name) or folder.final)
     infer.main(labelling(tmp_path / "VOC/JPEGImages/2011_000000.jpg", released=True))
     assert asked == ["tiny"]
 

@@ -125,7 +125,10 @@ def _load_certificates() -> ssl.SSLContext:
         path = os.environ.get(variable)
         if path:
             try:
-                return ssl.create_default_context(**{"capath" if os.path.isdir(path) else "cafile": path})
+                is_folder = os.path.isdir(path)
+                return ssl.create_default_context(
+                    cafile=None if is_folder else path, capath=path if is_folder else None
+                )
             except OSError as error:  # ssl.SSLError is one
                 raise DataError(
                     f"{variable}={path}: got {error}; expected a file or folder of certificates in PEM format. "

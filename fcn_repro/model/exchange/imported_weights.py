@@ -186,7 +186,7 @@ def _find_converted(path: Path) -> RemoteFile | None:
     same = [file for file in rows if f"md5:{found}" in file.digests]
     if named and not same and named[0].digest:
         log.warning("%s: got md5 %s, expected %s: not the known file of this name", path, found, named[0].digest)
-    return (same or named or [None])[0]
+    return next(iter(same or named), None)
 
 
 def _compute_md5(path: Path) -> str:

@@ -99,4 +99,4 @@ CONVENTIONS = (
     Convention("torchvision", STATE_DICT, TORCHVISION_VGG, is_rgb=True, images=TORCHVISION),
     Convention("timm", STATE_DICT, TIMM_VGG, is_rgb=True, images=TORCHVISION),
 )
-IN_ORDER = Convention("layers in order, without known names", "", dict.fromkeys, is_rgb=True, images=TORCHVISION)
+IN_ORDER = Convention("layers in order, without known names", "", _keep_caffes, is_rgb=True, images=TORCHVISION)

@@ -232,7 +232,7 @@ def test_a_web_page_is_refused_and_nothing_of_it_kept(server, part, kind):
     assert len(server.requests) == 1 + (kind == "redirect")
 
 
-def test_another_source_starts_the_file_anew(server, part, tmp_path):
+def test_another_source_starts_the_file_from_scratch(server, part, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "a.tar").write_bytes(b"x" * len(CONTENT))
     with serving(tmp_path / "other") as other:

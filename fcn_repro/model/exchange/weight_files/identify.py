@@ -22,8 +22,10 @@ from fcn_repro.model.exchange.weight_files import (
 from fcn_repro.model.exchange.weight_files.weight_file import LIMIT_BYTES, UnreadableFile, WeightFile
 
 HEAD_BYTES = 128
-DAMAGED = (OSError, ValueError, LookupError, TypeError, struct.error, zlib.error, zipfile.BadZipFile)
-DAMAGED = (*DAMAGED, EOFError, MemoryError, OverflowError, NotImplementedError, RuntimeError)
+DAMAGED = (
+    *(OSError, ValueError, LookupError, TypeError, struct.error, zlib.error, zipfile.BadZipFile),
+    *(EOFError, MemoryError, OverflowError, NotImplementedError, RuntimeError),
+)
 
 READERS: Mapping[str, Callable[[Path], WeightFile]] = {
     "PyTorch (zip)": torch_pickle.read_zip,

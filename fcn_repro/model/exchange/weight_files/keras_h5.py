@@ -34,7 +34,7 @@ def read(path: Path) -> WeightFile:
 
 
 def _find_datasets(layer: str, root: Any) -> Iterator[tuple[str, Any]]:
-    """Return a layer's kernel and bias, told apart by their axes."""
+    """Return a layer's kernel and bias, which differ in their axes."""
     group = _follow(root, layer)
     names = _read_names(group.attrs["weight_names"]) if "weight_names" in group.attrs else []
     found = {"bias" if dataset.ndim == 1 else "kernel": dataset for dataset in (_follow(group, name) for name in names)}

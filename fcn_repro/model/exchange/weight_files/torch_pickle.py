@@ -235,7 +235,7 @@ class _Machine:
             or view not in ([], [None])
             or not isinstance(key, str)
         ):
-            raise UnreadableFile(f"got a reference to {kind!r}, expected a storage of its own")
+            raise UnreadableFile(f"got a reference to {kind!r}, expected a separate storage")
         self.storages[key] = Storage(storage_type.name[: -len(STORAGE)], key, count)
         self.stack.append(self.storages[key])
 
@@ -293,8 +293,10 @@ BUILDERS: Mapping[tuple[str, str], Callable[..., Any]] = {
     ("torch._utils", "_rebuild_tensor_v2"): _make_tensor,
     ("torch._utils", "_rebuild_parameter"): _make_parameter,
 }
-VALUES = ("BINUNICODE", "SHORT_BINUNICODE", "UNICODE", "BINSTRING", "SHORT_BINSTRING", "STRING", "BININT", "BININT1")
-VALUES = (*VALUES, "BININT2", "INT", "LONG", "LONG1", "LONG4", "BINFLOAT", "FLOAT")
+VALUES = (
+    *("BINUNICODE", "SHORT_BINUNICODE", "UNICODE", "BINSTRING", "SHORT_BINSTRING", "STRING"),
+    *("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4", "BINFLOAT", "FLOAT"),
+)
 CONSTANTS: Mapping[str, Callable[[], Any]] = {
     "MARK": lambda: MARK,
     "EMPTY_DICT": dict,
