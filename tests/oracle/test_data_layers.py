@@ -1,3 +1,4 @@
+import io
 import itertools
 from pathlib import Path
 
@@ -6,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fcn_repro.caffe import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2
 from fcn_repro.caffe.random import c_rand
-from tests.oracle.comparison import Compare
-from tests.oracle.oracle import Case, Oracle, run_ours
+from tests.oracle.comparison import Compare, Record
+from tests.oracle.oracle import Case, Oracle, Refused, run_ours
 
 CHAPTER = "Data layers"
 TRAIN, TEST = 0, 1
@@ -126,3 +128,90 @@ def test_dummy_data_keeps_constants_and_refills_the_rest(compare: Compare):
         filled = " ".join(f"data_filler {{ {filler} }}" for filler in given)
         fields = f"dummy_data_param {{ shape {{ dim: 2 dim: 3 }} {filled} }}"
         compare(CHAPTER, "DummyData", Case("batches", {"text": data_layer("DummyData", "a b", fields)}), 0)
+
+
+@pytest.fixture
+def windows(tmp_path: Path) -> Path:
+    """Three images of a ramp with eight windows each, and a mean image."""
+    random = np.random.RandomState(0)
+    lines = []
+    for index in range(3):
+        height, width = 40 + 5 * index, 50 - 6 * index
+        y, x = np.mgrid[:height, :width]
+        Image.fromarray(np.uint8(np.stack([4 * x, 4 * y, 2 * (x + y)], axis=2))).save(tmp_path / f"{index}.png")
+        lines.append(f"# {index}\n{index}.png\n3\n{height}\n{width}\n8\n")
+        for label in (1, 2, 3, 4) * 2:
+            left, top = random.randint(0, width - 8), random.randint(0, height - 8)
+            corners = left, top, random.randint(left + 2, width), random.randint(top + 2, height)
+            lines.append(f"{label} {random.rand():.3f} {' '.join(map(str, corners))}\n")
+    (tmp_path / "windows.txt").write_text("".join(lines))
+    mean = caffe_pb2.BlobProto(num=1, channels=3, height=20, width=20, data=range(1200))
+    (tmp_path / "mean").write_bytes(mean.SerializeToString())
+    return tmp_path
+
+
+@pytest.mark.parametrize("phase", [TRAIN, TEST])
+@pytest.mark.parametrize("transform", ["mirror: true", "mean_file: 'MEAN'", "mirror: true mean_value: 7"])
+@pytest.mark.parametrize(
+    "options",
+    ["", "context_pad: 3 fg_fraction: 0.6", "crop_mode: 'square' scale: 0.5", "crop_mode: 'square' context_pad: 5",
+     "fg_threshold: 0.7 bg_threshold: 0.3 cache_images: true"],
+)  # fmt: skip
+def test_windows_are_drawn_and_warped_as_in_caffe(options, transform, phase, windows: Path, compare: Compare):
+    source = f'source: "{windows}/windows.txt" root_folder: "{windows}/" batch_size: 6 {options}'
+    transform = f"crop_size: 16 {transform.replace('MEAN', str(windows / 'mean'))}"
+    fields = f"window_data_param {{ {source} }} transform_param {{ {transform} }}"
+    case = Case("batches", {"text": data_layer("WindowData", "data label", fields), "phase": phase, "passes": 3})
+    compare(CHAPTER, "WindowData", case, 0.008)  # one level of the largest, by resizing
+
+
+def image_files() -> dict[str, bytes]:
+    """Small files of the kinds that this build's OpenCV reads, or refuses: depth, alpha, palette, EXIF, TIFF tags."""
+    y, x = np.mgrid[:6, :8]
+    deep = np.uint16(8000 * x + 300 * y + 7)
+    colours = np.random.RandomState(0).randint(0, 256, (6, 8, 3)).astype(np.uint8)
+    blocks = np.kron(np.stack([20 * x, 30 * y, 12 * (x + y)], axis=2), np.ones((8, 8, 1))).astype(np.uint8)
+    files = {
+        "deep.png": (deep, {}), "deep.tif": (deep, {}), "signed.tif": (np.int32(deep) - 9, {}),
+        "float.tif": (np.float32(x / 7), {}), "alpha.png": (np.dstack([colours, colours[..., 0]]), {}),
+        "alpha.tif": (np.dstack([colours, colours[..., 0]]), {}), "grey.png": (colours[..., 0], {}),
+        "turned.tif": (colours, {"tiffinfo": {274: 6}}), "colour.bmp": (colours, {}),
+    }  # fmt: skip
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        files[f"exif{orientation}.jpg"] = (blocks, {"exif": exif, "quality": 98, "subsampling": 0})
+    encoded = {}
+    for name, (pixels, options) in files.items():
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, {"jpg": "JPEG", "tif": "TIFF"}.get(name[-3:], name[-3:].upper()), **options)
+        encoded[name] = file.getvalue()
+    return encoded
+
+
+IMAGES = image_files()
+
+
+@pytest.mark.parametrize("reader", ["is_color: true", "is_color: false", "", "force_color: true", "force_gray: true"])
+@pytest.mark.parametrize("name", IMAGES)
+def test_files_of_every_kind_are_decoded_or_refused_as_by_opencv(
+    name, reader, tmp_path, oracle: Oracle, record: Record
+):
+    if reader.startswith("is_color"):
+        (tmp_path / name).write_bytes(IMAGES[name])
+        (tmp_path / "list.txt").write_text(f"{tmp_path}/{name} 3\n")
+        text = f'image_data_param {{ source: "{tmp_path}/list.txt" batch_size: 1 {reader} }}'
+        case = Case("batches", {"text": data_layer("ImageData", "data label", text), "passes": 1})
+    else:
+        lmdb = pytest.importorskip("lmdb", reason="writes the encoded images")
+        with lmdb.open(str(tmp_path / "db")) as environment, environment.begin(write=True) as transaction:
+            transaction.put(b"0", caffe_pb2.Datum(data=IMAGES[name], encoded=True).SerializeToString())
+        text = f'data_param {{ source: "{tmp_path}/db" batch_size: 1 backend: LMDB }} transform_param {{ {reader} }}'
+        case = Case("batches", {"text": data_layer("Data", "data", text), "passes": 1})
+    try:
+        theirs = oracle.run(case)
+    except Refused:
+        with pytest.raises(CaffeError):
+            run_ours(case)
+    else:
+        record.check(CHAPTER, "Images of 16 bits, with alpha, with EXIF", run_ours(case), theirs, 0.012)

@@ -20,6 +20,7 @@ COMPARED_ELSEWHERE = {
     "Input": "feeds every net here",
     "MemoryData": "test_data_layers.py",
     "Python": "user's code",
+    "WindowData": "test_data_layers.py",
 }
 
 

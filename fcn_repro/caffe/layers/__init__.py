@@ -36,6 +36,7 @@ from fcn_repro.caffe.layers.data.hdf5_output import HDF5Output
 from fcn_repro.caffe.layers.data.image_data import ImageData
 from fcn_repro.caffe.layers.data.input import Input
 from fcn_repro.caffe.layers.data.memory_data import MemoryData
+from fcn_repro.caffe.layers.data.window_data import WindowData
 from fcn_repro.caffe.layers.forks import FORK_LAYER_TYPES, find_fork_layer
 from fcn_repro.caffe.layers.loss.accuracy import Accuracy
 from fcn_repro.caffe.layers.loss.contrastive_loss import ContrastiveLoss
@@ -83,7 +84,7 @@ LAYER_TYPES: dict[str, type[Layer]] = {
         HDF5Data, HDF5Output, HingeLoss, Im2col, ImageData, InfogainLoss, InnerProduct, Input, Log, LRN, LSTM,
         LSTMUnit, MemoryData, MultinomialLogisticLoss, MVN, Parameter, Pooling, Power, PReLU, Reduction, ReLU,
         Reshape, RNN, Scale, Sigmoid, SigmoidCrossEntropyLoss, Silence, Slice, Softmax, SoftmaxWithLoss, Split, SPP,
-        Swish, TanH, Threshold, Tile,
+        Swish, TanH, Threshold, Tile, WindowData,
     )
 }  # fmt: skip
 

@@ -3,7 +3,6 @@
 from fcn_repro.caffe.errors import CaffeError
 
 UNSUPPORTED = {
-    "WindowData": "R-CNN's window files belong to another task; crop the windows beforehand and use ImageData",
     "Pooling STOCHASTIC": "Caffe computes it on a GPU only, from a random stream that torch lacks; use MAX or AVE",
     "Data backend LEVELDB": "LevelDB has no maintained Python package; convert the database to LMDB",
 }

@@ -28,6 +28,7 @@ TESTED_ELSEWHERE = {
     "ImageSegData": "forks/test_label_map_data.py",
     "MemoryData": "data/test_memory_data.py",
     "Python": "../test_pycaffe_python_layer.py",
+    "WindowData": "data/test_window_data.py",
 }
 WITHOUT_BACKWARD = ("Accuracy", "ArgMax", "SegAccuracy", "Threshold")
 BLOBS_WITH_GRADIENTS = {"BatchNorm": 0, "BN": 2, "Parameter": 0}  # the first of each type; the rest are statistics
