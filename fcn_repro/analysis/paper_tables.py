@@ -144,6 +144,8 @@ def describe_caveats(report: Mapping[str, Any], split: str = "") -> str:
     notes += list_origins(report)
     if report["trained"] is None:
         notes.append(f"weights {report['weights']['file']}")
+    if report["split"] == "test" and report.get("chosen"):
+        notes.append("best of its snapshots on test")
     score = headline(report)
     if score.get("classes_in_truth", len(score["classes"])) < len(score["classes"]):
         notes.append(f"{score['classes_in_truth']} of {len(score['classes'])} classes occur")

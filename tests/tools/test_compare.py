@@ -54,6 +54,10 @@ def test_scores_stand_below_the_papers_row_in_percent(printed):
         ({"split": "val", "images": 10}, "scored on 10 images of val"),
         ({"trained": None, "weights": {"file": "a.caffemodel"}}, "weights a.caffemodel"),
         ({"hist": np.pad(HIST, (0, 1))}, "2 of 3 classes occur"),
+        (
+            {"split": "test", "images": 10, "chosen": "the best mean IU on test"},
+            "best of its snapshots on test; scored on 10 images of test",
+        ),
     ],
 )
 def test_scores_that_are_not_comparable_are_labelled(printed, facts, note):

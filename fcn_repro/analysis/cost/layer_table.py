@@ -47,7 +47,7 @@ def describe_net(costs: Sequence[LayerCost], net: NetSummary, record: Record | N
 
 
 def compare_with_paper(experiment: str, net: NetSummary, forward_s: float | None) -> list[Sequence[str]]:
-    """List rows of Table 1 of the CVPR paper, if an experiment is one of its nets: metric, paper, here, remark.
+    """List rows of Table 1 of both papers, if an experiment is one of its nets: metric, paper, here, remark.
 
     `forward_s` are the seconds at the paper's size, 500 x 500. The first row are headers.
     """
@@ -57,7 +57,7 @@ def compare_with_paper(experiment: str, net: NetSummary, forward_s: float | None
         "parameters_millions": f"{net.trainable / 1e6:.2f}",
         "receptive_field_px": str(net.receptive_field),
         "max_stride_px": str(net.max_stride),
-        "forward_ms": f"{MS * forward_s:,.0f}" if forward_s else "",
+        **dict.fromkeys(("forward_ms", "forward_ms_titan_x"), f"{MS * forward_s:,.0f}" if forward_s else ""),
     }
     rows: list[Sequence[str]] = []
     if cells:
@@ -65,7 +65,7 @@ def compare_with_paper(experiment: str, net: NetSummary, forward_s: float | None
     for metric, value in here.items():
         if metric in cells:
             cell = cells[metric]
-            needs_note = metric == "forward_ms" or (metric == "receptive_field_px" and value != cell.value)
+            needs_note = metric.startswith("forward_ms") or (metric == "receptive_field_px" and value != cell.value)
             rows.append((metric.replace("_", " "), cell.printed, value, cell.note if needs_note else ""))
     return rows
 
