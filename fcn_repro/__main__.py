@@ -51,6 +51,7 @@ PROGRAMS = {
     "bench": "measure the engine beside other libraries",
     # Caffe
     "caffe": "Caffe's command line: train, test, time, device_query",
+    "caffe_root": "write a folder laid out as a built Caffe, for old shell scripts",
     "convert_imageset": "write an LMDB of labelled images",
     "compute_image_mean": "compute the mean image of an LMDB",
     "extract_features": "write an LMDB of a net's feature maps",

@@ -8,22 +8,9 @@ import pytest
 
 from fcn_repro import shim
 from tests.fixtures.pycaffe_scripts import ROOT, Interpreter
+from tests.fixtures.twofold_net import LAYER, NET
 
 PYTHON = Interpreter((sys.executable,), {"PYTHONPATH": str(ROOT), "GLOG_minloglevel": "2"})
-LAYER = """
-import caffe
-class Twice(caffe.Layer):
-    def setup(self, bottom, top): pass
-    def reshape(self, bottom, top): top[0].reshape(*bottom[0].shape)
-    def forward(self, bottom, top): top[0].data[...] = 2 * bottom[0].data
-    def backward(self, top, propagate_down, bottom): bottom[0].diff[...] = 2 * top[0].diff
-"""
-NET = """
-name: "twofold"
-layer { name: "in" type: "DummyData" top: "in" dummy_data_param { shape { dim: 3 } data_filler { value: 4 } } }
-layer { name: "twice" type: "Python" bottom: "in" top: "twice" python_param { module: "layer" layer: "Twice" } }
-layer { name: "ip" type: "InnerProduct" bottom: "twice" top: "ip" inner_product_param { num_output: 5 axis: 0 } }
-"""
 CELLS = [
     "import fcn_repro.as_caffe",
     "import caffe\nnet = caffe.Net('net.prototxt', caffe.TEST)",
