@@ -8,7 +8,7 @@ are grouped, with the same result and 1/C of the work for C classes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Mapping, Sequence
 
 import numpy as np
@@ -25,7 +25,7 @@ class Step:
 
     layer: Any  # LayerParameter
     inputs: Sequence[str]  # values
-    output: str  # value
+    output: str  # value of the first top; that of a pooling layer's mask is OUTPUT.1
     weights: Sequence[np.ndarray]
     group: int = 1  # of convolutions
 
@@ -45,8 +45,8 @@ class Graph:
 
     @property
     def has_fixed_size(self) -> bool:
-        """Whether the net takes one image size only, because of fully connected layers."""
-        return any(step.layer.type == "InnerProduct" for step in self.steps)
+        """Whether the net takes one image size only, because of fully connected layers or layers of a fixed size."""
+        return any(step.layer.type == "InnerProduct" or _has_size(step.layer) for step in self.steps)
 
 
 def build_graph(net_param: Any, net: caffe.Net) -> Graph:
@@ -69,10 +69,40 @@ def build_graph(net_param: Any, net: caffe.Net) -> Graph:
             step = _make_step(layer, [current[blob] for blob in layer.bottom], net)
             steps.append(step)
             current[layer.top[0]] = step.output
+            current.update((top, f"{step.output}.{index}") for index, top in enumerate(layer.top[1:], 1))
     names = [*inputs, *(step.output for step in steps)]
     if len({*names}) < len(names) or len({step.name for step in steps}) < len(steps):
         raise ValueError("two layers or blobs have names that differ only in signs. Fix: rename one of them")
-    return Graph(inputs, steps, {blob: current[blob] for blob in net.outputs})
+    outputs = {blob: current[blob] for blob in net.outputs}
+    masks = [blob for blob, value in outputs.items() if value.endswith(".1")]
+    if masks:
+        raise ValueError(f"the output {masks[0]} is a mask of pooling, which has no equivalent elsewhere. Fix: drop it")
+    return Graph(inputs, _free_names(steps, outputs), outputs)
+
+
+def _free_names(steps: Sequence[Step], outputs: Mapping[str, str]) -> Sequence[Step]:
+    """Rename a value that has the name of an output whose last layer works in place: the output is another value."""
+    taken = {name: f"{name}_before" for blob, value in outputs.items() if value != (name := to_identifier(blob))}
+    return [
+        replace(
+            step, inputs=[taken.get(value, value) for value in step.inputs], output=taken.get(step.output, step.output)
+        )
+        for step in steps
+    ]
+
+
+def rounds_up(pooling_param: Any) -> bool:
+    """Whether pooling rounds its size up; a field that Caffe 1.0 lacks decides."""
+    return getattr(pooling_param, "round_mode", 0) == 0
+
+
+def _has_size(layer: Any) -> bool:
+    """Whether a fork's layer names the size of its top."""
+    if layer.type == "Interp":
+        return layer.interp_param.HasField("height")
+    if layer.type == "Upsample":
+        return layer.upsample_param.HasField("upsample_h")
+    return layer.type == "Unpooling"
 
 
 def to_identifier(name: str) -> str:

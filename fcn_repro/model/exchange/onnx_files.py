@@ -13,7 +13,8 @@ import numpy as np
 from fcn_repro.errors import DataError
 from fcn_repro.layer_params.conv_window import read_window
 from fcn_repro.model.deploy_metadata import DeployMetadata
-from fcn_repro.model.exchange.graph import Graph, Step
+from fcn_repro.model.exchange.graph import Graph, Step, rounds_up
+from fcn_repro.model.exchange.onnx_fork_layers import FORK_WRITERS
 from fcn_repro.system.atomic_write import atomic_write
 
 OPSET, IR_VERSION = 17, 8  # of 2022, which current programs read
@@ -28,10 +29,10 @@ class Writer:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
 
-    def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
-        """Add a node and return its output's name."""
-        self.nodes.append(self.onnx.helper.make_node(operator, list(inputs), [output], name=output, **attributes))
-        return output
+    def add(self, operator: str, inputs: Sequence[str], *outputs: str, **attributes: object) -> str:
+        """Add a node and return its first output's name."""
+        self.nodes.append(self.onnx.helper.make_node(operator, list(inputs), outputs, name=outputs[0], **attributes))
+        return outputs[0]
 
     def add_constant(self, name: str, array: np.ndarray) -> str:
         """Add a constant and return its name."""
@@ -69,6 +70,9 @@ def write(path: Path, net: Graph, metadata: DeployMetadata) -> None:
     facts = {"input": "B G R, 0-255, minus mean_bgr", "mean_bgr": metadata.mean_bgr, "classes": metadata.classes}
     helper.set_model_props(model, {name: json.dumps(value) for name, value in facts.items()})
     model = writer.onnx.shape_inference.infer_shapes(model)
+    for output in model.graph.output:
+        if not output.type.tensor_type.HasField("shape"):  # after MaxUnpool, whose size is known at run time only
+            output.type.tensor_type.shape.dim.extend([writer.onnx.TensorShapeProto.Dimension()] * len(AXES))
     writer.onnx.checker.check_model(model)
     with atomic_write(path, "wb") as file:
         file.write(model.SerializeToString())
@@ -127,7 +131,9 @@ def _add_pooling(writer: Writer, step: Step) -> None:
         writer.add(f"Global{kind}", step.inputs, step.output)
     else:
         included = {} if kind == "MaxPool" else {"count_include_pad": 1}
-        writer.add(kind, step.inputs, step.output, ceil_mode=1, **_window_attributes(step), **included)
+        outputs = [step.output, f"{step.output}.1"][: len(step.layer.top)]  # .1: indices, for MaxUnpool only
+        attributes = {"ceil_mode": int(rounds_up(param)), **_window_attributes(step), **included}
+        writer.add(kind, step.inputs, *outputs, **attributes)
 
 
 def _add_relu(writer: Writer, step: Step) -> None:
@@ -196,6 +202,7 @@ WRITERS: Mapping[str, Callable[[Writer, Step], None]] = {
     "Scale": _add_scale,
     "LRN": _add_lrn,
     "InnerProduct": _add_inner_product,
+    **FORK_WRITERS,
     "Concat": lambda writer, step: _add_along_axis(writer, step, "Concat", step.layer.concat_param.axis),
     "Softmax": lambda writer, step: _add_along_axis(writer, step, "Softmax", step.layer.softmax_param.axis),
 }

@@ -13,7 +13,7 @@ import numpy as np
 
 from fcn_repro.layer_params.conv_window import read_window
 from fcn_repro.model.deploy_metadata import DeployMetadata
-from fcn_repro.model.exchange.graph import Graph, Step, to_identifier
+from fcn_repro.model.exchange.graph import Graph, Step, rounds_up, to_identifier
 
 HEAD = '''"""{name}: a fully convolutional net, generated from its Caffe prototxt. Needs torch, numpy, Pillow.
 
@@ -158,7 +158,7 @@ def _format_pooling(step: Step) -> str:
         return f"F.adaptive_{kind}_pool2d({value}, 1)"
     window = read_window(step.layer)
     kernel, stride, pad = map(_pair, (window.kernel, window.stride, window.pad))
-    return f"F.{kind}_pool2d({value}, {kernel}, {stride}, {pad}, ceil_mode=True)"
+    return f"F.{kind}_pool2d({value}, {kernel}, {stride}, {pad}, ceil_mode={rounds_up(param)})"
 
 
 def _format_relu(step: Step) -> str:
