@@ -17,6 +17,7 @@ Source   caffe 9b89154 tools/caffe.cpp
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time as clock
@@ -45,6 +46,7 @@ FLAGS = {
     "phase": Flag("", "time: TRAIN or TEST; TRAIN without it"),
     "level": Flag(0, "level of the net's state"),
     "stage": Flag("", "stages of the net's state, separated by ','"),
+    "dialect": Flag("", "the fork that the net was written for: docs/old-caffe-projects.md"),
     "sigint_effect": Flag("stop", "train: what Ctrl-C does, of " + ", ".join(EFFECTS)),
     "sighup_effect": Flag("snapshot", "train: what SIGHUP does, of the same"),
 }
@@ -243,6 +245,8 @@ NEEDED = {"train": ("solver",), "test": ("model", "weights"), "time": ("model",)
 
 def main(options: Any) -> None:
     """Run a verb."""
+    if options.dialect:
+        os.environ["CAFFE_DIALECT"] = options.dialect
     VERBS[options.verb](options)
 
 

@@ -7,3 +7,17 @@
 
 `prototxt.read_net` uses them. docs/old-caffe-projects.md lists the dialects.
 """
+
+import logging
+
+log = logging.getLogger("caffe")
+
+_said: set[str] = set()
+
+
+def warn_once(message: str, *values: object) -> None:
+    """Log a warning, unless this process did so already: a script builds one net several times."""
+    text = message % values
+    if text not in _said:
+        _said.add(text)
+        log.warning("%s", text)

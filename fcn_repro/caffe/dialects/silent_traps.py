@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fcn_repro.caffe.crop_offset import find_crop_offset
+from fcn_repro.caffe.dialects import warn_once
 from fcn_repro.caffe.errors import CaffeError, attach_file
 
 log = logging.getLogger("caffe")
@@ -65,25 +66,25 @@ def apply_dialect(net: Any, name: str, source: str) -> None:
 def warn(net: Any, source: str) -> None:
     """Warn of layers of an upgraded net that a fork computes otherwise: misplaced Crops, and losses of edge maps."""
     misplaced = list(_find_misplaced_crops(net))
-    for name, offset in misplaced:
-        log.warning(
-            "%s: layer %r (Crop) has no offset, so Caffe crops from 0, but the coordinates of its bottoms call for %s; "
-            "the forks of longjon, HED and DeepSkeleton compute it. Fix: add `crop_param { %s }`, or choose "
+    for name, top, offset in misplaced:
+        warn_once(
+            "%s: layer %r (Crop, top %r) has no offset, so Caffe crops from 0, but the coordinates of its bottoms call "
+            "for %s; the forks of longjon, HED and DeepSkeleton compute it. Fix: add `crop_param { %s }`, or choose "
             "--dialect longjon",
-            *(source, name, offset, " ".join(f"offset: {value}" for value in offset)),
+            *(source, name, top, offset, " ".join(f"offset: {value}" for value in offset)),
         )
     is_edge_net = misplaced or any(layer.type == "ImageLabelmapData" for layer in net.layer)
     for layer in net.layer:
         if layer.type == LOSS and is_edge_net:
-            log.warning(
+            warn_once(
                 "%s: layer %r (%s) weighs all pixels alike, as Caffe does; in the forks of HED, RCF and DeepSkeleton "
                 "it is class-balanced. Fix: choose --dialect hed, rcf or deepskeleton",
                 *(source, layer.name, LOSS),
             )
 
 
-def _find_misplaced_crops(net: Any) -> Iterator[tuple[str, list[int]]]:
-    """Yield the name of each Crop without offset, and the offset that aligns it, unless that is 0 or does not exist."""
+def _find_misplaced_crops(net: Any) -> Iterator[tuple[str, str, list[int]]]:
+    """Yield name and top of each Crop without offset, and the offset that aligns it, if it exists and is not 0."""
     if not any(True for _ in _crops_without_offset(net)):
         return
     whole = type(net)()
@@ -95,7 +96,7 @@ def _find_misplaced_crops(net: Any) -> Iterator[tuple[str, list[int]]]:
             continue
         layer.crop_param.offset.extend(offset)
         if any(offset):
-            yield layer.name, offset
+            yield layer.name, layer.top[0], offset
 
 
 def _crops_without_offset(net: Any) -> Iterator[Any]:

@@ -6,13 +6,11 @@ Sources   DeepLab v1 (hole), NVCaffe and OpenVINO's fork (ceil_mode, ReLU6), BVL
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from fcn_repro.caffe.crop_offset import find_crop_offset
+from fcn_repro.caffe.dialects import warn_once
 from fcn_repro.caffe.errors import CaffeError, attach_file
-
-log = logging.getLogger("caffe")
 
 DEPTHWISE = ("ConvolutionDepthwise", "DepthwiseConvolution", "ConvDepthwise", "DepthwiseConv")
 
@@ -27,7 +25,7 @@ def replace_fields(net: Any, source: str) -> None:
             with attach_file(source):
                 done = replace(layer)
             if done:
-                log.warning("%s: layer %r: %s", source, layer.name, done)
+                warn_once("%s: layer %r: %s", source, layer.name, done)
 
 
 def replace_types(net: Any, source: str) -> None:
@@ -54,7 +52,7 @@ def replace_types(net: Any, source: str) -> None:
         else:
             done = ""
         if done:
-            log.warning("%s: layer %r: %s is read as %s", source, layer.name, old, done)
+            warn_once("%s: layer %r: %s is read as %s", source, layer.name, old, done)
         net.layer.extend(parts)
 
 

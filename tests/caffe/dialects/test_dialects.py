@@ -1,7 +1,5 @@
 """Prototxts in forks' dialects: spellings, silent traps, and what a dialect writes."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 
@@ -9,7 +7,7 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
-from fcn_repro.caffe import TEST, TRAIN, Net
+from fcn_repro.caffe import TEST, TRAIN, Net, dialects
 from fcn_repro.caffe.dialects.silent_traps import DIALECTS
 from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.proto import caffe_pb2, prototxt
@@ -25,6 +23,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCapt
     """Read a text, in a dialect; returns the net and the warnings."""
 
     def read(text: str, dialect: str = ""):
+        dialects._said.clear()
         monkeypatch.setenv("CAFFE_DIALECT", dialect)
         caplog.clear()
         (tmp_path / "net.prototxt").write_text(text)
@@ -104,7 +103,7 @@ def edge_net(param: str = "", window: str = "kernel_size: 3 pad: 35") -> str:
 def test_warns_of_a_crop_whose_bottoms_call_for_an_offset_and_names_the_line(read, window: str, offset: str):
     net, warnings = read(edge_net(window=window))
     assert not net.layer[-1].crop_param.offset
-    assert "layer 'crop' (Crop) has no offset" in warnings[-1]
+    assert "layer 'crop' (Crop, top 'out') has no offset" in warnings[-1]
     assert f"Fix: add `crop_param {{ offset: {offset} }}`, or choose --dialect longjon" in warnings[-1]
 
 
@@ -198,3 +197,10 @@ def test_a_dialect_decides_a_bn_without_fields(tmp_path, monkeypatch, dialect: s
 def test_refuses_an_unknown_dialect(read):
     with pytest.raises(CaffeError, match=f"dialect: got 'caffe2', expected one of {', '.join(DIALECTS)}"):
         read(DATA, "caffe2")
+
+
+def test_warns_of_a_net_once_however_often_it_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    (tmp_path / "net.prototxt").write_text(edge_net())
+    for _ in range(3):
+        prototxt.read_net(tmp_path / "net.prototxt")
+    assert len([record for record in caplog.records if "has no offset" in record.getMessage()]) == 1

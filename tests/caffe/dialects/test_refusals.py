@@ -1,7 +1,5 @@
 """What is unknown in a prototxt is listed all at once, with layer, line, fork and what to do."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

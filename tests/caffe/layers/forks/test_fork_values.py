@@ -1,7 +1,5 @@
 """The forks' layers against values by hand, and against numpy loops over their formulas."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

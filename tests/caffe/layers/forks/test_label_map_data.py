@@ -1,7 +1,5 @@
 """Images with label maps: what each fork's data layer makes of small files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
