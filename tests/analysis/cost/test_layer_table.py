@@ -40,6 +40,7 @@ def test_the_papers_nets_are_compared_with_the_paper():
         ("receptive field px", "404", "404", ""),
         ("max stride px", "32", "32", ""),
         ("forward ms", "210", "1,500", "500x500, mean of 20 runs, Tesla K40c"),
+        ("forward ms titan x", "100?", "1,500", "the same row in PAMI"),
     ]
     assert not layer_table.compare_with_paper("voc-fcn8s", VGG, None)
 
