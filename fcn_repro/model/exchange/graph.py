@@ -83,6 +83,7 @@ def build_graph(net_param: Any, net: caffe.Net) -> Graph:
 def _free_names(steps: Sequence[Step], outputs: Mapping[str, str]) -> Sequence[Step]:
     """Rename a value that has the name of an output whose last layer works in place: the output is another value."""
     taken = {name: f"{name}_before" for blob, value in outputs.items() if value != (name := to_identifier(blob))}
+    taken.update({f"{name}.1": f"{new}.1" for name, new in taken.items()})  # its mask, if it is pooled
     return [
         replace(
             step, inputs=[taken.get(value, value) for value in step.inputs], output=taken.get(step.output, step.output)

@@ -35,19 +35,19 @@ class SegNetSoftmaxWithLoss(SoftmaxWithLoss):
     def weigh(self, weights: Tensor) -> None:
         """Set the divisor, given every position's weight, 0 where it is ignored."""
 
-    def compute(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
-        made = super().compute(*bottom)
+    def compute(self, *bottom: Tensor) -> Tensor:
+        super().compute(*bottom)  # keeps the probabilities, the labels and the divisor
         table = torch.tensor(self._class_weights, dtype=bottom[0].dtype, device=bottom[0].device)
         self._weights = table[self._index].masked_fill(~self._valid.unsqueeze(1), 0)
         self.weigh(self._weights)
         likelihood = self._probability.gather(1, self._index).clamp(min=torch.finfo(torch.float32).tiny)
-        loss = -(likelihood.log() * self._weights).sum() / self._divisor
-        return (loss, *made[1:]) if isinstance(made, tuple) else loss
+        return -(likelihood.log() * self._weights).sum() / self._divisor
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
         """w[label] * (p - 1[label]) * dy / D."""
-        d_scores, none = super().gradients(bottom, top, top_diff, wanted)
-        return [(d_scores.view(self._probability.shape) * self._weights).view(bottom[0].shape), none]
+        d_scores, _ = super().gradients(bottom, top, top_diff, wanted)
+        assert d_scores is not None
+        return [(d_scores.view(self._probability.shape) * self._weights).view(bottom[0].shape), None]
 
 
 class DeepLabSoftmaxWithLoss(SegNetSoftmaxWithLoss):
@@ -84,7 +84,7 @@ class DeepLabSoftmaxWithLoss(SegNetSoftmaxWithLoss):
     def weigh(self, weights: Tensor) -> None:
         self._divisor = float(weights.sum()) or 1.0
 
-    def compute(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
+    def compute(self, *bottom: Tensor) -> Tensor:
         label = bottom[1]
         for ignored in self.param.softmaxloss_param.ignore_label:
             label = label.masked_fill(bottom[1].long() == ignored, IGNORED)

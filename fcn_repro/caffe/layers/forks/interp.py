@@ -48,18 +48,18 @@ class Interp(Layer):
         if min(*cropped, *size) < 1:
             raise self.error(f"makes {size} of {cropped} cells; expected at least 1 of each")
         begin = -param.pad_beg
-        self._window = tuple(slice(begin, begin + n) for n in cropped)
+        self._rows, self._columns = (slice(begin, begin + n) for n in cropped)
         return [(*shape[:2], *size)]
 
     def compute(self, *bottom: Tensor) -> Tensor:
-        x = bottom[0][(..., *self._window)]
+        x = bottom[0][..., self._rows, self._columns]
         size = self.top_shapes(tuple(bottom[0].shape))[0][2:]
         return F.interpolate(x, size, mode="bilinear", align_corners=True)
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor]:
         """The same weights, transposed; 0 in what the layer crops."""
         whole = torch.zeros_like(bottom[0])
-        part = whole[(..., *self._window)]
+        part = whole[..., self._rows, self._columns]
         size = list(top_diff[0].shape[2:])
         part += torch.ops.aten.upsample_bilinear2d_backward(top_diff[0].contiguous(), size, list(part.shape), True)
         return [whole]
