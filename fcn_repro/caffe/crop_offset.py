@@ -57,7 +57,8 @@ def find_crop_offset(net: Any, layer: Any) -> list[int]:
 def _make_top(layer: Any, tops: dict[str, Top]) -> Top:
     """Return the layer's top above its first bottom, with the parameters that coord_map reads."""
     below = tuple(tops.setdefault(blob, L.Input()) for blob in layer.bottom[:1])
-    kind, params = layer.type, {}
+    kind: str = layer.type
+    params: dict[str, Any] = {}
     if kind == "Pooling" and layer.pooling_param.global_pooling:
         kind = "GlobalPooling"  # without geometry
     elif kind in (*SLIDING, "Im2col"):

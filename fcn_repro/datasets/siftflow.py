@@ -60,7 +60,7 @@ class SIFTFlowSegDataLayer(SegDataLayer):
 
     facts = SIFTFLOW
     top_names = ("data", "semantic label", "geometric label")
-    required = ("siftflow_dir", "split")
+    required: tuple[str, ...] = ("siftflow_dir", "split")
     list_pattern = "{siftflow_dir}/{split}.txt"
 
     def load(self, item: str) -> Sequence[np.ndarray]:

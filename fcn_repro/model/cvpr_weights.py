@@ -41,7 +41,7 @@ def convert_cvpr_weights(weights: Path, prototxt: Path, out: Path) -> None:
     theirs = [layer for layer in _read(weights) if layer.blobs]
     if len(theirs) != len(net.params):
         raise DataError(f"{weights}: got {len(theirs)} layers with weights; {prototxt} has {len(net.params)}")
-    bias = np.float32(0)
+    bias: np.ndarray = np.zeros(1, np.float32)  # of deconvolutions, for the next score layer
     with Progress(len(theirs), f"convert {weights.name}") as progress:
         for layer, (name, blobs) in zip(theirs, net.params.items()):
             values = [np.fromiter(blob.data, np.float32, len(blob.data)) for blob in layer.blobs]
@@ -49,7 +49,7 @@ def convert_cvpr_weights(weights: Path, prototxt: Path, out: Path) -> None:
                 bias = bias + values.pop()
             elif np.any(bias) and name.startswith("score"):
                 values[1] = values[1] + bias
-                bias = np.float32(0)
+                bias = np.zeros(1, np.float32)
             fits = layer.name == name or name.startswith(RENAMED)
             if not fits or [len(value) for value in values] != [blob.count for blob in blobs]:
                 found = f"{layer.name!r} of {' and '.join(str(len(value)) for value in values)} values"
