@@ -120,7 +120,12 @@ def _read(param: Any, name: str, axes: int, default: int | None = None) -> tuple
     """One value per axis, from the list or from the _h and _w form, as Caffe reads them."""
     field = "kernel_size" if name == "kernel" else name
     values = _read_field(param, field)
-    if name != "dilation" and (param.HasField(f"{name}_h") or param.HasField(f"{name}_w")):
+    given = [name != "dilation" and param.HasField(f"{name}_{side}") for side in "hw"]
+    if hasattr(param, "global_pooling") and sum(given) == 1:
+        if name != "kernel":
+            raise ValueError(f"gives one of {name}_h and {name}_w; expected both or neither")
+        given = [False] if values else given  # Caffe takes kernel_size then
+    if any(given):
         if axes != 2:
             raise ValueError(f"gives {name}_h or {name}_w, which need 2 spatial axes; it has {axes}")
         if values:

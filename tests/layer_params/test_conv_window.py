@@ -94,3 +94,15 @@ def test_sizes_are_those_of_the_engine(tmp_path, text, size):
         net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
         assert tuple(net.blobs["x"].shape)[2:] == compute((size, size))
     assert window.pooled((size,), rounds_up=False)[0] <= window.pooled((size,))[0]
+
+
+@pytest.mark.parametrize("side", ["h", "w"])
+def test_pooling_takes_kernel_size_beside_one_side_of_a_kernel(side):
+    window = read_window(layer(f"kernel_size: 2 kernel_{side}: 5", "Pooling"))
+    assert window.kernel == (2, 2)
+
+
+@pytest.mark.parametrize("field", ["pad_h", "pad_w", "stride_h", "stride_w"])
+def test_pooling_refuses_one_side_of_a_pad_or_stride(field):
+    with pytest.raises(ValueError, match=rf"gives one of {field[:-2]}_h and {field[:-2]}_w; expected both or neither"):
+        read_window(layer(f"kernel_size: 2 {field}: 1", "Pooling"))

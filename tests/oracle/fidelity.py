@@ -34,6 +34,9 @@ TAIL = """
 - A failed CHECK ends Caffe's process. Here it raises a `CaffeError`.
 - A NaN is the maximum of its pooling window here, and never in Caffe.
 - A kernel larger than its padded bottom is refused here. For some strides Caffe makes a top of size 1 from zeros.
+- A dilation of 0, an empty top of a convolution, and an HDF5Data layer without batch_size are refused here. Caffe goes
+  on with a single tap, an empty blob, or no rows.
+- WindowData refuses a missing image. Caffe logs it and leaves the rest of the batch 0.
 - Labels and indices out of range are refused here. Caffe reads memory outside the blob.
 - Caffe computes wrong gradients for Power, Log and MVN in place.
 - Pillow decodes and resizes images here (ImageData, encoded Data), instead of OpenCV.

@@ -184,3 +184,9 @@ def gaussian_sums(caffe, arrays, seed, passes, count):
         built.forward()
         sums.append(zlib.crc32(built.blobs["x"].data))
     return {"sums": np.array(sums)}
+
+
+def fields(caffe, arrays, messages):
+    """The names of the fields of messages, by message; without those that this Caffe lacks."""
+    known = caffe.proto.caffe_pb2.DESCRIPTOR.message_types_by_name
+    return {name: to_text(field.name for field in known[name].fields) for name in messages if name in known}

@@ -215,3 +215,36 @@ def test_files_of_every_kind_are_decoded_or_refused_as_by_opencv(
             run_ours(case)
     else:
         record.check(CHAPTER, "Images of 16 bits, with alpha, with EXIF", run_ours(case), theirs, 0.012)
+
+
+@pytest.mark.parametrize("bottoms", [0, 1, 2, 3])
+@pytest.mark.parametrize("tops", range(5))
+@pytest.mark.parametrize(
+    "type_", ["Input", "DummyData", "MemoryData", "Parameter", "ImageData", "WindowData", "HDF5Output"]
+)
+def test_each_count_of_bottoms_and_tops_is_taken_as_by_caffe(type_, tops, bottoms, windows: Path, oracle: Oracle):
+    (windows / "list.txt").write_text("0.png 1\n1.png 2\n")
+    params = {
+        "Input": "input_param { shape { dim: 2 dim: 3 } }",
+        "DummyData": "dummy_data_param { shape { dim: 2 dim: 3 } }",
+        "MemoryData": "memory_data_param { batch_size: 1 channels: 2 height: 3 width: 4 }",
+        "Parameter": "parameter_param { shape { dim: 2 dim: 3 } }",
+        "ImageData": f'image_data_param {{ source: "{windows}/list.txt" root_folder: "{windows}/" batch_size: 1 }}',
+        "WindowData": f'window_data_param {{ source: "{windows}/windows.txt" batch_size: 1 }} '
+        "transform_param { crop_size: 8 }",
+        "HDF5Output": f'hdf5_output_param {{ file_name: "{windows}/out.h5" }}',
+    }
+    names = [f"b{index}" for index in range(bottoms)]
+    fields = " ".join(f'bottom: "{name}"' for name in names) + params[type_]
+    text = data_layer("Input", " ".join(names), "input_param { shape { dim: 2 dim: 3 } }") if names else ""
+    text += data_layer(type_, " ".join(f"t{index}" for index in range(tops)), fields).replace('"d"', '"layer"', 1)
+    case = Case("structure", {"text": text})
+    try:
+        theirs = oracle.run(case)
+    except Refused:
+        with pytest.raises(CaffeError):
+            run_ours(case)
+    else:
+        assert {name: array.tolist() for name, array in run_ours(case).items()} == {
+            name: array.tolist() for name, array in theirs.items()
+        }

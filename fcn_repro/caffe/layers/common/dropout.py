@@ -20,8 +20,8 @@ class Dropout(NeuronLayer):
 
     def prepare(self, *bottom: Shape) -> None:
         ratio = self.param.dropout_param.dropout_ratio
-        if not 0 < ratio < 1:
-            raise self.error(f"got dropout_ratio {ratio}; expected a number between 0 and 1, both excluded")
+        if self.phase == caffe_pb2.TRAIN and not 0 <= ratio <= 1:
+            raise self.error(f"got dropout_ratio {ratio}; expected a number from 0 to 1 (at 1, Caffe's tops are NaN)")
         self._keep = 1 - ratio
 
     def compute(self, *bottom: Tensor) -> Tensor:

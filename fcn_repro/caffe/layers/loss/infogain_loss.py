@@ -20,11 +20,13 @@ class InfogainLoss(LossLayer):
         bottom[1]   labels, one per position
         bottom[2]   the weights H[true class, class], unless infogain_loss_param.source names a file
         top[0]      () = -sum of H[label, l] * log(max(p[l], 1e-20)) / D
+        top[1]      p, if there is a second top; it passes no gradient
     Reads    infogain_loss_param: source (a BlobProto), axis; loss_param: ignore_label, normalization (default VALID)
     Source   caffe 9b89154 infogain_loss_layer.cpp; equals SoftmaxWithLoss if H is the identity
     """
 
     bottoms = between(2, 3)
+    tops = between(1, 2)
 
     def prepare(self, *bottom: Shape) -> None:
         """Read the weights from the file if there is no third bottom."""
@@ -42,9 +44,9 @@ class InfogainLoss(LossLayer):
         given = math.prod(bottom[2]) if self._weights is None else self._weights.numel()
         if given != classes**2:
             raise self.error(f"got {given} weights; expected {classes**2} for {classes} classes, one per pair")
-        return shapes
+        return [*shapes, scores][: max(1, len(self.param.top))]
 
-    def compute(self, *bottom: Tensor) -> Tensor:
+    def compute(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Keep probabilities and weights for the gradient."""
         scores, labels = bottom[:2]
         probability = torch.softmax(scores, self._axis).view(self._outer, -1, self._inner)
@@ -55,7 +57,8 @@ class InfogainLoss(LossLayer):
         self._row = (weights[index] * valid.unsqueeze(-1)).movedim(-1, 1)  # (outer, classes, inner), 0 where ignored
         self._probability = probability
         self._divisor = self.divisor(self._outer, self._inner, int(valid.sum()))
-        return -(self._row * probability.clamp(min=LOG_THRESHOLD).log()).sum() / self._divisor
+        loss = -(self._row * probability.clamp(min=LOG_THRESHOLD).log()).sum() / self._divisor
+        return (loss, probability.view(scores.shape).clone())[: max(1, len(self.param.top))]
 
     def gradients(self, bottom, top, top_diff, wanted) -> list[Tensor | None]:
         """(p * sum of H[label] - H[label]) / D, 0 at ignored positions."""

@@ -28,7 +28,10 @@ class Im2col(Layer):
 
     def prepare(self, *bottom: Shape) -> None:
         self._axis = self.canonical_axis(self.param.convolution_param.axis, len(bottom[0]))
-        self._window = read_window(self.param, len(bottom[0]) - self._axis - 1, fault=CaffeError)
+        spatial_axes = len(bottom[0]) - self._axis - 1
+        if not spatial_axes:
+            raise self.error(f"got no axes after axis {self._axis} of {list(bottom[0])}; expected at least one")
+        self._window = read_window(self.param, spatial_axes, fault=CaffeError)
 
     def top_shapes(self, *bottom: Shape) -> list[Shape]:
         (shape,) = bottom
