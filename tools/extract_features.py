@@ -34,7 +34,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("weights", help="a caffemodel")
     parser.add_argument("net", help="a prototxt with a data layer")
     parser.add_argument("blobs", help="names of blobs, separated by ','")
-    parser.add_argument("databases", help="as many folders, separated by ','")
+    parser.add_argument("databases", help="a folder for each, separated by ','")
     parser.add_argument("batches", type=program.positive, help="number of forward passes")
     parser.add_argument("backend", help="lmdb")
     parser.add_argument("mode", nargs="?", choices=("CPU", "GPU"), default="CPU")

@@ -1,4 +1,4 @@
-"""`import caffe` by one line: in notebooks, in scripts of one's own, and in the modules of Python layers."""
+"""`import caffe` by one line: in notebooks, in your own scripts, and in the modules of Python layers."""
 
 import os
 import sys
