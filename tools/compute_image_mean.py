@@ -37,9 +37,9 @@ def main(options: Any) -> None:
 
 def parse(arguments: Sequence[str] | None = None) -> Any:
     """Parse the command line."""
-    options, options.paths = GflagsParser(__doc__, FLAGS, "[FLAGS] INPUT_DB [OUTPUT_FILE]").parse_counted(
-        arguments, 1, 2
-    )
+    parser = GflagsParser(__doc__, FLAGS, "[FLAGS] INPUT_DB [OUTPUT_FILE]")
+    options, paths = parser.parse_counted(arguments, 1, 2)
+    options.paths = paths
     return options
 
 

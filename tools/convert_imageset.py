@@ -40,7 +40,8 @@ def main(options: Any) -> None:
 def parse(arguments: Sequence[str] | None = None) -> Any:
     """Parse the command line."""
     parser = GflagsParser(__doc__, FLAGS, "[FLAGS] ROOTFOLDER/ LISTFILE DB_NAME")
-    options, options.paths = parser.parse_counted(arguments, 3, 3)
+    options, paths = parser.parse_counted(arguments, 3, 3)
+    options.paths = paths
     return options
 
 

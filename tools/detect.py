@@ -49,7 +49,8 @@ def main(options: argparse.Namespace) -> None:
     print("Loading input...")
     text = read_text(program.require_file(options.input_file))
     if options.crop_mode == "list":
-        detections = detector.detect_windows(list(_read_windows(text, options.input_file).items()))
+        windows: Any = _read_windows(text, options.input_file).items()
+        detections = detector.detect_windows(windows)
     else:
         detections = detector.detect_selective_search([line.strip() for line in text.splitlines()])
     print(f"Processed {len(detections)} windows in {time.monotonic() - start:.3f} s.")

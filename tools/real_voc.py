@@ -30,8 +30,8 @@ def main(options: argparse.Namespace) -> None:
     images = count_images(DATASETS[options.data])
     headers = ("mean IU in percent", *SETS, "pixel accuracy", "updates", "minutes")
     print(format_table(tabulate_scores(options.data, images), headers, options.format))
-    headers = ("IU in percent", "images", *list_runs(options.data))
-    print(f"\n{format_table(tabulate_classes(options.data, images), headers, options.format)}")
+    columns = ("IU in percent", "images", *list_runs(options.data))
+    print(f"\n{format_table(tabulate_classes(options.data, images), columns, options.format)}")
     if options.sheet:
         print(f"\n{draw_sheet(options.data, options.sheet)}")
 

@@ -35,7 +35,9 @@ def main(options: argparse.Namespace) -> None:
     row, folder = EXPERIMENTS[options.experiment], RunFolder(options.experiment)
     recipe, device = make_recipe(row), program.join_ranks(options.gpu)
     length = options.iterations or recipe.iterations
-    ranks.broadcast_from_root(lambda: is_trained(folder, length) or store_row_features(row))
+    if ranks.is_root() and not is_trained(folder, length):
+        store_row_features(row)
+    ranks.broadcast_from_root(lambda: None)  # the others wait for the features
     solve(folder, recipe, length, device, options.tensorboard)
     if ranks.is_root():
         print(format_summary(read_report(folder.score)))

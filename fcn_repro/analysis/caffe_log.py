@@ -130,6 +130,7 @@ def _timed_lines(path: Path) -> Iterator[tuple[float | None, str]]:
 def _read_time(line: str, year: int) -> datetime | None:
     found = PREFIX.match(line.strip())
     try:
-        return datetime(year, *map(int, found.groups())) if found else None
+        numbers = [int(group) for group in found.groups()] if found else []
+        return datetime(year, *numbers) if found else None  # type: ignore[arg-type]  # none of them is a time zone
     except ValueError:
         return None

@@ -66,7 +66,7 @@ def _make_top(layer: Any, tops: dict[str, Top]) -> Top:
         params = {name: list(values) for name, values in asdict(window).items()}
         params["kernel_size"] = params.pop("kernel")
     elif kind == "Crop":
-        params = {"axis": layer.crop_param.axis, "offset": list(layer.crop_param.offset) or 0}
+        params = {"axis": layer.crop_param.axis, "offset": list(layer.crop_param.offset) or [0]}
     elif kind in _CELLWISE:
         kind = "Eltwise"
     return Function(kind, below, params).tops[0]

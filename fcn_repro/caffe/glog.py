@@ -91,7 +91,9 @@ def log_to_folder(folder: Path, program: str) -> None:
     name = f"{program}.{host}.{getpass.getuser()}.log.INFO.{time.strftime('%Y%m%d-%H%M%S', moment)}.{os.getpid()}"
     handler = logging.FileHandler(folder / name, encoding="utf-8")
     handler.setFormatter(GlogFormatter())
-    handler.stream.write(
+    stream = handler.stream
+    assert stream is not None  # opened with the handler
+    stream.write(
         f"Log file created at: {time.strftime('%Y/%m/%d %H:%M:%S', moment)}\nRunning on machine: {host}\n"
         "Log line format: [IWEF]mmdd hh:mm:ss.uuuuuu threadid file:line] msg\n"
     )

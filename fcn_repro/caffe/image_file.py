@@ -49,7 +49,7 @@ def read_numbers(image: Image.Image) -> np.ndarray:
 
 
 def _decode_image(image: Image.Image, color: bool | None) -> np.ndarray:
-    if color is None and any(";16" in str(tile) for tile in image.tile):
+    if color is None and any(";16" in str(tile) for tile in getattr(image, "tile", ())):
         raise ValueError("got 16 bits per channel, expected 8: Image data type must be unsigned byte")
     if image.mode == "F" or image.mode.startswith("I"):
         numbers = read_numbers(image)
@@ -76,7 +76,7 @@ def _to_bytes(image: Image.Image, mode: str) -> np.ndarray:
     if mode != "RGBA" or image.format != "TIFF":
         return pixels
     alpha = pixels[..., 3:].astype(int)  # libtiff multiplies it in
-    return np.uint8(np.concatenate([(pixels[..., :3] * alpha + 127) // 255, alpha], axis=2))
+    return np.concatenate([(pixels[..., :3] * alpha + 127) // 255, alpha], axis=2).astype(np.uint8)
 
 
 def _to_planes(pixels: np.ndarray) -> np.ndarray:

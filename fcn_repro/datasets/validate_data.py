@@ -61,8 +61,8 @@ def validate_split(spec: LayerSpec) -> SplitReport:
                     unknown.update(error.values)
                     present.update(error.present)
             progress.advance()
-    counts = (pixels, images_with, digests, frozenset(present), pixels_beside)
-    return SplitReport(len(layer.items), tuple(errors), frozenset(unknown), *counts)
+    found = (pixels, images_with, digests, frozenset(present), pixels_beside)
+    return SplitReport(len(layer.items), tuple(errors), frozenset(unknown), *found)
 
 
 def find_shared_images(train: SplitReport, val: SplitReport) -> Sequence[tuple[str, str]]:

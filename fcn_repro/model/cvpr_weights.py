@@ -46,7 +46,7 @@ def convert_cvpr_weights(weights: Path, prototxt: Path, out: Path) -> None:
         for layer, (name, blobs) in zip(theirs, net.params.items()):
             values = [np.fromiter(blob.data, np.float32, len(blob.data)) for blob in layer.blobs]
             if len(values) == 2 and len(blobs) == 1:
-                bias = bias + values.pop()
+                bias = np.add(bias, values.pop())
             elif np.any(bias) and name.startswith("score"):
                 values[1] = values[1] + bias
                 bias = np.zeros(1, np.float32)

@@ -34,8 +34,8 @@ def find_model(model: str | Path) -> RunFolder:
 def find_weights(folder: RunFolder, given: Path | None = None, allow_released: bool = False) -> Path:
     """Return `given`, else the run's final weights, else, if allowed, the released weights of the same name.
 
-    Released weights are downloaded and verified, see `fetch_weights`. Those of the CVPR paper are converted to the run's
-    layers once, into its folder.
+    Released weights are downloaded and verified, see `fetch_weights`. Those of the CVPR paper are converted to the
+    run's layers once, into its folder.
 
     Raises   DataError if none of them exists, or as `convert_cvpr_weights`
     """

@@ -52,6 +52,34 @@ def cut_head(net: Any, taps: Sequence[str], data_layer: Any) -> Any:
     return head
 
 
+def cut_cells(net: Any, tap: str, data_layer: Any) -> Any:
+    """Return the head of a net with one tap, to train on single cells: no interpolation, and one label per cell.
+
+    `data_layer` serves the windows of cells side by side (`FeatureCellsLayer`): the first convolution reads one after
+    the other, without dilation.
+    Weights have the names and shapes of the dense head's.
+    """
+    head = cut_head(net, [tap], data_layer)
+    (upscore,) = (layer for layer in head.layer if layer.type == "Deconvolution")
+    for layer in head.layer:
+        if tap in layer.bottom:
+            param = layer.convolution_param
+            param.ClearField("dilation")
+            param.stride[:] = param.kernel_size
+        if layer.type == "SoftmaxWithLoss":
+            layer.bottom[0] = upscore.bottom[0]
+    kept: list[Any] = [layer for layer in head.layer if layer.type not in ("Deconvolution", "Crop")]
+    cells = caffe.proto.caffe_pb2.NetParameter(name=net.name)
+    cells.layer.extend(kept)
+    return cells
+
+
+def find_window(net: Any, tap: str) -> tuple[int, int]:
+    """Return the side of the kernel of the convolution that reads a tap, and the step between its cells."""
+    (param,) = (layer.convolution_param for layer in net.layer if layer.type == "Convolution" and tap in layer.bottom)
+    return param.kernel_size[0], param.dilation[0] if param.dilation else 1
+
+
 def find_read_taps(net: Any, taps: Sequence[str]) -> list[str]:
     """Return the taps that layers above the cut read, in their order."""
     below = {layer.name for layer in _layers_below(net, taps)}
@@ -64,7 +92,8 @@ def _layers_below(net: Any, taps: Sequence[str]) -> list[Any]:
     missing = set(taps) - {top for layer in net.layer for top in layer.top}
     if missing or not taps:
         raise ValueError(f"taps: got {', '.join(sorted(missing)) or 'none'}; expected tops of the net's layers")
-    needed, layers = set(taps), []
+    needed = set(taps)
+    layers: list[Any] = []
     for layer in reversed(net.layer):
         if needed.intersection(layer.top):
             needed.update(layer.bottom)

@@ -78,7 +78,7 @@ def synchronise(solver: caffe.SGDSolver) -> Callable[[], None]:
 
 
 def couple(solver: caffe.SGDSolver) -> caffe.NCCL | None:
-    """Give every rank's solver the root's weights, and let all make the update of their mean gradient; None if alone."""
+    """Give every rank's solver the root's weights, and let all update by their mean gradient; None if alone."""
     if ranks.count() == 1:
         return None
     nccl = caffe.NCCL(solver, caffe.NCCL.new_uid())

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from PIL import Image
 
 from fcn_repro.datasets import hha

@@ -62,7 +62,7 @@ def build_sized_net(message: Any, phase: int, size: Size, channels: Mapping[str,
 def _declared(layer: Any, index: int) -> int:
     """The channels that an Input layer declares; 0 without."""
     shapes = layer.input_param.shape
-    dims = shapes[min(index, len(shapes) - 1)].dim if shapes else ()
+    dims = [dim for shape in shapes[index : index + 1] or shapes[-1:] for dim in shape.dim]
     return int(dims[1]) if len(dims) > 1 else 0
 
 
@@ -71,7 +71,7 @@ def _own_size(layers: Any) -> Size | None:
     if not any(layer.type == "InnerProduct" for layer in layers.layer):
         return None
     for layer in layers.layer:
-        dims = layer.input_param.shape[0].dim if layer.input_param.shape else ()
+        dims = [dim for shape in layer.input_param.shape[:1] for dim in shape.dim]
         if len(dims) == IMAGE_AXES:
             return int(dims[2]), int(dims[3])
         if layer.transform_param.crop_size:
@@ -81,7 +81,8 @@ def _own_size(layers: Any) -> Size | None:
 
 def _find_labels(layers: Any) -> set[str]:
     """The blobs that layers only compare with: second bottoms of losses and of Accuracy."""
-    compared, computed = set(), set()
+    compared: set[str] = set()
+    computed: set[str] = set()
     for layer in layers.layer:
         compares = layer.type.endswith("Loss") or layer.type == "Accuracy"
         for index, bottom in enumerate(layer.bottom):

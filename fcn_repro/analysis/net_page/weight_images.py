@@ -21,7 +21,7 @@ def describe_weights(net: Any) -> dict[str, Mapping[str, Any]]:
     histogram   `counts` of BINS equal intervals from `low` to `high`; `other` counts NaN and infinities
     filters     a PNG as a data URI: the filters of a layer on images, in colour; of upsampling the kernel of each class
     """
-    found = {}
+    found: dict[str, Mapping[str, Any]] = {}
     for index, (name, blobs) in enumerate(net.params.items()):
         weights = np.array(blobs[0].data)
         found[name] = {"histogram": _count(weights), "filters": _draw(weights, is_first=index == 0)}

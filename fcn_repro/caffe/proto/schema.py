@@ -35,7 +35,7 @@ else:
 def load_schema() -> dict[str, Any]:
     """Return the names of a generated module: DESCRIPTOR, messages, enums, their values, and descriptors by _NAME."""
     (file,) = FileDescriptorSet.FromString((_FOLDER / "caffe.desc").read_bytes()).file
-    for path in (_FOLDER / "forks.proto", *os.environ.get("CAFFE_PROTO", "").split(os.pathsep)):
+    for path in (str(_FOLDER / "forks.proto"), *os.environ.get("CAFFE_PROTO", "").split(os.pathsep)):
         if path:
             extend(file, path)
     _pool.AddSerializedFile(file.SerializeToString())

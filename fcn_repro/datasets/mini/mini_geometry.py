@@ -54,7 +54,7 @@ class MiniGeometrySegDataLayer(siftflow.SIFTFlowSegDataLayer):
     """
 
     facts = make_facts(*HEADS)
-    required = (*siftflow.SIFTFlowSegDataLayer.required, "heads")
+    required: tuple[str, ...] = (*siftflow.SIFTFlowSegDataLayer.required, "heads")
 
     def setup(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
         """Read the names of the heads from param_str, then set up as usual."""

@@ -160,7 +160,7 @@ class WindowData(BaseDataLayer):
             values = list(param.mean_value) or [0.0]
             if len(values) not in (1, CHANNELS):
                 raise self.error(f"got {len(values)} mean_value entries, expected 1 or {CHANNELS}")
-            return np.broadcast_to(np.float32(values).reshape(-1, 1, 1), shape)
+            return np.broadcast_to(np.array(values, np.float32).reshape(-1, 1, 1), shape)
         mean = read_blob_file(param.mean_file)
         if math.prod(mean.shape[:-3]) != 1 or mean.shape[-3] != CHANNELS or min(mean.shape[-2:]) < self._crop:
             raise self.error(f"got a mean image of shape {list(mean.shape)}; expected at least {list(shape)}")
@@ -211,12 +211,13 @@ class WindowData(BaseDataLayer):
 
     def _add(self, image: int, label: int, overlap: np.float32, corners: list[int], line: int) -> None:
         """File a window by its overlap: foreground, background, or neither."""
+        x1, y1, x2, y2 = corners
         if overlap >= np.float32(self._window_param.fg_threshold):
             if label < 1:
                 raise CaffeError(f"{self._at(line)}: got class {label} of a foreground window, expected at least 1")
-            self._windows[1].append(Window(image, label, *corners, line))
+            self._windows[1].append(Window(image, label, x1, y1, x2, y2, line))
         elif overlap < np.float32(self._window_param.bg_threshold):
-            self._windows[0].append(Window(image, 0, *corners, line))
+            self._windows[0].append(Window(image, 0, x1, y1, x2, y2, line))
 
     def _at(self, line: int) -> str:
         return f"layer {self.param.name!r}, {show_path(self._source)}:{line}"

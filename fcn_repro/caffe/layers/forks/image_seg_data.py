@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fcn_repro.caffe.blob import Blob
-from fcn_repro.caffe.data_transformer import Window, resize
+from fcn_repro.caffe.data_transformer import resize
 from fcn_repro.caffe.layers.base import between
 from fcn_repro.caffe.layers.forks.dense_image_data import take_nearest
 from fcn_repro.caffe.layers.forks.label_map_data import LabelMapDataLayer, Pair, Size
@@ -80,7 +80,7 @@ class ImageSegData(LabelMapDataLayer):
             factor = param.scale_factors[self.generator.draw() % len(param.scale_factors)]
             size = int(label.shape[0] * factor), int(label.shape[1] * factor)
             image, label = resize(image, *size), take_nearest(label, *size)
-        window: Window = (slice(None), slice(None))
+        window: tuple[slice, ...] = (slice(None), slice(None))
         if self._crop[0]:
             image, label = self._pad(image, label)
             is_train = self.phase == caffe_pb2.TRAIN
