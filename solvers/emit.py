@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from fcn_repro.datasets import DATASETS, DataSet
-from fcn_repro.datasets.stored_features import make_features_layer
+from fcn_repro.datasets.data_set import LayerSpec
+from fcn_repro.datasets.stored_features import make_cells_layer, make_features_layer
 from fcn_repro.engine import caffe
 from fcn_repro.errors import DataError
 from fcn_repro.model import deploy_metadata
 from fcn_repro.model.deploy_metadata import DeployMetadata
-from fcn_repro.model.fixed_trunk import cut_head, cut_trunk, find_read_taps
+from fcn_repro.model.fixed_trunk import cut_cells, cut_head, cut_trunk, find_read_taps, find_window
 from fcn_repro.model.run_folder import CLASSIFIER_NETS, RunFolder
 from fcn_repro.paths import BUILD
 from fcn_repro.system.atomic_write import atomic_write
@@ -89,11 +90,20 @@ def cut_nets(nets: Mapping[str, Any], fixed: FixedTrunk, data: DataSet, features
     for phase, source in ("train", data.train), ("val", data.val):
         taps = find_read_taps(nets[phase], fixed.taps)
         layer = make_features_layer(source, features, taps)
-        reader = caffe.proto.caffe_pb2.LayerParameter(name="data", type="Python", top=[*taps, *data.heads])
-        reader.python_param.module, reader.python_param.layer = layer.module, layer.layer
-        reader.python_param.param_str = repr(dict(layer.params))
-        cut[phase] = cut_head(nets[phase], taps, reader)
+        if fixed.cells_of and phase == "train":
+            layer = make_cells_layer(layer, fixed.cells_of, find_window(nets[phase], taps[0]))
+            cut[phase] = cut_cells(nets[phase], taps[0], write_reader(layer, taps, data))
+        else:
+            cut[phase] = cut_head(nets[phase], taps, write_reader(layer, taps, data))
     return cut
+
+
+def write_reader(layer: LayerSpec, taps: Sequence[str], data: DataSet) -> Any:
+    """The LayerParameter of a layer that serves stored taps and a data set's labels."""
+    reader = caffe.proto.caffe_pb2.LayerParameter(name="data", type="Python", top=[*taps, *data.heads])
+    reader.python_param.module, reader.python_param.layer = layer.module, layer.layer
+    reader.python_param.param_str = repr(dict(layer.params))
+    return reader
 
 
 def vary_data_set(data: DataSet, train: Mapping[str, object], val: Mapping[str, object]) -> DataSet:

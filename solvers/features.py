@@ -36,4 +36,5 @@ def store_row_features(row: Experiment, build_folder: Path = BUILD) -> None:
     for source in data.train, data.val:
         layer = open_data_layer(LayerSpec(source.module, source.layer, {**source.params, "randomize": False}))
         trunk = RunFolder(row.name, build_folder).trunk
-        store_features(trunk, weights, layer, row.fixed.taps, feature_folder(row, build_folder))
+        taps = (*row.fixed.kept, *row.fixed.taps)
+        store_features(trunk, weights, layer, taps, feature_folder(row, build_folder))

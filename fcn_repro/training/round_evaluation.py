@@ -9,6 +9,7 @@ from fcn_repro.datasets.data_layer import find_data_layer
 from fcn_repro.engine import caffe
 from fcn_repro.evaluation.evaluate import score_net
 from fcn_repro.evaluation.score_report import build_report, write_report
+from fcn_repro.model import surgery
 from fcn_repro.model.loss_heads import read_heads
 from fcn_repro.model.run_folder import RunFolder
 from fcn_repro.training.divergence import check_predictions
@@ -34,6 +35,7 @@ class RoundEvaluation:
         """Score on all ranks; the root, which has `records`, writes."""
         net = solver.test_nets[0]
         net.share_with(solver.net)
+        surgery.interp(net, [name for name in surgery.find_upsampling_layers(net) if name not in solver.net.params])
         scores = score_net(net, self._heads)
         if records is None:
             return

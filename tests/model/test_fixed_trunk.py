@@ -120,6 +120,30 @@ def test_the_head_trains_as_in_the_whole_net_whose_trunk_is_fixed(nets, data, mo
             assert 0 < np.linalg.norm(expected) > 1000 * np.linalg.norm(difference), name
 
 
+def test_cells_have_the_scores_and_labels_of_the_dense_head_at_their_centres(nets, data):
+    in_order = replace(data, train=data.val)
+    whole = {phase: build("vgg16-mini-32s-narrow", phase, in_order) for phase in ("train", "val", "deploy")}
+    parts = cut_nets(whole, FixedTrunk("random", ("pool5",), cells_of=len(ITEMS)), in_order, nets / "features")
+    for name, part in parts.items():
+        (nets / "parts" / f"{name}.prototxt").write_text(text_format.MessageToString(part))
+    source = open_data_layer(data.val)
+    store_features(nets / "parts/trunk.prototxt", nets / "weights.caffemodel", source, ("pool5",), nets / "features")
+    cells, dense = (caffe.Net(str(nets / f"parts/{phase}.prototxt"), caffe.TEST) for phase in ("train", "val"))
+    cells.params["score_fr_narrow"][0].data[...] = np.random.default_rng(0).normal(size=(21, 64, 1, 1))
+    surgery.transplant(dense, cells)
+    cells.forward()
+    scores, labels = [], []
+    for _ in ITEMS:
+        dense.forward()
+        label = dense.blobs["label"].data[0, 0, 12::32, 12::32]  # from pixel 12.5 on, one per cell of 32 pixels
+        scores.append(dense.blobs["score_fr_narrow"].data[0, :, : label.shape[0], : label.shape[1]].reshape(21, -1))
+        labels.append(label.ravel())
+    expected = np.concatenate(scores, axis=1)
+    np.testing.assert_allclose(cells.blobs["score_fr_narrow"].data[0, :, 0], expected, atol=1e-4 * np.ptp(expected))
+    assert cells.blobs["label"].data.ravel().tolist() == np.concatenate(labels).tolist()
+    assert cells.layer_dict["loss"].type == "SoftmaxWithLoss" and np.ptp(expected) > 0
+
+
 def test_the_sheet_of_a_head_shows_the_images_that_its_features_are_of(nets):
     (head,) = read_heads(nets / "whole/val.prototxt")
     sheets = [draw_examples(load(nets, part), head) for part in ("whole", "parts")]
