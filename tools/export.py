@@ -38,8 +38,8 @@ def main(options: argparse.Namespace) -> None:
     folder = find_model(options.model)
     weights = find_weights(folder, options.weights, allow_released=True)
     out = options.out or folder.path / "export"
-    files = ((path, weights) for path in list_exports(folder.experiment, options.to, out))
-    check_outputs(files, [weights, folder.deploy, folder.metadata], "--out ANOTHER_FOLDER")
+    outputs = [(path, weights) for path in list_exports(folder.experiment, options.to, out)]
+    check_outputs(outputs, [weights, folder.deploy, folder.metadata], "--out ANOTHER_FOLDER")
     model = ExportModel(folder, weights)
     out.mkdir(parents=True, exist_ok=True)
     files, run = model.to_onnx(out) if options.to == "onnx" else model.to_torch(out)
