@@ -128,3 +128,23 @@ def test_without_stderr_only_errors_are_written(caffe_log, capsys):
     caffe.log("hidden")
     caffe_log.error("shown")
     assert capsys.readouterr().err.endswith("] shown\n")
+
+
+def test_without_a_level_the_environment_decides_as_it_is_at_the_first_message(caffe_log, capsys, monkeypatch):
+    monkeypatch.delenv("GLOG_minloglevel", raising=False)
+    caffe.init_log()
+    monkeypatch.setenv("GLOG_minloglevel", "1")  # by a script, before its import
+    caffe.log("hidden")
+    caffe_log.warning("shown")
+    monkeypatch.setenv("GLOG_minloglevel", "3")
+    caffe_log.warning("shown, too")
+    assert [line.split("] ")[1] for line in capsys.readouterr().err.splitlines()] == ["shown", "shown, too"]
+
+
+@pytest.mark.parametrize(("value", "shown"), [("0", 4), ("2", 2), ("9", 1), ("-3", 4), ("much", 4), ("", 4)])
+def test_any_text_in_the_environment_is_a_level(caffe_log, capsys, monkeypatch, value, shown):
+    monkeypatch.setenv("GLOG_minloglevel", value)
+    caffe.init_log()
+    for level in (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
+        caffe_log.log(level, "message")
+    assert len(capsys.readouterr().err.splitlines()) == shown
