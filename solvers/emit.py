@@ -75,7 +75,7 @@ def emit_experiment(row: Experiment, build_folder: Path = BUILD, data: DataSet |
     data = vary_data_set(data or DATASETS[row.data], row.varied, row.scored)
     nets = {phase: build(row.net, phase, data, row.regime.normalize) for phase in PHASES}
     if row.fixed:
-        nets = cut_nets(nets, row.fixed, data, feature_folder(row, build_folder))
+        nets = cut_nets(nets, row.fixed, data, feature_folder(row))
     for name, net in nets.items():
         write_message(folder.path / f"{name}.prototxt", net)
     deploy_metadata.write(folder.metadata, DeployMetadata.from_data_set(data))

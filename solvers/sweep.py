@@ -13,6 +13,7 @@ from fcn_repro.training.divergence import Diverged
 from fcn_repro.training.trainer import solve
 from solvers.emit import emit_experiment
 from solvers.experiments import Experiment
+from solvers.features import store_row_features
 from solvers.recipe import make_recipe
 
 SWEEP = BUILD / "sweep"
@@ -30,6 +31,7 @@ def try_rate(row: Experiment, iterations: int, device: str) -> list[str]:
     """Train at a row's rate; the rate, the final loss and mean IU, or the word diverged."""
     folder = RunFolder(row.name, SWEEP / f"{row.base_lr:g}")
     emit_experiment(row, folder.build)
+    store_row_features(row, folder)
     try:
         solve(folder, make_recipe(row), iterations, device)
     except Diverged:

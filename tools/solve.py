@@ -36,7 +36,7 @@ def main(options: argparse.Namespace) -> None:
     recipe, device = make_recipe(row), program.join_ranks(options.gpu)
     length = options.iterations or recipe.iterations
     if ranks.is_root() and not is_trained(folder, length):
-        store_row_features(row)
+        store_row_features(row, folder)
     ranks.broadcast_from_root(lambda: None)  # the others wait for the features
     solve(folder, recipe, length, device, options.tensorboard)
     if ranks.is_root():
