@@ -6,9 +6,10 @@ label_hw = Segmenter("voc-fcn8s")("street.jpg")
 Rooms, each importing only those above it:
 
 system/       the machine: files, locks, memory, progress, signals
+shim/         the package `caffe` that scripts import; as_caffe installs it
+drawing/      palettes, sheets of images, charts, net diagrams
 caffe/        our pycaffe-compatible engine on PyTorch
 engine        picks the engine, this one or real pycaffe; device, ranks, paths, errors stand beside it
-drawing/      palettes, sheets of images, charts, net diagrams
 datasets/     one file per data set: facts, data layers, preparation; download/, user/, mini/
 model/        a net as files: run folder, weights, surgery, export
 evaluation/   scores of trained nets

@@ -8,7 +8,10 @@ solve score                      train and score; sweep, seeds and smoke train s
 experiments study mini compare   list runs; results beside the paper's tables; plot and report show them
 infer heatmap submit             label images; class heat maps; VOC's evaluation server
 export compare_labels            export nets; compare label maps
-caffe pycaffe                    Caffe's own command line, and pycaffe scripts, on this engine
+caffe pycaffe caffe_root         Caffe's own command line, pycaffe scripts, and a folder laid out as a built Caffe
+convert_imageset compute_image_mean extract_features  databases of images
+upgrade_net_proto_text ..._binary upgrade_solver_proto_text  files of old Caffe versions
+draw_net classify detect summarize parse_log plot_training_log  Caffe's Python programs
 bench real_caffe                 compare the speed with other engines
 program aliases                  arguments that programs share; old names
 """

@@ -12,6 +12,7 @@ solver/         solvers, learning rates, data-parallel training  start with solv
 layers/         one file per layer type, in Caffe's catalogue    start with layers/base.py
 random/         Caffe's random numbers, to the bit
 proto/          Caffe's messages and files
+database/       databases of images: written, averaged, read by Data layers
 kernels/        faster CPU kernels, which layers use
 padding_cache/  reuse of activations that depend only on padding
 blob.py         the arrays between layers; synced_memory.py is their memory
