@@ -25,7 +25,7 @@ PROGRAMS = {
     "prepare": "prepare a data set for training and scoring",
     "emit": "write the prototxts of experiments",
     "convolutionalise": "make a classifier fully convolutional",
-    "import_weights": "make VGG-16's caffemodel from torchvision's weights or ONNX",
+    "import_weights": "make caffemodels from weights in other programs' formats",
     "solve": "train one experiment, or resume it",
     "score": "score weights on an experiment's validation split",
     "experiments": "list every run, its recipe, cost and state",
