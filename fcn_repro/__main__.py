@@ -46,6 +46,7 @@ PROGRAMS = {
     "compare_labels": "count the equal labels of two folders of label maps",
     # nets and costs
     "draw": "draw a net",
+    "inspect": "write a page of a net, or of two: drawing, prototxt and facts of each layer",
     "explain": "explain a net's sizes, strides and offsets",
     "profile": "measure a net's arithmetic, memory and time",
     "bench": "measure the engine beside other libraries",

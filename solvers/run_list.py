@@ -93,7 +93,7 @@ def _cells(run: ListedRun) -> dict[str, str]:
         "run": run.row.name,
         "paper": "".join([*cited[:1], f" +{len(cited) - 1}" if len(cited) > 1 else ""]),
         "from": format_start(run.row),
-        "training": f"{loss:4} {regime.iter_size:2} {regime.momentum:<4} {run.row.base_lr:.0e}".replace("e-0", "e-"),
+        "training": f"{loss:4} {regime.iter_size:2} {regime.momentum:<4.3g} {run.row.base_lr:.0e}".replace("e-0", "e-"),
         "steps": shorten(run.steps),
         "images": shorten(run.images),
         "params": shorten(run.parameters),

@@ -6,9 +6,11 @@ passes: the head trains as in the whole net, in a fraction of the time. The cut 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Sequence
 
 from fcn_repro.engine import caffe
+from fcn_repro.model import surgery
 
 
 def cut_trunk(net: Any, taps: Sequence[str]) -> Any:
@@ -99,3 +101,15 @@ def _layers_below(net: Any, taps: Sequence[str]) -> list[Any]:
             needed.update(layer.bottom)
             layers.insert(0, layer)
     return layers
+
+
+def join_weights(deploy: Path, trunk: Path, head: Path, out: Path) -> None:
+    """Write the weights of the whole net `deploy`: those of the trunk, then over them those of the head.
+
+    Raises   ValueError as `surgery.check_weights` for weights that do not fit
+    """
+    net = caffe.Net(str(deploy), caffe.TEST, weights=str(trunk))
+    surgery.interp(net, surgery.find_upsampling_layers(net))
+    net.copy_from(str(head))
+    surgery.check_weights(net, head)
+    surgery.save(net, out)

@@ -7,9 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Mapping
 
-from fcn_repro.engine import caffe
 from fcn_repro.evaluation.score_report import describe_weights, read_report, sha256, write_report
-from fcn_repro.model import surgery
 from fcn_repro.model.run_folder import RunFolder, Snapshot
 from fcn_repro.model.weights_origin import inherit_origin
 from fcn_repro.system.atomic_write import atomic_write
@@ -46,7 +44,9 @@ def export_best(folder: RunFolder, last: Snapshot, recipe: Recipe) -> None:
     """
     best = next(filter(verify_checksum, list_scored(folder)), last)
     if recipe.fixed:
-        _join(folder, recipe.fixed, best.weights)
+        from fcn_repro.model.fixed_trunk import join_weights  # loads torch, which `is_trained` does without
+
+        join_weights(folder.deploy, recipe.fixed, best.weights, folder.final)
     else:
         with open(best.weights, "rb") as source, atomic_write(folder.final, "wb") as target:
             shutil.copyfileobj(source, target, COPY_BYTES)
@@ -57,12 +57,3 @@ def export_best(folder: RunFolder, last: Snapshot, recipe: Recipe) -> None:
     report["weights"] = describe_weights(folder.final)
     report["init"] = [{"suffix": suffix, **describe_weights(path)} for suffix, path in recipe.init.items()]
     write_report(folder.score, report)
-
-
-def _join(folder: RunFolder, trunk: Path, head: Path) -> None:
-    """Write the weights of the whole net: those of the trunk, then over them those of the head."""
-    net = caffe.Net(str(folder.deploy), caffe.TEST, weights=str(trunk))
-    surgery.interp(net, surgery.find_upsampling_layers(net))
-    net.copy_from(str(head))
-    surgery.check_weights(net, head)
-    surgery.save(net, folder.final)

@@ -62,7 +62,7 @@ def test_a_line_shows_the_papers_row_the_start_the_recipe_and_the_cost(listing):
         *("voc-fcn32s-online", "PAMI", "T2", "60.7?", "vgg16-fcn", "sum", "1", "0.9", "1e-10"),
         *("100k", "100k", "134M", "not", "started"),
     ]
-    assert "CVPR T2 62.4     fcn32s-cvpr " in of(printed, "voc-fcn16s-cvpr")
+    assert "CVPR T2 62.4 +1  fcn32s-cvpr " in of(printed, "voc-fcn16s-cvpr")
     assert " 86k not started" in of(printed, "voc-fcn32s-fixed")
     assert " mean 20 0.9  1e-4   100k     2M " in of(printed, "voc-fcn-alexnet")
     assert " fcn32s-{color,hha} " in of(printed, "nyud-fcn32s-color-hha")

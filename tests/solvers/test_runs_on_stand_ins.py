@@ -51,13 +51,13 @@ def train(tmp_path, monkeypatch):
 def test_a_whole_nyud_is_validated_and_every_error_of_depth_and_hha_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     stand_in_trees.nyud()
-    validate_data.main(argparse.Namespace(dataset="nyud", split="train", convert=None))
+    validate_data.main(argparse.Namespace(dataset="nyud", split="train", convert=None, draft=None))
     assert capsys.readouterr().out.startswith("train: 2 images, 0 invalid")
     files = [nyud_files(NYUD_DIR, str(item)) for item in (5001, 5002)]
     Image.fromarray(np.zeros((stand_in_trees.HEIGHT, stand_in_trees.WIDTH), np.uint16)).save(files[0]["depth"])
     files[1]["hha"].unlink()
     with pytest.raises(DataError) as refused:
-        validate_data.main(argparse.Namespace(dataset="nyud", split="train", convert=None))
+        validate_data.main(argparse.Namespace(dataset="nyud", split="train", convert=None, draft=None))
     assert "img_5001.png: got 1360 pixels of depth 0" in str(refused.value)
     assert "img_5002.png: missing; expected an image. Fix: encode it" in str(refused.value)
     assert capsys.readouterr().out.startswith("train: 2 images, 2 invalid")
