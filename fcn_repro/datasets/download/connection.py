@@ -25,7 +25,6 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from fcn_repro.errors import DataError
 
 CONNECT_S, READ_S = 5.0, 20.0  # a dead host costs seconds; a slow one may pause longer
-BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # OpenSSL's, requests' and curl's names
 SOCKS = {"socks4": ("SOCKS4", False), "socks4a": ("SOCKS4", True), "socks5": ("SOCKS5", False)}
 SOCKS.update(socks5h=("SOCKS5", True), socks=("SOCKS5", True))  # PySocks' constant; whether the proxy resolves names
 
@@ -121,11 +120,15 @@ class _HTTPSHandler(urllib.request.HTTPSHandler):
 
 
 def _load_certificates() -> ssl.SSLContext:
-    for variable in BUNDLES:
-        path = os.environ.get(variable)
+    found = {  # OpenSSL's, requests' and curl's name
+        "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE"),
+        "REQUESTS_CA_BUNDLE": os.environ.get("REQUESTS_CA_BUNDLE"),
+        "CURL_CA_BUNDLE": os.environ.get("CURL_CA_BUNDLE"),
+    }
+    for variable, path in found.items():
         if path:
+            is_folder = os.path.isdir(path)
             try:
-                is_folder = os.path.isdir(path)
                 return ssl.create_default_context(
                     cafile=None if is_folder else path, capath=path if is_folder else None
                 )

@@ -18,6 +18,7 @@ from fcn_repro.errors import DataError
 from tests.fixtures.loopback import serving
 
 CONTENT = b"weights" * 1000
+BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def certificate(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("variable", connection.BUNDLES)
+@pytest.mark.parametrize("variable", BUNDLES)
 def test_trusts_the_certificates_of_a_bundle_and_no_others(www, certificate, tmp_path, monkeypatch, variable):
     with serving(www, certificate) as server:
         with pytest.raises(DataError, match=r"certificate is not trusted \(self.signed certificate\).*SSL_CERT_FILE="):
