@@ -155,9 +155,9 @@ ADAM = Regime(momentum=0.9, iter_size=1, normalize=True, solver="Adam", momentum
 
 # Random fc layers on a fixed trunk; the rate suits Adam, which divides each gradient by its own size.
 CELLS, HEAD = ADAM, replace(ADAM, iter_size=2)
+THIRD = {"keep_background": 1 / 3}
 HED_TRUNK = FixedTrunk("hed-vgg16-fcn", ("pool3", "pool4", "pool5"))
 HED_CELLS = FixedTrunk("hed-vgg16-fcn", ("pool5",), kept=("pool3", "pool4"), cells_of=8)
-HED_CELLS_WIDE = replace(HED_CELLS, cells_of=4)
 
 COLOR_HHA = {"color": "nyud-fcn32s-color", "hha": "nyud-fcn32s-hha"}
 MINI_COLOR_HHA = {"color": "mini-fcn32s-color", "hha": "mini-fcn32s-hha"}
@@ -214,9 +214,9 @@ TABLE = table(
 
     # No table's: from other weights, the convolutions of a package, with random fc layers (docs/real-data.md).
     Experiment("voc2012-fcn32s-hed-narrow",   "vgg16-32s-narrow",     "voc2012",        "hed-vgg16-fcn",        CELLS,     3e-4,    (2, 800),     1_600,    800, seed=1, fixed=HED_CELLS),
-    Experiment("voc2012-fcn32s-hed",          "vgg16-32s-scratch",    "voc2012",        "voc2012-fcn32s-hed-narrow", CELLS, 2e-5,   (1, 150),     150,      150, seed=1, fixed=HED_CELLS_WIDE),
-    Experiment("voc2012-fcn16s-hed",          "vgg16-16s",            "voc2012",        "voc2012-fcn32s-hed",   HEAD,      2e-5,    (1, 150),     150,      150, seed=1, fixed=HED_TRUNK),
-    Experiment("voc2012-fcn8s-hed",           "vgg16-8s",             "voc2012",        "voc2012-fcn16s-hed",   HEAD,      2e-5,    (1, 150),     150,      150, seed=1, fixed=HED_TRUNK),
+    Experiment("voc2012-fcn32s-hed",          "vgg16-32s-scratch",    "voc2012",        "voc2012-fcn32s-hed-narrow", HEAD,  2e-5,   (3, 50),      150,      50, seed=1, varied=THIRD, fixed=HED_TRUNK),
+    Experiment("voc2012-fcn16s-hed",          "vgg16-16s",            "voc2012",        "voc2012-fcn32s-hed",   HEAD,      2e-5,    (3, 50),      150,      50, seed=1, varied=THIRD, fixed=HED_TRUNK),
+    Experiment("voc2012-fcn8s-hed",           "vgg16-8s",             "voc2012",        "voc2012-fcn16s-hed",   HEAD,      2e-5,    (3, 50),      150,      50, seed=1, varied=THIRD, fixed=HED_TRUNK),
 
     # Never released: PAMI's table 2, each over the same 100,000 images. It names no rates; these are heavy's.
     Experiment("voc-fcn32s-accum",            "vgg16-32s",            "voc",            "vgg16-fcn",            ACCUM,     1e-10,   (25, 200),    5_000,    200),

@@ -22,9 +22,16 @@ MODULE = "stored_feature_layers"  # as prototxts name this module
 
 
 def make_features_layer(source: LayerSpec, folder: Path | str, taps: Sequence[str]) -> LayerSpec:
-    """The layer that serves stored feature maps, and the labels of `source`, in the order of `source`."""
+    """The layer that serves stored feature maps, and the labels of `source`, in the order of `source`.
+
+    Raises   ValueError for an augmentation of images, whose features are not stored
+    """
+    varied = {key: value for key, value in source.params.items() if key in OFF}
+    if set(varied) - {"keep", "keep_background"}:
+        raise ValueError(f"stored features: got {', '.join(varied)}; expected only augmentations of labels")
     params = {
-        "source": (source.module, source.layer, dict(source.params)),
+        **varied,
+        "source": (source.module, source.layer, {k: v for k, v in source.params.items() if k not in OFF}),
         "folder": str(folder),
         "taps": tuple(taps),
         **{key: source.params[key] for key in ("split", "seed") if key in source.params},
@@ -99,7 +106,7 @@ class FeatureCellsLayer(StoredFeaturesLayer):
 
     def pick(self, order: SamplingOrder) -> Hashable:
         """Draw the images of a pass."""
-        return tuple(order.step() for _ in range(self.options["images"]))
+        return tuple(super(FeatureCellsLayer, self).pick(order) for _ in range(self.options["images"]))
 
     def setup(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
         """Set up as usual, with an empty cache of labels, whose images are then decoded once."""
@@ -108,13 +115,13 @@ class FeatureCellsLayer(StoredFeaturesLayer):
 
     def read(self, pick: Any) -> Sequence[np.ndarray]:
         """Return the tops of a pass."""
-        cells = [self._load_cells(self.items[number]) for number in pick]
-        return [np.concatenate(arrays, axis=3) for arrays in zip(*cells)]
+        cells = [self.augmentation(self._load_cells(self.items[number]), draw) for number, draw in pick]
+        return [np.concatenate(arrays, axis=2)[np.newaxis] for arrays in zip(*cells)]
 
     @property
     def index(self) -> int:
         """The number of the first image that the next forward pass serves."""
-        return self._picks[0][0]
+        return self._picks[0][0].number
 
     def _load_cells(self, item: str) -> tuple[np.ndarray, np.ndarray]:
         (tap,), window, step = self.options["taps"], self.options["window"], self.options["step"]
@@ -122,7 +129,7 @@ class FeatureCellsLayer(StoredFeaturesLayer):
         side = (window - 1) * step + 1
         views = np.lib.stride_tricks.sliding_window_view(self._load_tap(tap, item), (side, side), axis=(1, 2))
         cells = views[:, : labels.shape[0], : labels.shape[1], ::step, ::step].transpose(0, 3, 1, 2, 4)
-        return cells.reshape(1, len(cells), window, -1), labels.reshape(1, 1, 1, -1)
+        return cells.reshape(len(cells), window, -1), labels.reshape(1, 1, -1)
 
     def _load_cell_labels(self, item: str) -> np.ndarray:
         """The labels (rows, columns) of the pixels at the cells' centres."""
