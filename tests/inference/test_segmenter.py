@@ -128,8 +128,8 @@ def test_old_forms_of_a_deploy_net_label_and_export_alike(model, segmenter, tmp_
     param = "convolution_param { num_output: 3 kernel_size: 1 bias_term: false }"
     model.deploy.write_text(OLD_INPUT + OLD_FORMS[form] % param)
     assert np.array_equal(Segmenter(model.path, gpu=-1, tile=4)(image), expected)
-    _, run = ExportModel(model, model.final).to_torch(tmp_path)
-    assert all(each.worst <= 1e-5 * each.largest for each in ExportModel(model, model.final).compare(run))
+    _, run = ExportModel.from_folder(model, model.final).to_torch(tmp_path)
+    assert all(each.worst <= 1e-5 * each.largest for each in ExportModel.from_folder(model, model.final).compare(run))
 
 
 def test_a_net_that_does_not_fit_its_note_is_refused_before_anything_is_labelled(model):

@@ -14,7 +14,6 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from fcn_repro.engine import caffe
-from fcn_repro.layer_params.conv_window import read_window
 
 IDENTITY = ("Dropout", "Split", "Silence")  # at test time
 
@@ -28,6 +27,12 @@ class Step:
     output: str  # value of the first top; that of a pooling layer's mask is OUTPUT.1
     weights: Sequence[np.ndarray]
     group: int = 1  # of convolutions
+    shapes: Sequence[tuple[int, ...]] = ()  # of the bottoms, at the size of the prototxt
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """Values of all tops."""
+        return [self.output, *(f"{self.output}.{index}" for index in range(1, len(self.layer.top)))]
 
     @property
     def name(self) -> str:
@@ -39,51 +44,68 @@ class Step:
 class Graph:
     """A net: inputs, steps in order, outputs."""
 
-    inputs: Mapping[str, Sequence[int]]  # (N, C, H, W) of each
+    inputs: Mapping[str, Sequence[int]]  # the shape of each, (N, C, H, W) for images
     steps: Sequence[Step]
     outputs: Mapping[str, str]  # the value of each blob
+    output_ranks: Sequence[int]  # axes of each output
 
     @property
     def has_fixed_size(self) -> bool:
-        """Whether the net takes one image size only, because of fully connected layers or layers of a fixed size."""
-        return any(step.layer.type == "InnerProduct" or _has_size(step.layer) for step in self.steps)
+        """Whether the net takes one image size only: a layer has weights or fixed dims for all of a feature map."""
+        if len({tuple(dims[2:]) for dims in self.inputs.values()}) > 1 or any(
+            len(d) != 4 for d in self.inputs.values()
+        ):
+            return True
+        maps = {to_identifier(name) for name in self.inputs}  # values whose shape follows from the image's size
+        for step in self.steps:
+            if not maps.isdisjoint(step.inputs) and not _pools_globally(step):
+                if step.layer.type == "InnerProduct" or _spans_map(step) or _has_size(step.layer):
+                    return True
+                maps.update(step.outputs)
+        return False
 
 
 def build_graph(net_param: Any, net: caffe.Net) -> Graph:
     """Build the graph of a deploy net from its prototxt and the net with its weights.
 
-    Raises   ValueError for names that differ only in signs, and for pooling that other programs compute differently
+    Raises   ValueError for names that differ only in signs, and for an output that is a mask of pooling
     """
     current: dict[str, str] = {}
     inputs: dict[str, Sequence[int]] = {}
     steps: list[Step] = []
+    kept = {*net._layer_names}  # in the TEST phase
     for layer in net_param.layer:
+        if layer.name not in kept:
+            continue
         if layer.type == "Input":
             shapes = list(layer.input_param.shape) * (len(layer.top) if len(layer.input_param.shape) == 1 else 1)
             for top, shape in zip(layer.top, shapes):
                 inputs[top] = tuple(shape.dim)
                 current[top] = to_identifier(top)
-        elif layer.type in IDENTITY:
+        elif layer.type in IDENTITY and not _is_sampled(layer):
             current.update((top, current[layer.bottom[0]]) for top in layer.top)
         else:
             step = _make_step(layer, [current[blob] for blob in layer.bottom], net)
             steps.append(step)
-            current[layer.top[0]] = step.output
-            current.update((top, f"{step.output}.{index}") for index, top in enumerate(layer.top[1:], 1))
+            current.update(zip(layer.top, step.outputs))
     names = [*inputs, *(step.output for step in steps)]
     if len({*names}) < len(names) or len({step.name for step in steps}) < len(steps):
         raise ValueError("two layers or blobs have names that differ only in signs. Fix: rename one of them")
     outputs = {blob: current[blob] for blob in net.outputs}
-    masks = [blob for blob, value in outputs.items() if value.endswith(".1")]
+    pooled = {f"{step.output}.1" for step in steps if step.layer.type == "Pooling"}
+    masks = [blob for blob, value in outputs.items() if value in pooled]
     if masks:
         raise ValueError(f"the output {masks[0]} is a mask of pooling, which has no equivalent elsewhere. Fix: drop it")
-    return Graph(inputs, _free_names(steps, outputs), outputs)
+    ranks = [net.blobs[blob].data.ndim for blob in outputs]
+    return Graph(inputs, _free_names(steps, outputs), outputs, ranks)
 
 
 def _free_names(steps: Sequence[Step], outputs: Mapping[str, str]) -> Sequence[Step]:
     """Rename a value that has the name of an output whose last layer works in place: the output is another value."""
     taken = {name: f"{name}_before" for blob, value in outputs.items() if value != (name := to_identifier(blob))}
-    taken.update({f"{name}.1": f"{new}.1" for name, new in taken.items()})  # its mask, if it is pooled
+    tops = {step.output: len(step.layer.top) for step in steps}
+    others = ((f"{name}.{i}", f"{new}.{i}") for name, new in taken.items() for i in range(1, tops.get(name, 1)))
+    taken.update(dict(others))
     return [
         replace(
             step, inputs=[taken.get(value, value) for value in step.inputs], output=taken.get(step.output, step.output)
@@ -106,6 +128,37 @@ def _has_size(layer: Any) -> bool:
     return layer.type == "Unpooling"
 
 
+def _pools_globally(step: Step) -> bool:
+    """Whether the layer's top has one shape for images of every size."""
+    layer = step.layer
+    if layer.type == "Reduction":
+        return read_axis(layer.reduction_param.axis, step) <= 2
+    if layer.type == "ArgMax":
+        return not layer.argmax_param.HasField("axis")
+    return (layer.type == "Pooling" and layer.pooling_param.global_pooling) or layer.type == "SPP"
+
+
+def _spans_map(step: Step) -> bool:
+    """Whether a Reshape gives all dims, or weights of a Scale or Bias have the height or width of the bottom."""
+    if step.layer.type == "Reshape":
+        dims = [*step.layer.reshape_param.shape.dim]
+        return -1 not in dims and any(dims)
+    if step.layer.type not in ("Scale", "Bias"):
+        return False
+    param = step.layer.scale_param if step.layer.type == "Scale" else step.layer.bias_param
+    return len(step.inputs) == 1 and read_axis(param.axis, step) + step.weights[0].ndim > 2
+
+
+def _is_sampled(layer: Any) -> bool:
+    """Whether a fork's dropout draws at test time too."""
+    return layer.type == "Dropout" and getattr(layer.dropout_param, "sample_weights_test", False)
+
+
+def read_axis(axis: int, step: Step) -> int:
+    """Count an axis of the first bottom from the front."""
+    return axis if axis >= 0 else axis + len(step.shapes[0])
+
+
 def to_identifier(name: str) -> str:
     """Turn a layer's or blob's name into a Python identifier: inception_3a/1x1 becomes inception_3a_1x1."""
     plain = re.sub(r"\W", "_", name)
@@ -114,31 +167,16 @@ def to_identifier(name: str) -> str:
 
 def _make_step(layer: Any, inputs: Sequence[str], net: caffe.Net) -> Step:
     in_place = layer.top[0] in layer.bottom
-    output = to_identifier(layer.name if in_place else layer.top[0])
+    output = to_identifier(layer.name if in_place or not layer.top else layer.top[0])
+    shapes = [tuple(net.blobs[blob].data.shape) for blob in layer.bottom]
     weights = [np.array(blob.data) for blob in net.params[layer.name]] if layer.name in net.params else []
-    if layer.type == "Pooling":
-        _check_rounding(layer)
     if layer.type not in ("Convolution", "Deconvolution"):
-        return Step(layer, inputs, output, weights)
+        return Step(layer, inputs, output, weights, 1, shapes)
     group = max(layer.convolution_param.group, 1)
     if layer.type == "Deconvolution" and group == 1 and _is_diagonal(weights[0]):
         group = len(weights[0])
         weights = [weights[0][np.arange(group), np.arange(group)][:, np.newaxis], *weights[1:]]
-    return Step(layer, inputs, output, weights, group)
-
-
-def _check_rounding(layer: Any) -> None:
-    """Refuse pooling that other programs compute differently where windows exceed the image."""
-    param = layer.pooling_param
-    if param.global_pooling:
-        return
-    window = read_window(layer)
-    for stride, pad in zip(window.stride, window.pad):
-        if stride > 1 and (pad or param.pool != param.MAX):
-            raise ValueError(
-                f"layer {layer.name} pools with stride {stride} and pad {pad}: other programs "
-                "differ where a window exceeds the image. Expected MAX without pad, or stride 1"
-            )
+    return Step(layer, inputs, output, weights, group, shapes)
 
 
 def _is_diagonal(weights: np.ndarray) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Callable, Mapping
 import numpy as np
 
 from fcn_repro.model.exchange.graph import Step
+from fcn_repro.model.exchange.onnx_arithmetic_layers import add_channels
 
 if TYPE_CHECKING:
     from fcn_repro.model.exchange.onnx_files import Writer
@@ -57,8 +58,8 @@ def _add_bn(writer: Writer, step: Step) -> None:
         slope, bias, mean, variance = step.weights
         factor = slope / np.sqrt(variance + np.float32(param.eps))
         term = bias - mean * factor
-    product = writer.add("Mul", [step.inputs[0], _channels(writer, step, "factor", factor)], f"{step.name}.scaled")
-    writer.add("Add", [product, _channels(writer, step, "term", term)], step.output)
+    product = writer.add("Mul", [step.inputs[0], add_channels(writer, step, "factor", factor)], f"{step.name}.scaled")
+    writer.add("Add", [product, add_channels(writer, step, "term", term)], step.output)
 
 
 def _add_upsample(writer: Writer, step: Step) -> None:
@@ -105,7 +106,7 @@ def _add_normalize(writer: Writer, step: Step) -> None:
     eps = writer.add_constant(f"{step.name}.eps", np.array(param.eps, np.float32))
     norm = writer.add("Sqrt", [writer.add("Add", [total, eps], f"{step.name}.total")], f"{step.name}.norm")
     unit = writer.add("Div", [value, norm], f"{step.name}.unit")
-    writer.add("Mul", [unit, _channels(writer, step, "scale", step.weights[0])], step.output)
+    writer.add("Mul", [unit, add_channels(writer, step, "scale", step.weights[0])], step.output)
 
 
 def _add_permute(writer: Writer, step: Step) -> None:
@@ -114,29 +115,12 @@ def _add_permute(writer: Writer, step: Step) -> None:
     writer.add("Transpose", step.inputs, step.output, perm=perm)
 
 
-def _add_prelu(writer: Writer, step: Step) -> None:
-    writer.add("PRelu", [*step.inputs, _channels(writer, step, "slope", step.weights[0])], step.output)
-
-
-def _add_clip(writer: Writer, step: Step) -> None:
-    limits = (step.layer.clip_param.min, step.layer.clip_param.max)
-    names = [writer.add_constant(f"{step.name}.{i}", np.array(limit, np.float32)) for i, limit in enumerate(limits)]
-    writer.add("Clip", [*step.inputs, *names], step.output)
-
-
-def _channels(writer: Writer, step: Step, name: str, values: np.ndarray) -> str:
-    """Add a constant with one value per channel, or one for all: (C, 1, 1) or (1, 1, 1)."""
-    return writer.add_constant(f"{step.name}.{name}", values.reshape(-1, 1, 1).astype(np.float32))
-
-
 FORK_WRITERS: Mapping[str, Callable[[Writer, Step], None]] = {
     "Axpy": _add_axpy,
     "BN": _add_bn,
-    "Clip": _add_clip,  # of Caffe itself, in ReLU6
     "Interp": _add_interp,
     "Normalize": _add_normalize,
     "Permute": _add_permute,
-    "PReLU": _add_prelu,  # of Caffe itself, in ENet
     "Unpooling": _add_upsample,
     "Upsample": _add_upsample,
 }

@@ -42,14 +42,34 @@ class Net(nn.Module):
         super().__init__()
 '''
 
-TAIL = '''
+HEAD_WITHOUT_METADATA = '''"""{name}: generated from its Caffe prototxt. Needs torch.
+
+    net = load("{module}.pt")
+    {outputs} = net({inputs})     # images as the Caffe net takes them: (N, {channels}, H, W) float32
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Net(nn.Module):
+    """{summary}"""
+
+    def __init__(self):
+        super().__init__()
+'''
+
+LOAD = '''
 
 def load(path):
     """Load the net with its weights, a state_dict; no code in it runs."""
     net = Net()
     net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return net.eval()
+'''
 
+TAIL = '''
 
 def label(net, image):
     """Return the most probable class of every pixel of a Pillow image: (H, W) uint8."""
@@ -68,29 +88,29 @@ if __name__ == "__main__":
 '''
 
 
-def generate_source(name: str, net: Graph, metadata: DeployMetadata) -> str:
-    """Generate the module's source.
+def generate_source(name: str, net: Graph, metadata: DeployMetadata | None) -> str:
+    """Generate the module's source; without metadata, it takes arrays only.
 
-    Raises   ValueError naming a layer without an equivalent here
+    Raises   ValueError naming all layers of types without an equivalent here
     """
-    for step in net.steps:
-        if step.layer.type not in LINES:
-            known = ", ".join(LINES)
-            raise ValueError(f"layer {step.layer.name}: got type {step.layer.type}, expected one with PyTorch: {known}")
+    unknown = [step.layer for step in net.steps if step.layer.type not in LINES]
+    if unknown:
+        lines = [f"layer {layer.name}: got type {layer.type}, expected one with PyTorch" for layer in unknown]
+        raise ValueError("\n".join([*lines, f"The types with PyTorch: {', '.join(sorted(LINES))}"]))
     inputs = ", ".join(to_identifier(blob) for blob in net.inputs)
-    head = HEAD.format(
+    head = (HEAD if metadata else HEAD_WITHOUT_METADATA).format(
         name=name,
         module=to_identifier(name),
         inputs=inputs,
         outputs=", ".join(to_identifier(blob) for blob in net.outputs),
         channels=next(iter(net.inputs.values()))[1],
-        mean_bgr=pformat(metadata.mean_bgr),
-        class_names=pformat(next(iter(metadata.classes.values())), width=100, compact=True),
+        mean_bgr=pformat(metadata.mean_bgr) if metadata else "",
+        class_names=pformat(next(iter(metadata.classes.values())), width=100, compact=True) if metadata else "",
         summary=f"{len(net.steps)} layers under their Caffe names.",
     )
     modules = [f"        self.{step.name} = {_format_module(step)}\n" for step in net.steps if step.weights]
     body = "".join(f"        {line}\n" for line in _format_forward(net))
-    return f"{head}{''.join(modules)}\n    def forward(self, {inputs}):\n{body}{TAIL}"
+    return f"{head}{''.join(modules)}\n    def forward(self, {inputs}):\n{body}{LOAD}{TAIL if metadata else ''}"
 
 
 def build_state_dict(net: Graph) -> dict[str, np.ndarray]:
@@ -153,10 +173,14 @@ def _format_call(step: Step) -> str:
 
 def _format_pooling(step: Step) -> str:
     param, (value,) = step.layer.pooling_param, step.inputs
+    if param.pool not in (param.MAX, param.AVE):
+        raise ValueError(f"layer {step.layer.name} pools with STOCHASTIC; expected MAX or AVE")
     kind = "max" if param.pool == param.MAX else "avg"
     if param.global_pooling:
         return f"F.adaptive_{kind}_pool2d({value}, 1)"
     window = read_window(step.layer)
+    if not any(window.pad) and any(s > k for s, k in zip(window.stride, window.kernel)):
+        raise ValueError(f"layer {step.layer.name} pools with gaps; expected a stride of at most the kernel")
     kernel, stride, pad = map(_pair, (window.kernel, window.stride, window.pad))
     return f"F.{kind}_pool2d({value}, {kernel}, {stride}, {pad}, ceil_mode={rounds_up(param)})"
 

@@ -35,7 +35,7 @@ LAYERS = {
 
 def export(folder: Path, text: str, name: str = "net"):
     built = write_folder(RunFolder(name, folder), text)
-    model = ExportModel(built, built.final)
+    model = ExportModel.from_folder(built, built.final)
     return model, model.to_onnx(folder)[1]
 
 
