@@ -136,8 +136,10 @@ def test_cells_have_the_scores_and_labels_of_the_dense_head_at_their_centres(net
     for _ in ITEMS:
         dense.forward()
         label = dense.blobs["label"].data[0, 0, 12::32, 12::32]  # from pixel 12.5 on, one per cell of 32 pixels
-        scores.append(dense.blobs["score_fr_narrow"].data[0, :, : label.shape[0], : label.shape[1]].reshape(21, -1))
-        labels.append(label.ravel())
+        scores.append(
+            dense.blobs["score_fr_narrow"].data[0, :, : label.shape[0], : label.shape[1]].reshape(21, -1).copy()
+        )
+        labels.append(label.flatten())
     expected = np.concatenate(scores, axis=1)
     np.testing.assert_allclose(cells.blobs["score_fr_narrow"].data[0, :, 0], expected, atol=1e-4 * np.ptp(expected))
     assert cells.blobs["label"].data.ravel().tolist() == np.concatenate(labels).tolist()
