@@ -1,6 +1,7 @@
 """No program replaces a file that it reads, or one of its results by another."""
 
 import hashlib
+import importlib
 import os
 import runpy
 import sys
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 import tools
+from fcn_repro.errors import DataError
 from fcn_repro.model.run_folder import RunFolder
 from tests.fixtures.copy_model import write_model
 from tests.fixtures.random_weights import write_classifier
@@ -92,3 +94,26 @@ def test_images_of_one_name_get_two_heat_maps(run):
     status, _, written = run("heatmap mini-vgg16-fcn a/one.png b/one.png --class 3 --out o")
     assert status == 0
     assert {"o/one-class3.png", "o/one-png-class3.png"} <= set(map(str, written))
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("upgrade_net_proto_text", ["a", "a"]),
+        ("upgrade_net_proto_text", ["a", "link"]),
+        ("upgrade_net_proto_binary", ["a", "link"]),
+        ("upgrade_solver_proto_text", ["a", "./a"]),
+        ("draw_net", ["a", "link"]),
+        ("compute_image_mean", ["database", "database/a"]),
+    ],
+)
+def test_caffes_own_programs_refuse_it_too(tmp_path, monkeypatch, program, arguments):
+    monkeypatch.chdir(tmp_path)
+    Path("database").mkdir()
+    for path in (Path("a"), Path("database/a")):
+        path.write_bytes(b"content")
+    os.symlink("a", "link")
+    module = importlib.import_module(f"tools.{program}")
+    with pytest.raises(DataError, match="got an output that replaces the input .*Fix: write another"):
+        module.main(module.parse(arguments))
+    assert Path("a").read_bytes() == Path("database/a").read_bytes() == b"content"
