@@ -41,6 +41,17 @@ def test_convolutions_are_the_packages_with_their_axes_in_caffes_order(prototxt,
             assert np.array_equal(bias.data, file[f"{group}/vars/1"][...])
 
 
+def test_stages_that_start_as_the_identity_pass_feature_maps_on(prototxt, tmp_path):
+    hed_weights.write_hed_vgg16(prototxt, tmp_path / "four.caffemodel", stages=4)
+    net = caffe.Net(str(prototxt), caffe.TEST, weights=str(tmp_path / "four.caffemodel"))
+    net.blobs["data"].reshape(1, 3, 40, 50)
+    net.blobs["data"].data[...] = np.random.default_rng(1).normal(size=(1, 3, 40, 50))
+    net.forward()
+    assert net.blobs["pool4"].data.any() and net.params["conv4_3"][1].data.any()
+    for blob in ("conv5_1", "conv5_2", "conv5_3"):
+        assert np.array_equal(net.blobs[blob].data, net.blobs["pool4"].data)
+
+
 def test_fully_connected_filters_sum_to_zero_keep_the_variance_and_are_the_same_every_time(prototxt, tmp_path):
     for name in ("a", "b"):
         hed_weights.write_hed_vgg16(prototxt, tmp_path / name)
