@@ -144,11 +144,11 @@ def _add_batch_norm(writer: Writer, step: Step) -> None:
         total = writer.add("Add", [variance, writer.add_number(step, "eps", param.eps)], f"{step.name}.total")
         deviation = writer.add("Sqrt", [total], f"{step.name}.deviation")
     else:
-        mean, variance, weight = step.weights
+        mean, variances, weight = step.weights
         factor = np.float32(0 if weight[0] == 0 else 1 / weight[0])
         mean_name = add_channels(writer, step, "mean", mean * factor)
         centred = writer.add("Sub", [*step.inputs, mean_name], f"{step.name}.centred")
-        deviation = add_channels(writer, step, "deviation", np.sqrt(variance * factor + np.float32(param.eps)))
+        deviation = add_channels(writer, step, "deviation", np.sqrt(variances * factor + np.float32(param.eps)))
     writer.add("Div", [centred, deviation], step.output)
 
 
