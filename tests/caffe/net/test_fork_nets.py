@@ -1,7 +1,5 @@
 """The nets that came after FCN, at reduced width: their layers, sizes, and gradients through the whole net."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from pathlib import Path

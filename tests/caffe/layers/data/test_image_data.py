@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from fcn_repro.caffe import CaffeError
-from fcn_repro.caffe.random import rng
 from fcn_repro.caffe.data_transformer import resize
 from fcn_repro.caffe.proto import caffe_pb2
+from fcn_repro.caffe.random import rng
 from tests.fixtures.layers.one_layer import OneLayer
 
 
