@@ -67,10 +67,10 @@ $(VENV)/.fuzz: $(READY)
 	@touch $@
 
 test-caffe: $(READY) ## compare with real Caffe, layer by layer and run by run (CAFFE_PYTHON=..., or it builds one)
-	$(VENV)/bin/python -m pytest tests/oracle -rs
+	$(VENV)/bin/python -m pytest tests/oracle -rfEs
 
 test-install: $(READY) ## build the wheel and test it in clean environments, with every installed Python
-	$(VENV)/bin/python -m pytest tests/install -rs
+	$(VENV)/bin/python -m pytest tests/install -rfEs
 
 test-make: $(READY) ## run make voc-fcn8s on narrow nets, from servers on this machine, with the first source of each file dead
 	$(VENV)/bin/python -m pytest tests/solvers/test_make_over_loopback.py -m slow
