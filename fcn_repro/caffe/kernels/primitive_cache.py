@@ -5,7 +5,7 @@ uses some 100; another image size adds another 100. Over 64 images of VOC's size
 held 3.2 to 3.8 GB in bfloat16, and with 48 primitives 2.35 GB, where images of one size need 2.14 GB. To make a
 primitive anew takes some 0.3 ms, which a net of large filters does not notice, and a small one does.
 
-ONEDNN_PRIMITIVE_CACHE_CAPACITY   of the user's own wins
+ONEDNN_PRIMITIVE_CACHE_CAPACITY, DNNL_PRIMITIVE_CACHE_CAPACITY   of the user's own win
 """
 
 import os
@@ -16,7 +16,6 @@ from fcn_repro.caffe import kernels
 
 CAPACITY = 48  # primitives
 LARGE = 10_000_000  # parameters of a net whose operations take much longer than making their primitives
-_VARIABLES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY")
 
 
 def limit_primitives(parameters: int) -> None:
@@ -24,11 +23,12 @@ def limit_primitives(parameters: int) -> None:
 
     oneDNN reads the limit once, at the first primitive, from the environment, which is the same afterwards.
     """
-    chosen_by_user = any(name in os.environ for name in _VARIABLES)
+    capacity = os.environ.get("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+    chosen_by_user = capacity or os.environ.get("DNNL_PRIMITIVE_CACHE_CAPACITY")
     if parameters < LARGE or chosen_by_user or not kernels.is_enabled() or not torch.backends.mkldnn.is_available():
         return
-    os.environ[_VARIABLES[0]] = str(CAPACITY)
+    os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = str(CAPACITY)
     try:
         torch.mkldnn_convolution(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1), None, [0, 0], [1, 1], [1, 1], 1)
     finally:
-        del os.environ[_VARIABLES[0]]
+        del os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]

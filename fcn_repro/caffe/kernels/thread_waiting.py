@@ -23,7 +23,6 @@ from fcn_repro.caffe import kernels
 
 WINDOW = 0.25  # seconds between two looks at the load
 BUSY, IDLE = 0.5, 0.25  # cores that other programs use beyond the free ones: more is busy, less is idle
-_CHOSEN_BY_USER = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 
 
 class OtherPrograms:
@@ -87,7 +86,7 @@ _lock = threading.Lock()
 
 def is_adapted() -> bool:
     """Whether waiting follows the load: on Linux, unless the user has chosen it or PLAIN=1 is set."""
-    chosen_by_user = any(map(os.environ.get, _CHOSEN_BY_USER))
+    chosen_by_user = os.environ.get("OMP_WAIT_POLICY") or os.environ.get("GOMP_SPINCOUNT")
     return (
         sys.platform.startswith("linux") and kernels.is_enabled() and not chosen_by_user and torch.get_num_threads() > 1
     )
