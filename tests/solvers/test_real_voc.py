@@ -2,6 +2,7 @@
 
 import argparse
 import runpy
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def runs(tmp_path, monkeypatch):
     list_file(voc, "val").write_text("".join(items[2:]))
     argv = ["", str(voc), "--classes", str(CLASSES), "--name", "real-voc", "--like", LAST]
     monkeypatch.setattr("sys.argv", argv)
+    monkeypatch.delitem(sys.modules, "tools.user_dataset", raising=False)  # another test may have imported it
     with pytest.raises(SystemExit, match="0"):
         runpy.run_module("tools.user_dataset", run_name="__main__")
     rows = {}
