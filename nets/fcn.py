@@ -86,6 +86,8 @@ def _vggs(style: Style) -> dict[str, Fcn]:
         "16s-late": Fcn(vgg16, S16, style, inputs=Inputs.LATE),
         # Mentioned in the papers. Of these the weights of 16s-cvpr and 8s-cvpr were released, with the CVPR paper.
         "32s-fixed": Fcn(vgg16, (), replace(style, fixed=True)),
+        "16s-fixed": Fcn(vgg16, S16, replace(style, fixed=True)),
+        "8s-fixed": Fcn(vgg16, S8, replace(style, fixed=True)),
         "pool5": Fcn(vgg16, (), style, top="pool5"),
         "pool4": Fcn(vgg16, (), style, top="pool4"),
         "pool3": Fcn(vgg16, (), style, top="pool3"),

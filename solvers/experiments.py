@@ -215,8 +215,8 @@ TABLE = table(
     # No table's: from other weights, the convolutions of a package, with random fc layers (docs/real-data.md).
     Experiment("voc2012-fcn32s-hed-narrow",   "vgg16-32s-narrow",     "voc2012",        "hed-vgg16-fcn",        CELLS,     3e-4,    (3, 800),     2_400,    800, seed=1, varied=THIRD, fixed=HED_CELLS),
     Experiment("voc2012-fcn32s-hed",          "vgg16-32s-scratch",    "voc2012",        "voc2012-fcn32s-hed-narrow", HEAD,  2e-5,   (1, 60),      60,       60, seed=1, varied=THIRD, fixed=HED_TRUNK),
-    Experiment("voc2012-fcn16s-hed",          "vgg16-16s",            "voc2012",        "voc2012-fcn32s-hed",   HEAD,      3e-5,    (1, 80),      80,       80, seed=1, varied=THIRD, fixed=HED_TRUNK),
-    Experiment("voc2012-fcn8s-hed",           "vgg16-8s",             "voc2012",        "voc2012-fcn16s-hed",   HEAD,      3e-5,    (1, 80),      80,       80, seed=1, varied=THIRD, fixed=HED_TRUNK),
+    Experiment("voc2012-fcn16s-hed",          "vgg16-16s-fixed",      "voc2012",        "voc2012-fcn32s-hed",   HEAD,      2e-5,    (1, 300),     300,      300, seed=1, varied=THIRD, fixed=HED_TRUNK),
+    Experiment("voc2012-fcn8s-hed",           "vgg16-8s-fixed",       "voc2012",        "voc2012-fcn16s-hed",   HEAD,      2e-5,    (1, 300),     300,      300, seed=1, varied=THIRD, fixed=HED_TRUNK),
 
     # Never released: PAMI's table 2, each over the same 100,000 images. It names no rates; these are heavy's.
     Experiment("voc-fcn32s-accum",            "vgg16-32s",            "voc",            "vgg16-fcn",            ACCUM,     1e-10,   (25, 200),    5_000,    200),

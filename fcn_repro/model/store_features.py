@@ -80,6 +80,7 @@ def _describe(net: caffe.Net, trunk: Any) -> dict[str, str]:
     """What determines the feature maps: the layers of `trunk`, their weights in `net`, and the precision."""
     digest = hashlib.sha256()
     for layer in trunk.layer:
+        layer.ClearField("param")  # rates of training change no feature map
         for blob in net.params.get(layer.name, ()):
             digest.update(np.ascontiguousarray(blob.data).tobytes())
     layers = hashlib.sha256(text_format.MessageToString(trunk).encode()).hexdigest()

@@ -175,6 +175,16 @@ def test_features_of_changed_weights_are_renewed(nets, data):
     assert not feature_file("features", "val", "pool4", ITEMS[0]).exists()
 
 
+def test_features_stay_where_only_the_rates_of_training_differ(nets, data):
+    path = feature_file("features", "train", "pool4", ITEMS[0])
+    before = path.stat()
+    trunk = nets / "parts/trunk.prototxt"
+    trunk.write_text(trunk.read_text().replace("lr_mult: 2.0", "lr_mult: 0.0"))
+    store(nets, data.train)
+    after = path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
 def test_a_damaged_feature_map_is_named(nets):
     path = feature_file("features", "val", "pool3", ITEMS[0])
     path.write_bytes(path.read_bytes()[:100])
