@@ -43,8 +43,8 @@ def test_gradients_reach_all_that_is_to_learn_and_nothing_else(name: str, solver
     solver.net.backward()
     reached = {layer for layer, blobs in solver.net.params.items() if blobs[0].diff.any()}
     fixed = {layer for layer in solver.net.params if layer.startswith(("upscore", "scale"))}
-    if name == "vgg16-32s-fixed":
-        fixed = set(solver.net.params) - {"score_fr"}
+    if name.endswith("-fixed"):
+        fixed |= {layer for layer in solver.net.params if not layer.startswith("score")}
     assert reached == set(solver.net.params) - fixed | LEARNT_UPSAMPLING.get(name, set())
 
 
