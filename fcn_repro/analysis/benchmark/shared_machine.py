@@ -20,7 +20,7 @@ ROUNDS = 5
 SETTLE, SECONDS = 1.0, 2.0  # seconds of steps that do not count, and that count, in a round
 WAITING = {  # how threads wait, and the environment that makes them
     "by load": {},
-    "spinning": {"OMP_WAIT_POLICY": "active"},
+    "spinning": {"GOMP_SPINCOUNT": "300000"},  # libgomp's default; an active policy spins on between the rounds
     "sleeping": {"OMP_WAIT_POLICY": "passive"},
 }
 Steps = Mapping[str, Mapping[int, Sequence[float]]]
