@@ -7,6 +7,7 @@ addition, for each weight at each position, including padding and zero weights. 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, Sequence
 
@@ -60,14 +61,17 @@ class NetSummary:
 
 
 def replace_data_layers(net: Any, shapes: Mapping[str, Sequence[int]]) -> Any:
-    """Return a copy of a NetParameter with Input layers of given shapes in place of layers without bottoms."""
-    sources = [layer for layer in net.layer if not layer.bottom]
+    """Return a copy of a NetParameter with Input layers of given shapes in place of layers without bottoms.
+
+    A layer stays if `shapes` lacks its tops.
+    """
+    is_source = [not layer.bottom and shapes.keys() >= set(layer.top) for layer in net.layer]
     copy = type(net)()
     copy.CopyFrom(net)
     del copy.layer[:]
-    for name in (top for layer in sources for top in layer.top):
+    for name in (top for layer in itertools.compress(net.layer, is_source) for top in layer.top):
         copy.layer.add(name=name, type="Input", top=[name]).input_param.shape.add(dim=shapes[name])
-    copy.layer.extend(layer for layer in net.layer if layer.bottom)
+    copy.layer.extend(layer for layer, replaced in zip(net.layer, is_source) if not replaced)
     return copy
 
 

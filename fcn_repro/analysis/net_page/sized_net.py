@@ -45,9 +45,9 @@ def build_sized_net(message: Any, phase: int, size: Size, channels: Mapping[str,
     error: Exception | None = None
     for label_shape in ((1, 1, *size), (1,), (1, 1)):
         shapes = {
-            top: label_shape if top in labels else (1, channels.get(top, _declared(layer, i) or COLOURS), *size)
+            top: label_shape if top in labels else _input_shape(layer, i, channels.get(top), size)
             for layer in layers.layer
-            if not layer.bottom
+            if not layer.bottom and layer.type != "Parameter"
             for i, top in enumerate(layer.top)
         }
         try:
@@ -55,15 +55,26 @@ def build_sized_net(message: Any, phase: int, size: Size, channels: Mapping[str,
         except RuntimeError as refusal:
             error = error or refusal
             continue
-        return SizedNet(layers, net, [name for name, shape in shapes.items() if len(shape) == IMAGE_AXES])
+        return SizedNet(layers, net, [name for name, shape in shapes.items() if tuple(shape[2:]) == size])
     raise ValueError(f"{fault}: {error}")
 
 
-def _declared(layer: Any, index: int) -> int:
-    """The channels that an Input layer declares; 0 without."""
-    shapes = layer.input_param.shape
-    dims = [dim for shape in shapes[index : index + 1] or shapes[-1:] for dim in shape.dim]
-    return int(dims[1]) if len(dims) > 1 else 0
+def _input_shape(layer: Any, index: int, channels: int | None, size: Size) -> Sequence[int]:
+    """The shape of a top that is read: an image of `size`, unless the layer declares a blob without height or width."""
+    declared = _declared_shape(layer, index)
+    if declared and (len(declared) != IMAGE_AXES or declared[2:] == [1, 1]):
+        return declared
+    return (1, channels or (declared[1] if declared else COLOURS), *size)
+
+
+def _declared_shape(layer: Any, index: int) -> list[int]:
+    """The shape that an Input or DummyData layer gives its top; empty without."""
+    param = layer.dummy_data_param if layer.type == "DummyData" else layer.input_param
+    sides = [] if layer.type != "DummyData" else [param.num, param.channels, param.height, param.width]
+    if sides and param.num:
+        return [(side[index : index + 1] or side[:1])[0] for side in sides]
+    shape = (param.shape[index : index + 1] or param.shape[:1] or [None])[0]
+    return list(shape.dim) if shape else []
 
 
 def _own_size(layers: Any) -> Size | None:

@@ -57,6 +57,43 @@ def test_a_net_of_an_old_format_is_shown_upgraded_with_its_own_lines(tmp_path):
     assert 'data-layer="&lt;c&gt;"' in page and "<c>" not in page
 
 
+INPUT = 'layer { name: "%s" type: "Input" top: "%s" input_param { shape { %s } } }\n'
+
+
+@pytest.mark.parametrize("dims", [(1, 3), (2, 1, 1, 1), (5,)])
+def test_a_blob_without_height_and_width_keeps_its_declared_shape(dims):
+    text = INPUT % ("data", "data", "dim: 1 dim: 3 dim: 9 dim: 9")
+    text += INPUT % ("info", "info", " ".join(f"dim: {n}" for n in dims))
+    text += 'layer { name: "r" type: "Reshape" bottom: "info" top: "r" reshape_param { shape { dim: -1 } } }'
+    layers = {layer["name"]: layer for layer in read(render_net_page(source(text), (8, 6)))["layers"]}
+    assert layers["data"]["tops"][0]["shape"] == [1, 3, 8, 6]
+    assert layers["info"]["tops"][0]["shape"] == list(dims) and layers["info"]["rule"] == ["fixed"]
+
+
+def test_a_parameter_blob_keeps_its_own_shape():
+    text = INPUT % ("data", "data", "dim: 1 dim: 3 dim: 9 dim: 9")
+    text += 'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 2 dim: 4 } } }'
+    layers = {layer["name"]: layer for layer in read(render_net_page(source(text), (8, 6)))["layers"]}
+    assert layers["p"]["tops"][0]["shape"] == [2, 4] and layers["p"]["blobs"]
+
+
+@pytest.mark.parametrize(
+    ("field", "height", "rule"),
+    [
+        ("axis: 1", 8, "same"),
+        ("concat_dim: 1", 8, "same"),
+        ("axis: -3", 8, "same"),
+        ("axis: 2", 16, "fixed"),
+        ("axis: -2", 16, "fixed"),
+    ],
+)
+def test_a_concat_along_height_follows_no_rule_of_equal_sizes(field, height, rule):
+    text = INPUT % ("data", "data", "dim: 1 dim: 3 dim: 9 dim: 9")
+    text += f'layer {{ name: "c" type: "Concat" bottom: "data" bottom: "data" top: "c" concat_param {{ {field} }} }}'
+    concat = read(render_net_page(source(text), (8, 6)))["layers"][-1]
+    assert concat["tops"][0]["shape"][2] == height and concat["rule"] == [rule]
+
+
 def test_two_nets_are_compared(fcn8s):
     page = render_net_page(source(fcn8s), (64, 80), source(small_net("vgg16-16s", 64, 80, "deploy")))
     kinds, old = read(page)["kinds"], read(page)["old_kinds"]
