@@ -16,6 +16,7 @@ from fcn_repro.analysis.paper_tables import (
     find_reports,
     format_metric,
 )
+from fcn_repro.drawing import web_page
 from fcn_repro.errors import DataError
 from fcn_repro.evaluation.metrics import METRICS
 from fcn_repro.evaluation.score_report import read_commit, read_untrusted_report
@@ -41,13 +42,8 @@ def render_page(build: Path, papers: Sequence[PaperTable]) -> str:
 
 
 def make_environment() -> Any:
-    """Make the Jinja2 environment, which escapes every text."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(str(TEMPLATES)), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+    """Make the Jinja2 environment with the filters of this page."""
+    environment = web_page.make_environment(TEMPLATES)
     environment.tests.update(json_value.TESTS)
     filters: dict[str, Any] = {"metric": format_metric, "percent": format_percent}
     environment.filters.update({**json_value.FILTERS, **filters})

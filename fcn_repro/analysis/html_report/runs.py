@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from pathlib import Path
 from typing import Any, Iterator, Mapping
-
-from PIL import Image
 
 from fcn_repro.analysis.learning_curves import chart_runs
 from fcn_repro.analysis.paper_tables import describe_caveats, list_variants
 from fcn_repro.drawing.chart import Theme, draw_line_charts, to_inline_svg
+from fcn_repro.drawing.web_page import encode_png, make_data_url
 from fcn_repro.evaluation.score_report import headline, list_origins
 from fcn_repro.system.untrusted_files import IMAGE_ERRORS, open_image
 
@@ -75,18 +72,11 @@ def embed_image(path: Path) -> Mapping[str, Any]:
     except IMAGE_ERRORS as error:
         return {"path": path.as_posix(), "error": str(error) or type(error).__name__}
     shown.thumbnail((MAX_SIDE, 4 * MAX_SIDE))
-    png = _encode_png(shown)
+    png = encode_png(shown)
     if len(png) > MAX_PNG_BYTES:
-        png = _encode_png(shown.quantize(256))
-    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+        png = encode_png(shown.quantize(256))
     size = {"width": shown.width, "height": shown.height}
-    return {"path": path.as_posix(), "name": path.stem, "source": source, "error": "", **size}
-
-
-def _encode_png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return file.getvalue()
+    return {"path": path.as_posix(), "name": path.stem, "source": make_data_url(png), "error": "", **size}
 
 
 def list_facts(report: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, str] | None]]:

@@ -13,10 +13,9 @@ from fcn_repro.analysis.net_page.net_difference import ADDED, CHANGED, REMOVED, 
 from fcn_repro.analysis.net_page.prototxt_lines import Lines, find_layer_lines
 from fcn_repro.analysis.net_page.sized_net import Size, SizedNet, build_sized_net
 from fcn_repro.analysis.net_page.weight_images import describe_weights
-from fcn_repro.drawing.net_diagram.graph import build_graph
-from fcn_repro.drawing.net_diagram.layout import place_graph
-from fcn_repro.drawing.net_diagram.shapes import make_sheet, measure_box
+from fcn_repro.drawing.net_diagram.diagram import draw_net
 from fcn_repro.drawing.net_diagram.svg import render_svg
+from fcn_repro.drawing.web_page import make_environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -81,7 +80,7 @@ def render_net_page(source: NetSource, size: Size, against: NetSource | None = N
     }
     script, style = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("net.js", "net.css"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return make_environment().get_template("net.html.j2").render(
+    return make_environment(TEMPLATES).get_template("net.html.j2").render(
         source=source, against=against, data=data, script=script, style=style,
         policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src 'sha256-{digest}'",
         drawing=_draw(source), old_drawing=_draw(against) if against else "",
@@ -89,20 +88,9 @@ def render_net_page(source: NetSource, size: Size, against: NetSource | None = N
     )  # fmt: skip
 
 
-def make_environment() -> Any:
-    """Make the Jinja2 environment, which escapes every text."""
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(str(TEMPLATES)), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-
-
 def _draw(source: NetSource) -> str:
     """Draw a net as SVG, whose boxes name their layers."""
-    graph = build_graph(source.message, source.phase)
-    return render_svg(make_sheet(place_graph(graph, measure_box), source.name))
+    return render_svg(draw_net(source.message, source.phase, source.name))
 
 
 def _list_lines(source: NetSource, against: NetSource | None) -> Sequence[Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any, Iterator, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
+
+from fcn_repro.drawing.web_page import encode_png, make_data_url
 
 MAX_FILTERS = 256  # drawn of one layer
 MIN_SIDE, MAX_SIDE = 3, 64  # of a filter, in weights
@@ -74,6 +74,4 @@ def _places(rows: int, columns: int) -> Iterator[tuple[int, int]]:
 
 
 def _as_uri(pixels: np.ndarray) -> str:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return make_data_url(encode_png(Image.fromarray(pixels)))

@@ -160,12 +160,7 @@ class _Parser:
 
 
 def _merge(messages: Any, extra: Any) -> None:
-    known = {message.name: message for message in messages}
-    for message in extra:
-        if message.name not in known:
-            messages.add().CopyFrom(message)
-            continue
-        old = known[message.name]
+    for old, message in _add_unknown(messages, extra):
         _merge(old.nested_type, message.nested_type)
         _merge_enums(old.enum_type, message.enum_type)
         names, numbers = {field.name for field in old.field}, {field.number for field in old.field}
@@ -176,16 +171,21 @@ def _merge(messages: Any, extra: Any) -> None:
 
 
 def _merge_enums(enums: Any, extra: Any) -> None:
-    known = {enum.name: enum for enum in enums}
-    for enum in extra:
-        if enum.name not in known:
-            enums.add().CopyFrom(enum)
-            continue
-        old = known[enum.name]
+    for old, enum in _add_unknown(enums, extra):
         names, numbers = {value.name for value in old.value}, {value.number for value in old.value}
         for value in enum.value:
             if value.name not in names:
                 old.value.add(name=value.name, number=_free(value.number, numbers))
+
+
+def _add_unknown(entries: Any, extra: Any) -> Iterator[tuple[Any, Any]]:
+    """Add the entries whose names are new; yield the others beside those of the same name."""
+    known = {entry.name: entry for entry in entries}
+    for entry in extra:
+        if entry.name in known:
+            yield known[entry.name], entry
+        else:
+            entries.add().CopyFrom(entry)
 
 
 def _free(number: int, taken: set[int]) -> int:

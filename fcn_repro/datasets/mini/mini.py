@@ -15,13 +15,13 @@ from __future__ import annotations
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import Any, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
 import numpy as np
 import scipy.io
 from PIL import Image
 
-from fcn_repro.datasets import file_readers, voc
+from fcn_repro.datasets import file_readers, preparation, voc
 from fcn_repro.datasets.data_layer import SegDataLayer
 from fcn_repro.datasets.data_set import VOID, DataSet, LayerSpec
 from fcn_repro.datasets.mini import scenes
@@ -165,6 +165,28 @@ def prepare() -> Mapping[str, int]:
             for split, folder in FOLDERS.items():
                 _write_split(split, bitmaps[split], part / folder.relative_to(ROOT), progress)
         part.rename(ROOT)  # so a folder of this name is complete
+    return SCENES
+
+
+def compose_variant(
+    root: Path, write_scene: Callable[[Path, str, Sequence[np.ndarray], int], None]
+) -> Mapping[str, int]:
+    """Compose the same scenes in the files of another data set unless its folder exists. Returns the images per split.
+
+    write_scene   writes one scene: the data set's folder, the split, its bitmaps and the scene's number
+    Raises        DataError when the package with the silhouettes is unavailable
+    """
+    if not root.is_dir():
+        part = root.with_suffix(".part")
+        shutil.rmtree(str(part), ignore_errors=True)
+        bitmaps = load_bitmaps()
+        with Progress(sum(SCENES.values()), f"compose {root.name}", "scenes") as progress:
+            for split, images in SCENES.items():
+                for _ in parallel_map(partial(write_scene, part, split, bitmaps[split]), images):
+                    progress.advance()
+                items = [format_item(split, number) for number in range(images)]
+                preparation.write_list(part / f"{split}.txt", items, images)
+        part.rename(root)  # so a folder of this name is complete
     return SCENES
 
 

@@ -11,8 +11,6 @@ Differs   The data is synthetic and does not compare with NYUDv2; it serves to c
 
 from __future__ import annotations
 
-import shutil
-from functools import partial
 from pathlib import Path
 from typing import Mapping, Sequence
 
@@ -21,8 +19,6 @@ import numpy as np
 from fcn_repro.datasets import hha, nyud, preparation
 from fcn_repro.datasets.data_set import DataSet, LayerSpec
 from fcn_repro.datasets.mini import mini, scenes
-from fcn_repro.system.parallel_map import parallel_map
-from fcn_repro.system.progress import Progress
 
 ROOT = Path("build/data/mini-depth")
 CAMERA = hha.Camera(fx=scenes.SIDE, fy=scenes.SIDE, cx=(scenes.SIDE - 1) / 2, cy=-60.0)  # the horizon is not visible
@@ -71,18 +67,7 @@ def prepare() -> Mapping[str, int]:
 
     Raises   DataError when the package with the silhouettes is unavailable
     """
-    if not ROOT.is_dir():
-        part = ROOT.with_suffix(".part")
-        shutil.rmtree(str(part), ignore_errors=True)
-        bitmaps = mini.load_bitmaps()
-        with Progress(sum(mini.SCENES.values()), "compose mini-depth", "scene") as progress:
-            for name, images in mini.SCENES.items():
-                for _ in parallel_map(partial(_write, part, name, bitmaps[name]), images):
-                    progress.advance()
-                items = [mini.format_item(name, number) for number in range(images)]
-                preparation.write_list(part / f"{name}.txt", items, images)
-        part.rename(ROOT)  # so a folder of this name is complete
-    return mini.SCENES
+    return mini.compose_variant(ROOT, _write)
 
 
 def _write(root: Path, split: str, bitmaps: Sequence[np.ndarray], number: int) -> None:

@@ -8,9 +8,7 @@ Differs   The geometry follows from the semantic classes, so it is easier than S
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
@@ -20,8 +18,6 @@ from PIL import Image
 from fcn_repro.datasets import preparation, siftflow
 from fcn_repro.datasets.data_set import DataSet, LayerSpec
 from fcn_repro.datasets.mini import mini, scenes
-from fcn_repro.system.parallel_map import parallel_map
-from fcn_repro.system.progress import Progress
 
 ROOT = Path("build/data/mini-geometry")
 HEADS = {"sem": mini.MINI.class_names, "geo": ("horizontal", "vertical")}
@@ -72,18 +68,7 @@ def prepare() -> Mapping[str, int]:
 
     Raises   DataError when the package with the silhouettes is unavailable
     """
-    if not ROOT.is_dir():
-        part = ROOT.with_suffix(".part")
-        shutil.rmtree(str(part), ignore_errors=True)
-        bitmaps = mini.load_bitmaps()
-        with Progress(sum(mini.SCENES.values()), "compose mini-geometry", "scene") as progress:
-            for name, images in mini.SCENES.items():
-                for _ in parallel_map(partial(_write, part, name, bitmaps[name]), images):
-                    progress.advance()
-                items = [mini.format_item(name, number) for number in range(images)]
-                preparation.write_list(part / f"{name}.txt", items, images)
-        part.rename(ROOT)  # so a folder of this name is complete
-    return mini.SCENES
+    return mini.compose_variant(ROOT, _write)
 
 
 def _write(root: Path, split: str, bitmaps: Sequence[np.ndarray], number: int) -> None:
