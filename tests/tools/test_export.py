@@ -1,6 +1,3 @@
-import runpy
-import sys
-
 import pytest
 from google.protobuf import text_format
 
@@ -11,17 +8,10 @@ from tools import export
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
+def run(tmp_path, monkeypatch, run_program):
     """Runs a program in an empty folder: its exit status and what it printed."""
     monkeypatch.chdir(tmp_path)
-
-    def program(tool, *arguments):
-        monkeypatch.setattr(sys, "argv", [tool.__file__, *arguments])
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_path(tool.__file__, run_name="__main__")
-        return (ended.value.code, *capsys.readouterr())
-
-    return program
+    return run_program
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 import csv
 import hashlib
 import io
-import runpy
-import sys
+from functools import partial
 
 import pytest
 
@@ -25,7 +24,7 @@ def www(tmp_path):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys, www):
+def run(tmp_path, monkeypatch, run_program, www):
     """Runs the program in a repository with one file and three sources: dead, missing and good."""
     (tmp_path / "repository" / "data").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "repository")
@@ -42,14 +41,7 @@ def run(tmp_path, monkeypatch, capsys, www):
     write(download.CATALOGUES[1], columns,
           ["vgg16", f"{unused_address()}/vgg.caffemodel", "vgg.caffemodel", len(CONTENT), digest, "free", ""],
           ["small", "", "small.caffemodel", 5, digest, "free", "by hand"])  # fmt: skip
-
-    def program(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fetch.py", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_path(fetch.__file__, run_name="__main__")
-        return (ended.value.code, *capsys.readouterr())
-
-    return program
+    return partial(run_program, fetch)
 
 
 def write(path, *rows):

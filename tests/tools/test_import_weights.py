@@ -1,8 +1,7 @@
 """The program that imports weights: it prints what it read, writes both forms of a classifier, and asks if in doubt."""
 
-import runpy
-import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,17 +19,10 @@ WIDTH = 1 / 16
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
+def run(tmp_path, monkeypatch, run_program):
     """Runs the program in an empty folder: its exit status and what it printed."""
     monkeypatch.chdir(tmp_path)
-
-    def program(*arguments):
-        monkeypatch.setattr(sys, "argv", [import_weights.__file__, *arguments])
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_path(import_weights.__file__, run_name="__main__")
-        return (ended.value.code, *capsys.readouterr())
-
-    return program
+    return partial(run_program, import_weights)
 
 
 @pytest.fixture
