@@ -19,6 +19,7 @@ from typing import Any, Mapping, Sequence
 
 from fcn_repro.engine import caffe
 from fcn_repro.layer_params.conv_window import SLIDING, read_window
+from fcn_repro.layer_params.crop_offsets import read_crop_offsets
 from fcn_repro.model.prototxt import read_net
 from fcn_repro.model.receptive_field import explain_offsets, explain_padding, find_grids
 from fcn_repro.model.run_folder import RunFolder
@@ -58,7 +59,7 @@ def make_row(layer: Any, net: caffe.Net, grids: Mapping[str, Any]) -> Sequence[s
 
 def format_window(layer: Any) -> str:
     if layer.type == "Crop":
-        return f"offset {layer.crop_param.offset[0]}"
+        return f"offset {read_crop_offsets(layer)[0]}"
     if layer.type not in SLIDING:
         return ""
     window = read_window(layer)

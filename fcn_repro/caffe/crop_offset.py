@@ -16,6 +16,7 @@ from fcn_repro.caffe.errors import CaffeError
 from fcn_repro.caffe.net_spec import Function, Top
 from fcn_repro.caffe.net_spec import layers as L
 from fcn_repro.layer_params.conv_window import SLIDING, read_window
+from fcn_repro.layer_params.crop_offsets import read_crop_offsets
 
 # The branch maps the cells of these to themselves; coord_map stops at them.
 _CELLWISE = ("BN", "Clip", "Concat", "SegAccuracy", "Slice", "Softmax", "Swish")
@@ -66,7 +67,7 @@ def _make_top(layer: Any, tops: dict[str, Top]) -> Top:
         params = {name: list(values) for name, values in asdict(window).items()}
         params["kernel_size"] = params.pop("kernel")
     elif kind == "Crop":
-        params = {"axis": layer.crop_param.axis, "offset": list(layer.crop_param.offset) or [0]}
+        params = {"axis": layer.crop_param.axis, "offset": read_crop_offsets(layer, 1)}
     elif kind in _CELLWISE:
         kind = "Eltwise"
     return Function(kind, below, params).tops[0]

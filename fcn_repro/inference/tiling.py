@@ -23,6 +23,7 @@ from typing import Any, Iterator, Mapping, Sequence, Tuple
 
 from fcn_repro import device
 from fcn_repro.layer_params.conv_window import SLIDING, read_window
+from fcn_repro.layer_params.crop_offsets import read_crop_offsets
 from fcn_repro.model.receptive_field import is_cellwise
 from fcn_repro.system import memory
 from fcn_repro.system.memory import VALUE_BYTES
@@ -211,8 +212,7 @@ def _map_to_bottom(layer: Any, axis: int, first: int, last: int) -> Span:
             return -((extent - 1 - pad - first) // stride), (last + pad) // stride
         return first * stride - pad, last * stride - pad + extent - 1
     if layer.type == "Crop":
-        offsets = list(layer.crop_param.offset) or [0]
-        offset = offsets[min(axis, len(offsets) - 1)]
+        offset = read_crop_offsets(layer)[axis]
         return first + offset, last + offset
     if not is_cellwise(layer):
         raise ValueError(f"layer {layer.name}: the receptive field of type {layer.type} is unknown")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Iterator, Mapping, Sequence
 
 from fcn_repro.layer_params.conv_window import SLIDING, read_window
+from fcn_repro.layer_params.crop_offsets import read_crop_offsets
 
 # Layers that compute each cell from that cell of every bottom alone; LRN does so across channels.
 CELLWISE = (
@@ -98,7 +99,7 @@ def _find_grid(layer: Any, below: Sequence[Grid]) -> Grid | None:
             return Grid(first.offset - centre * finer, finer, _grow_field(first, seen))
         return Grid(first.offset + centre * first.stride, float(first.stride * stride), _grow_field(first, extent))
     if layer.type == "Crop":
-        offset = (*layer.crop_param.offset, 0)[0]
+        offset = read_crop_offsets(layer)[0]
         return replace(first, offset=first.offset + offset * first.stride)
     widest = max(grid.receptive_field for grid in below)
     return replace(first, receptive_field=widest) if is_cellwise(layer) else None
@@ -140,6 +141,6 @@ def _explain_upsampling(layer: Any, grids: Mapping[str, Grid]) -> Iterator[str]:
 def _explain_crop(layer: Any, grids: Mapping[str, Grid]) -> Iterator[str]:
     name, reference = layer.bottom
     start, goal, stride = grids[name].offset, grids[reference].offset, grids[name].stride
-    yield f"{layer.name}: offset {layer.crop_param.offset[0]}"
+    yield f"{layer.name}: offset {read_crop_offsets(layer)[0]}"
     yield f"    The first cell of {name} lies at pixel {start:g}, that of {reference} at {goal:g}."
     yield f"    Cells lie {stride:g} apart: ({goal:g} + {-start:g}) / {stride:g} = {(goal - start) / stride:g}."

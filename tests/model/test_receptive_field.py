@@ -89,6 +89,18 @@ def test_offsets_are_explained_down_to_the_numbers_in_the_prototxt():
     )
 
 
+def test_a_crop_without_an_offset_is_explained_as_one_of_zero():
+    conv = """layer { name: "c" type: "Convolution" bottom: "data" top: "c"
+                      convolution_param { num_output: 1 kernel_size: 3 } }"""
+    crop = 'layer { name: "a" type: "Crop" bottom: "data" bottom: "c" top: "a" }'
+    message = text_format.Merge(INPUT + conv + crop, caffe.proto.caffe_pb2.NetParameter())
+    assert next(explain_offsets(message)).splitlines() == [
+        "a: offset 0",
+        "    The first cell of data lies at pixel 0, that of c at 1.",
+        "    Cells lie 1 apart: (1 + 0) / 1 = 1.",
+    ]
+
+
 def test_padding_is_explained_where_it_exceeds_the_classifiers():
     text = explain_padding(deploy("vgg16-8s"))
     assert text is not None and text.startswith("conv1_1: pad 100\n")

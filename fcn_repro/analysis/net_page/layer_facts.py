@@ -12,6 +12,7 @@ from typing import Any, Iterator, Mapping, Sequence
 from fcn_repro.analysis.cost.costs import FILTERS, PER_WEIGHT
 from fcn_repro.engine import caffe
 from fcn_repro.layer_params.conv_window import read_window
+from fcn_repro.layer_params.crop_offsets import read_crop_offsets
 from fcn_repro.model.receptive_field import explain_offsets, find_grids, is_cellwise
 
 Facts = Mapping[str, Any]
@@ -87,10 +88,7 @@ def _joined_axis(layer: Any) -> int:
 
 def _read_offsets(layer: Any) -> list[int] | None:
     """The offsets of a Crop along height and width; None for other layers."""
-    if layer.type != "Crop":
-        return None
-    offsets = list(layer.crop_param.offset) or [0]
-    return offsets if len(offsets) == SPATIAL_AXES else offsets[:1] * SPATIAL_AXES
+    return read_crop_offsets(layer) if layer.type == "Crop" else None
 
 
 def _is_loss(layer: Any) -> bool:

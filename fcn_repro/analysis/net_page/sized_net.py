@@ -78,13 +78,13 @@ def _declared_shape(layer: Any, index: int) -> list[int]:
 
 
 def _own_size(layers: Any) -> Size | None:
-    """The size that the weights of InnerProduct layers fit: that of the Input layer, or the crop of the data layer."""
+    """The size that the weights of InnerProduct layers fit: as an input declares it, or the crop of the data layer."""
     if not any(layer.type == "InnerProduct" for layer in layers.layer):
         return None
     for layer in layers.layer:
-        dims = [dim for shape in layer.input_param.shape[:1] for dim in shape.dim]
-        if len(dims) == IMAGE_AXES:
-            return int(dims[2]), int(dims[3])
+        declared = _declared_shape(layer, 0)
+        if len(declared) == IMAGE_AXES:
+            return declared[2], declared[3]
         if layer.transform_param.crop_size:
             return int(layer.transform_param.crop_size), int(layer.transform_param.crop_size)
     return None

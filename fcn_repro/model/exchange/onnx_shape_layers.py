@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping
 
 import numpy as np
 
+from fcn_repro.layer_params.crop_offsets import read_crop_offsets
 from fcn_repro.model.exchange.graph import Step, read_axis
 
 if TYPE_CHECKING:
@@ -49,9 +50,7 @@ def _add_crop(writer: Writer, step: Step) -> None:
     """Slice to the second bottom's size from `axis` on, which is known only at run time."""
     value, like = step.inputs
     axis, rank = read_axis(step.layer.crop_param.axis, step), len(step.shapes[0])
-    given = list(step.layer.crop_param.offset) or [0]
-    offsets = given * (rank - axis) if len(given) == 1 else given
-    start = writer.add_integers(step, "start", offsets)
+    start = writer.add_integers(step, "start", read_crop_offsets(step.layer, rank - axis))
     size = writer.add("Shape", [like], f"{step.name}.size", start=axis, end=rank)
     end = writer.add("Add", [start, size], f"{step.name}.end")
     axes = writer.add_integers(step, "axes", [*range(axis, rank)])

@@ -12,6 +12,7 @@ from typing import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from fcn_repro.layer_params.conv_window import read_window
+from fcn_repro.layer_params.crop_offsets import read_crop_offsets
 from fcn_repro.model.deploy_metadata import DeployMetadata
 from fcn_repro.model.exchange.graph import Graph, Step, rounds_up, to_identifier
 
@@ -192,7 +193,7 @@ def _format_relu(step: Step) -> str:
 
 def _format_crop(step: Step) -> str:
     value, like = step.inputs
-    offsets = ((list(step.layer.crop_param.offset) or [0]) * 2)[:2]
+    offsets = read_crop_offsets(step.layer)
     sides = [f"{offset} : {offset} + {like}.shape[{axis}]" for axis, offset in zip((2, 3), offsets)]
     return f"{value}[:, :, {', '.join(sides)}]"
 

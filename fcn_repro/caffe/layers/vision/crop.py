@@ -4,6 +4,7 @@ from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, exactly
 from fcn_repro.caffe.synced_memory import Shape
+from fcn_repro.layer_params.crop_offsets import read_crop_offsets
 
 
 class Crop(Layer):
@@ -48,9 +49,7 @@ class Crop(Layer):
 
     def _offsets(self, whole: Shape) -> list[int]:
         cropped = len(whole) - self._axis(whole)
-        offsets = list(self.param.crop_param.offset) or [0]
-        if len(offsets) == 1:
-            return offsets * cropped
+        offsets = read_crop_offsets(self.param, cropped)
         if len(offsets) != cropped:
             raise self.error(f"has {len(offsets)} offsets for {cropped} cropped axes; expected 1 or {cropped}")
         return offsets
