@@ -13,6 +13,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from fcn_repro.layer_params.conv_window import SLIDING, read_window
 from fcn_repro.layer_params.crop_offsets import read_crop_offsets
+from fcn_repro.layer_params.layer_axis import is_spatial
 
 # Layers that compute each cell from that cell of every bottom alone; LRN does so across channels.
 CELLWISE = (
@@ -31,8 +32,10 @@ class Grid:
 
 
 def is_cellwise(layer: Any) -> bool:
-    """Whether each cell of the layer's tops depends on that cell of its bottoms alone."""
-    return layer.type in CELLWISE and (layer.type != "LRN" or layer.lrn_param.norm_region == 0)  # ACROSS_CHANNELS
+    """Whether each cell of the layer's tops depends on that cell of its bottoms alone; blobs are those of images."""
+    if layer.type == "LRN":
+        return bool(layer.lrn_param.norm_region == 0)  # ACROSS_CHANNELS
+    return layer.type in CELLWISE and not (layer.type in ("Concat", "Softmax") and is_spatial(layer))
 
 
 def find_grids(net: Any) -> dict[str, Grid]:

@@ -169,6 +169,8 @@ def test_strides_longer_than_images_are_refused_at_once():
             "receptive field of type InnerProduct is unknown",
         ),
         ('type: "LRN" lrn_param { norm_region: WITHIN_CHANNEL }', "receptive field of type LRN is unknown"),
+        ('bottom: "c" type: "Concat" concat_param { axis: 2 }', "receptive field of type Concat is unknown"),
+        ('type: "Softmax" softmax_param { axis: -1 }', "receptive field of type Softmax is unknown"),
         (
             'type: "Pooling" pooling_param { kernel_size: 2 stride: 2 }',
             "got a cell every 2 pixels, expected one per pixel",

@@ -13,11 +13,12 @@ from fcn_repro.analysis.cost.costs import FILTERS, PER_WEIGHT
 from fcn_repro.engine import caffe
 from fcn_repro.layer_params.conv_window import read_window
 from fcn_repro.layer_params.crop_offsets import read_crop_offsets
+from fcn_repro.layer_params.layer_axis import is_spatial
 from fcn_repro.model.receptive_field import explain_offsets, find_grids, is_cellwise
 
 Facts = Mapping[str, Any]
 SPATIAL_AXES = 2
-SAME = ("Silence", "SoftmaxWithLoss", "MVN", "Filter")
+SAME = ("Silence", "Softmax", "SoftmaxWithLoss", "MVN", "Filter")
 LIST_DEFAULTS = {
     "stride": "1",
     "pad": "0",
@@ -75,15 +76,9 @@ def _find_rule(layer: Any, net: Any, inputs: Sequence[str]) -> list[Any]:
         return ["pooling", _axes(read_window(layer, SPATIAL_AXES)), layer.pooling_param.round_mode == 0]
     if layer.type == "Crop":
         return ["crop"] if layer.crop_param.axis == SPATIAL_AXES else FIXED
-    if layer.type in ("Concat", "Slice"):
-        return IS_SAME if _joined_axis(layer) < SPATIAL_AXES else FIXED
+    if layer.type == "Slice":
+        return FIXED if is_spatial(layer) else IS_SAME
     return IS_SAME if is_cellwise(layer) or layer.type in SAME else FIXED
-
-
-def _joined_axis(layer: Any) -> int:
-    """The axis, from 0, that a Concat or Slice of four-axis blobs runs along."""
-    param, old = (layer.concat_param, "concat_dim") if layer.type == "Concat" else (layer.slice_param, "slice_dim")
-    return int(getattr(param, old) if param.HasField(old) else param.axis % (SPATIAL_AXES + 2))
 
 
 def _read_offsets(layer: Any) -> list[int] | None:

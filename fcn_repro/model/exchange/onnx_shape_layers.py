@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Mapping
+from typing import TYPE_CHECKING, Callable, Mapping
 
 import numpy as np
 
 from fcn_repro.layer_params.crop_offsets import read_crop_offsets
+from fcn_repro.layer_params.layer_axis import read_layer_axis
 from fcn_repro.model.exchange.graph import Step, read_axis
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ END = 2**31 - 1  # beyond every axis
 
 
 def _add_concat(writer: Writer, step: Step) -> None:
-    param = step.layer.concat_param
-    writer.add("Concat", step.inputs, step.output, axis=_read_either(param, "concat_dim", step))
+    writer.add("Concat", step.inputs, step.output, axis=read_axis(read_layer_axis(step.layer), step))
 
 
 def _add_softmax(writer: Writer, step: Step) -> None:
@@ -25,18 +25,12 @@ def _add_softmax(writer: Writer, step: Step) -> None:
 
 
 def _add_slice(writer: Writer, step: Step) -> None:
-    param = step.layer.slice_param
-    axis, points = _read_either(param, "slice_dim", step), [*param.slice_point]
+    axis, points = read_axis(read_layer_axis(step.layer), step), [*step.layer.slice_param.slice_point]
     if not points:
         writer.add("Split", step.inputs, *step.outputs, axis=axis)
         return
     for output, begin, end in zip(step.outputs, [0, *points], [*points, END]):
         _slice(writer, step, output, [begin], [end], [axis])
-
-
-def _read_either(param: Any, old: str, step: Step) -> int:
-    """Return the axis, or that of the field's older name."""
-    return getattr(param, old) if param.HasField(old) else read_axis(param.axis, step)
 
 
 def _slice(writer: Writer, step: Step, output: str, *limits: list[int]) -> None:

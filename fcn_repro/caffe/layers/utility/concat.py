@@ -5,6 +5,7 @@ from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, at_least, exactly
 from fcn_repro.caffe.synced_memory import Shape
+from fcn_repro.layer_params.layer_axis import read_layer_axis
 
 
 class Concat(Layer):
@@ -22,8 +23,7 @@ class Concat(Layer):
         param = self.param.concat_param
         if param.HasField("concat_dim") and param.HasField("axis"):
             raise self.error("got both axis and the deprecated concat_dim. Fix: keep axis")
-        axis = param.concat_dim if param.HasField("concat_dim") else param.axis
-        self._axis = self.canonical_axis(axis, len(bottom[0]))
+        self._axis = self.canonical_axis(read_layer_axis(self.param), len(bottom[0]))
         rest = _without(bottom[0], self._axis)
         for shape in bottom:
             if len(shape) != len(bottom[0]) or _without(shape, self._axis) != rest:

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from fcn_repro.caffe.layers.base import Layer, at_least, exactly
 from fcn_repro.caffe.synced_memory import Shape
+from fcn_repro.layer_params.layer_axis import read_layer_axis
 
 
 class Slice(Layer):
@@ -24,8 +25,7 @@ class Slice(Layer):
         if param.HasField("slice_dim") and param.HasField("axis"):
             raise self.error("got both axis and the deprecated slice_dim. Fix: keep axis")
         (shape,) = bottom
-        axis = param.slice_dim if param.HasField("slice_dim") else param.axis
-        self._axis = self.canonical_axis(axis, len(shape))
+        self._axis = self.canonical_axis(read_layer_axis(self.param), len(shape))
         self._sizes = self._parts(shape[self._axis], len(self.param.top))
         return [(*shape[: self._axis], size, *shape[self._axis + 1 :]) for size in self._sizes]
 
