@@ -19,7 +19,7 @@ def describe_weights(net: Any) -> dict[str, Mapping[str, Any]]:
     """Return for each layer with weights its histogram, and an image of its filters where they can be seen.
 
     histogram   `counts` of BINS equal intervals from `low` to `high`; `other` counts NaN and infinities
-    filters     a PNG as a data URI: the filters of a layer on images, in colour; of upsampling the kernel of each class
+    filters     a PNG as a data URL: the filters of a layer on images, in colour; of upsampling the kernel of each class
     """
     found: dict[str, Mapping[str, Any]] = {}
     for index, (name, blobs) in enumerate(net.params.items()):
@@ -44,11 +44,11 @@ def _draw(weights: np.ndarray, is_first: bool) -> str:
     if weights.ndim != 4 or not MIN_SIDE <= max(weights.shape[2:]) <= MAX_SIDE:
         return ""
     if is_first and weights.shape[1] == 3:
-        return _as_uri(_tile([each[::-1].transpose(1, 2, 0) for each in weights[:MAX_FILTERS]]))
+        return _as_url(_tile([each[::-1].transpose(1, 2, 0) for each in weights[:MAX_FILTERS]]))
     is_upsampling = weights.shape[0] == weights.shape[1] and not weights[~np.eye(len(weights), dtype=bool)].any()
     if is_upsampling or weights.shape[1] == 1:
         diagonal = [each[min(i, len(each) - 1)] for i, each in enumerate(weights[:MAX_FILTERS])]
-        return _as_uri(_tile([np.repeat(each[..., None], 3, 2) for each in diagonal]))
+        return _as_url(_tile([np.repeat(each[..., None], 3, 2) for each in diagonal]))
     return ""
 
 
@@ -73,5 +73,5 @@ def _places(rows: int, columns: int) -> Iterator[tuple[int, int]]:
     return ((y, x) for y in range(rows) for x in range(columns))
 
 
-def _as_uri(pixels: np.ndarray) -> str:
+def _as_url(pixels: np.ndarray) -> str:
     return make_data_url(encode_png(Image.fromarray(pixels)))
