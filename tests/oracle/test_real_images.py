@@ -47,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow  # some 20 minutes: python -m pytest -m slow tests/oracle/test_real_images.py
+@pytest.mark.slow  # some 6 minutes: python -m pytest -m slow tests/oracle/test_real_images.py
 def test_the_first_steps_on_real_images_have_caffes_losses(folder: Path, theirs: Interpreter, record: Record):
     ours = Interpreter((sys.executable,), {"ENGINE": "torch", "PRECISION": "f32"})
     caffes = Interpreter(theirs.command, {**theirs.environment, "ENGINE": "bvlc"})
